@@ -1,0 +1,71 @@
+# `make run` and `make test` each do all the set-up they need. Needs Python >= 3.11 with venv, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOME_DIR ?= .linli
+WORKERS ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+ENV_READY := $(VENV)/.ready
+NODE_READY := web/node_modules/.ready
+WEB_READY := src/linli/dist/.ready
+WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+
+.PHONY: setup run check test test-slow test-external bench e2e lock wheel clean
+
+setup: $(ENV_READY) $(WEB_READY)
+
+# All packages by their locked hashes; then Linli itself, in place.
+$(ENV_READY): requirements.lock pyproject.toml setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(NODE_READY): web/package-lock.json | $(ENV_READY)
+	tools/npm ci --no-progress
+	touch $@
+
+$(WEB_READY): $(NODE_READY) $(WEB_SOURCES)
+	tools/npm run build
+	touch $@
+
+run: setup
+	$(BIN)/linli up --demo --home $(HOME_DIR) $(ARGS)
+
+check: setup
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	tools/npm run check
+	$(BIN)/linli check
+
+test: setup
+	tools/npm test
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" -q $(ARGS)
+
+test-slow: setup
+	$(BIN)/python -m pytest -m "slow and not e2e" -q $(ARGS)
+	$(BIN)/python -m pytest -m e2e -q $(ARGS)
+
+# The same tests against a PostgreSQL and a NATS server that somebody else runs.
+test-external: setup
+	tools/with-external-engines $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" -q $(ARGS)
+
+e2e: setup
+	$(BIN)/python -m pytest -m e2e -q $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
+
+bench: setup
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# Renews both lock files; neither carries an address of a registry.
+lock: $(ENV_READY)
+	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	tools/npm install --package-lock-only
+
+wheel: setup
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+
+clean:
+	rm -rf $(VENV) web/node_modules src/linli/dist build

@@ -1,0 +1,26 @@
+"""The wheel carries what a checkout has beside the package: the packs and the built front ends."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+
+
+class BuildWithPacks(build_py):
+    def run(self) -> None:
+        super().run()
+        if getattr(self, "editable_mode", False):
+            return
+        target = Path(self.build_lib) / "linli"
+        for source, name in ((ROOT / "packs", "packs"), (ROOT / "src" / "linli" / "dist", "dist")):
+            if source.is_dir():
+                shutil.rmtree(target / name, ignore_errors=True)
+                shutil.copytree(source, target / name)
+
+
+setup(cmdclass={"build_py": BuildWithPacks})
