@@ -1,0 +1,109 @@
+"""What operators ask the process `web`: is it alive, can it work, and its figures with those of all processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpx
+import psycopg
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.parser import text_string_to_metric_families
+
+from linli.kernel import metrics
+
+_migrated = False
+
+
+class RequestFigures:
+    """Counts requests and their time by route, never by address (addresses hold ids)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        began = time.perf_counter()
+        response = self.get_response(request)
+        match = request.resolver_match
+        route = (match.route if match else "") or "none"
+        method = request.method if request.method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD") else "other"
+        metrics.REQUESTS.labels(method, route, str(response.status_code)).inc()
+        metrics.REQUEST_SECONDS.labels(method, route).observe(time.perf_counter() - began)
+        return response
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers. Asks nothing of the database."""
+    return JsonResponse({"status": "ok", "process": "web"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The process can do its work: the database answers and has every table this version needs."""
+    try:  # not by the pool: it would wait, and hide that the server is gone
+        psycopg.connect(os.environ["LINLI_DATABASE_URL"], connect_timeout=2).close()
+        migrated = _is_migrated()
+    except Exception as error:
+        return JsonResponse({"ready": False, "database": type(error).__name__}, status=503)
+    state = {"ready": migrated, "database": "ok", "migrated": migrated}
+    return JsonResponse(state, status=200 if migrated else 503)
+
+
+def _is_migrated() -> bool:
+    """True once no migration of this version is missing; asked of the database until then."""
+    global _migrated
+    if not _migrated:
+        from django.db.migrations.executor import MigrationExecutor
+
+        executor = MigrationExecutor(connection)
+        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _migrated
+
+
+def figures(request: HttpRequest) -> HttpResponse:
+    """Prometheus text of this and all other processes; each sample carries the label `process`."""
+    texts = {"web": _own_text()}
+    with httpx.Client(trust_env=False, timeout=2) as client:
+        for name, port in json.loads(os.environ.get("LINLI_METRICS_PORTS") or "{}").items():
+            try:
+                texts[name] = client.get(f"http://127.0.0.1:{port}/metrics").text
+            except httpx.HTTPError:
+                continue
+    return HttpResponse("".join(merged(texts)), content_type=CONTENT_TYPE_LATEST)
+
+
+def _own_text() -> str:
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry).decode()
+    return generate_latest(REGISTRY).decode()
+
+
+def merged(texts: dict[str, str]) -> Iterable[str]:
+    """One exposition of several processes: each family once, each sample told apart by its process."""
+    families: dict[str, tuple[str, str, list[str]]] = {}
+    up = []
+    for process, text in texts.items():
+        up.append(f'linli_process_up{{process="{process}"}} 1\n')
+        for family in text_string_to_metric_families(text):
+            _, _, lines = families.setdefault(family.name, (family.type, family.documentation, []))
+            lines.extend(_line(sample, process) for sample in family.samples)
+    yield "# TYPE linli_process_up gauge\n" + "".join(up)
+    for name, (kind, documentation, lines) in families.items():
+        told = f"{name}_total" if kind == "counter" else name
+        help_text = documentation.replace("\\", "\\\\").replace("\n", "\\n")
+        yield f"# HELP {told} {help_text}\n# TYPE {told} {kind}\n" + "".join(lines)
+
+
+def _line(sample: Any, process: str) -> str:
+    labels = {**sample.labels, "process": process}
+    escaped = ",".join(
+        '{}="{}"'.format(key, str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
+        for key, value in labels.items()
+    )
+    return f"{sample.name}{{{escaped}}} {sample.value}\n"

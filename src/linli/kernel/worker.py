@@ -1,0 +1,88 @@
+"""The process `jobs`: runs background tasks and the consumers of events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from typing import Any
+
+log = logging.getLogger("linli.jobs")
+CONCURRENCY = 4
+
+
+async def _work(stop: asyncio.Event) -> None:
+    from procrastinate.contrib.django import app
+
+    from linli.kernel import ops_server
+    from linli.kernel.consumers import Consumers
+
+    consumers = Consumers(os.environ["LINLI_NATS_URL"])
+    state: dict[str, Any] = {"worker": False}
+    ops_server.serve_for("jobs", lambda: {"ready": state["worker"] and consumers.connected, **state,
+                                          "events": consumers.connected})  # fmt: skip
+    tasks = [asyncio.create_task(consumers.run()), asyncio.create_task(_tasks_forever(app, state, stop))]
+    await stop.wait()
+    consumers.stop()
+    await asyncio.wait(tasks, timeout=15)
+    for task in tasks:
+        task.cancel()
+
+
+async def _tasks_forever(app: Any, state: dict[str, Any], stop: asyncio.Event) -> None:
+    """Run the task worker; when PostgreSQL goes away it ends with an error and is started again."""
+    while not stop.is_set():
+        try:
+            with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
+                await worker_app.open_async()
+                await _run_worker(worker_app, state, stop)
+        except Exception as error:
+            log.warning("task worker stopped", extra={"why": f"{type(error).__name__}: {error}"})
+            await asyncio.sleep(1)
+        finally:
+            state["worker"] = False
+
+
+async def _run_worker(app: Any, state: dict[str, Any], stop: asyncio.Event) -> None:
+    running = asyncio.create_task(
+        app.run_worker_async(
+            concurrency=CONCURRENCY, install_signal_handlers=False, delete_jobs="successful",
+            fetch_job_polling_interval=2.0, shutdown_graceful_timeout=10,
+        )
+    )  # fmt: skip
+    state["worker"] = True
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=not running.done() or running.cancelled())
+    finally:
+        stopping.cancel()
+        await app.close_async()
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "linli.settings")
+    from linli.home import Home
+
+    Home.current().load_env()
+    import django
+
+    django.setup()
+    from linli.kernel import inbox, logs
+
+    logs.configure("jobs")
+    inbox.load()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await _work(stop)
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()
