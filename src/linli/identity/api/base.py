@@ -1,0 +1,3 @@
+from linli.kernel.http import Router
+
+router = Router(tags=["identity"])

@@ -1,0 +1,116 @@
+"""What other modules may ask of identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpRequest
+
+from linli.identity import origin, resolver, roles, selectors
+from linli.identity.contracts import AccountInfo
+from linli.identity.models import Account, RoleGrant
+from linli.identity.services import accounts as account_services
+from linli.identity.services import grants as grant_services
+from linli.identity.services import keys as key_services
+from linli.kernel.actor import SYSTEM, Actor
+from linli.kernel.errors import NotFound
+
+
+def _info(row: Account) -> AccountInfo:
+    return AccountInfo(row.id, row.username, row.display_name, row.area_path, row.status, row.demo)
+
+
+def actor_for(account_id: UUID) -> Actor | None:
+    """The actor that the account would be; None when unknown or disabled."""
+    return resolver.by_account(account_id)
+
+
+def caller_address(request: HttpRequest) -> str:
+    """The address that a request comes from, behind our own front door."""
+    return origin.address(request)
+
+
+def account(account_id: UUID) -> AccountInfo | None:
+    row = Account.objects.filter(id=account_id).first()
+    return _info(row) if row else None
+
+
+def account_by_name(username: str) -> AccountInfo | None:
+    row = Account.objects.filter(username=username.strip().lower()).first()
+    return _info(row) if row else None
+
+
+def display_name(account_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Names of staff, for staff: never put them on public pages, in events or in logs."""
+    return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "display_name"))
+
+
+def role_name(role: str) -> dict[str, str]:
+    """{zh, en}; the code itself for an unknown role."""
+    found = roles.load().roles.get(role)
+    return dict(found.name) if found else {"zh": role, "en": role}
+
+
+def accounts_with(permission: str, area_path: str) -> list[AccountInfo]:
+    """Active accounts that have `permission` in an area containing `area_path`."""
+    parts = area_path.split(".") if area_path else []
+    around = ["", *[".".join(parts[: i + 1]) for i in range(len(parts))]]
+    held = RoleGrant.objects.filter(
+        Q(area_path__in=around), role__in=selectors.roles_with(permission), account__status="active"
+    )
+    rows = Account.objects.filter(id__in=held.values("account_id")).order_by("username")
+    return [_info(row) for row in rows]
+
+
+def ensure_account(
+    *,
+    username: str,
+    display_name: str,
+    password: str = "",
+    grants: Iterable[tuple[str, str]] = (),
+    area_path: str = "",
+    demo: bool = False,
+) -> UUID:
+    """For set-up (demo, tests, first administrator): the account with these (role, area) grants, made if missing."""
+    row = Account.objects.filter(username=username).first()
+    if row is None:
+        row, _ = account_services.create_account(
+            actor=SYSTEM,
+            username=username,
+            display_name=display_name,
+            area_path=area_path,
+            password=password,
+            demo=demo,
+        )
+    held = set(RoleGrant.objects.filter(account=row).values_list("role", "area_path"))
+    for role, area in grants:
+        if (role, area) not in held:
+            grant_services.grant_role(actor=SYSTEM, account=row, role=role, area_path=area)
+    return row.id
+
+
+def create_apikey(*, account_id: UUID, name: str = "", scopes: list[str] | None = None) -> str:
+    """For set-up: the text of a new key."""
+    row = Account.objects.filter(id=account_id).first()
+    if row is None:
+        raise NotFound()
+    return key_services.create_apikey(actor=SYSTEM, account=row, name=name, scopes=scopes)[1]
+
+
+def on_teams(fn: Callable[[UUID], tuple[UUID, ...]]) -> None:
+    """`orgs` registers how an account's teams are found."""
+    resolver.set_team_source(fn)
+
+
+def forget_actors() -> None:
+    """Call after a write that changes what an actor is (its teams)."""
+    from linli.identity.services import forget
+
+    forget()
+
+
+def lock_account(account_id: UUID) -> None:
+    """Hold the account's row to the end of the transaction in progress: its writes of one kind go one by one."""
+    Account.objects.select_for_update().filter(id=account_id).first()

@@ -1,0 +1,1 @@
+"""Orgs: centres and teams, and who belongs to a team."""

@@ -1,0 +1,92 @@
+"""What other modules may ask of orgs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from linli.identity import facade as identity
+from linli.kernel.actor import SYSTEM
+from linli.orgs import selectors, services
+from linli.orgs.contracts import CentreInfo, Member, TeamInfo
+from linli.orgs.models import Centre, Team
+
+
+def _team(row: Team) -> TeamInfo:
+    return TeamInfo(row.id, row.code, row.kind, row.name_zh, row.name_en, row.area_path, row.centre_id, row.active)
+
+
+def _centre(row: Centre) -> CentreInfo:
+    return CentreInfo(row.id, row.code, row.kind, row.name_zh, row.name_en, row.area_path)
+
+
+def team(team_id: UUID) -> TeamInfo | None:
+    row = Team.objects.filter(id=team_id).first()
+    return _team(row) if row else None
+
+
+def teams(team_ids: list[UUID]) -> dict[UUID, TeamInfo]:
+    return {row.id: _team(row) for row in Team.objects.filter(id__in=team_ids)}
+
+
+def team_by_code(code: str) -> TeamInfo | None:
+    row = Team.objects.filter(code=code).first()
+    return _team(row) if row else None
+
+
+def teams_in(area_path: str, kind: str | None = None) -> list[TeamInfo]:
+    """Active teams for an area: those whose area contains it, nearest first, then those inside it."""
+    return [_team(row) for row in selectors.serving(area_path, kind)]
+
+
+def centre(centre_id: UUID) -> CentreInfo | None:
+    row = Centre.objects.filter(id=centre_id).first()
+    return _centre(row) if row else None
+
+
+def centres() -> list[CentreInfo]:
+    return [_centre(row) for row in Centre.objects.order_by("code")]
+
+
+def members(team_id: UUID) -> list[Member]:
+    """Leads first."""
+    rows = list(selectors.members([team_id]))
+    names = identity.display_name(r.account_id for r in rows)
+    return [Member(r.account_id, names.get(r.account_id, ""), r.lead) for r in rows]
+
+
+def ensure_centre(*, code: str, name_zh: str, name_en: str = "", kind: str = "centre", area_path: str = "") -> UUID:
+    """For set-up: the centre of this code, made or brought up to date."""
+    fields = {"code": code, "name_zh": name_zh, "name_en": name_en, "kind": kind, "area_path": area_path}
+    row = Centre.objects.filter(code=code).first()
+    if row is None:
+        row = services.create_centre(actor=SYSTEM, **fields)
+    elif any(getattr(row, k) != v for k, v in fields.items()):
+        services.update_centre(actor=SYSTEM, centre=row, **fields)
+    return row.id
+
+
+def ensure_team(
+    *,
+    code: str,
+    name_zh: str,
+    name_en: str = "",
+    kind: str = "other",
+    area_path: str = "",
+    centre_id: UUID | None = None,
+) -> UUID:
+    """For set-up: the team of this code, made or brought up to date."""
+    fields = {"code": code, "name_zh": name_zh, "name_en": name_en, "kind": kind, "area_path": area_path,
+              "centre_id": centre_id}  # fmt: skip
+    row = Team.objects.filter(code=code).first()
+    if row is None:
+        row = services.create_team(actor=SYSTEM, **fields)
+    elif any(getattr(row, k) != v for k, v in fields.items()):
+        services.update_team(actor=SYSTEM, team=row, **fields)
+    return row.id
+
+
+def ensure_member(*, team_id: UUID, account_id: UUID, lead: bool = False) -> None:
+    """For set-up."""
+    row = Team.objects.get(id=team_id)
+    if not any(m.account_id == account_id and m.lead == lead for m in selectors.members([team_id])):
+        services.set_member(actor=SYSTEM, team=row, account_id=account_id, lead=lead)

@@ -1,0 +1,1 @@
+"""Where things are: grids, compounds, buildings, units, QR codes, and `locate(point)`."""
