@@ -1,0 +1,1 @@
+"""devices: thing models, the registry of devices, rules and alarms."""

@@ -1,0 +1,76 @@
+"""Alarms: who sees them, and what people do with them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Status
+
+from linli.devices import selectors
+from linli.devices.api.base import reply, router
+from linli.devices.api.schemas import AlarmCounts, AlarmDetail, AlarmOut, NoteOut, ShelveIn, TextIn, alarm_out
+from linli.devices.models import Alarm
+from linli.devices.services import alarms as services
+from linli.kernel import paging
+from linli.kernel.http import actor_of
+
+
+@router.get("/alarms", permission="alarms.view", response=paging.Page[AlarmOut])
+def list_alarms(
+    request: HttpRequest, state: str = "", active: bool | None = None, acknowledged: bool | None = None,
+    severity: str = "",
+    device_id: UUID | None = None, model: str = "", area: str = "", shelved: bool | None = False,
+    since: datetime | None = None, until: datetime | None = None,
+    cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+) -> HttpResponse:  # fmt: skip
+    """Newest first. `state` active (unless said), cleared or all; or `active` true or false.
+
+    `severity`: several by comma. Shelved ones come only on request.
+    """
+    state = state or ("cleared" if active is False else "active")
+    rows, after = selectors.alarms(
+        actor_of(request), state=state, acknowledged=acknowledged, severity=severity, device_id=device_id,
+        model=model, area=area, shelved=shelved, since=since, until=until, cursor=cursor, limit=limit,
+    )  # fmt: skip
+    return reply({"items": [alarm_out(r) for r in rows], "next": after})
+
+
+@router.get("/alarms/counts", permission="alarms.view", response=AlarmCounts)
+def alarm_counts(request: HttpRequest, area: str = "") -> AlarmCounts:
+    return AlarmCounts(**selectors.alarm_counts(actor_of(request), area=area))
+
+
+@router.get("/alarms/{uuid:alarm_id}", permission="alarms.view", response=AlarmDetail)
+def get_alarm(request: HttpRequest, alarm_id: UUID) -> dict[str, Any]:
+    return _detail(selectors.alarm(actor_of(request), alarm_id))
+
+
+def _detail(alarm: Alarm) -> dict[str, Any]:
+    notes = [NoteOut.of(n).dict() for n in selectors.alarm_notes(alarm.pk)]
+    return alarm_out(alarm) | {"notes": notes}
+
+
+@router.post("/alarms/{uuid:alarm_id}/acknowledge", permission="alarms.act", response=AlarmDetail)
+def acknowledge_alarm(request: HttpRequest, alarm_id: UUID, body: TextIn) -> dict[str, Any]:
+    return _detail(services.acknowledge_alarm(actor=actor_of(request), alarm_id=alarm_id, text=body.text))
+
+
+@router.post("/alarms/{uuid:alarm_id}/shelve", permission="alarms.act", response=AlarmDetail)
+def shelve_alarm(request: HttpRequest, alarm_id: UUID, body: ShelveIn) -> dict[str, Any]:
+    """Out of the list until a moment (at most 30 days); a moment in the past brings it back."""
+    found = services.shelve_alarm(actor=actor_of(request), alarm_id=alarm_id, until=body.until, text=body.text)
+    return _detail(found)
+
+
+@router.post("/alarms/{uuid:alarm_id}/clear", permission="alarms.act", response=AlarmDetail)
+def clear_alarm(request: HttpRequest, alarm_id: UUID, body: TextIn) -> dict[str, Any]:
+    """End it by hand; `text` says why. The same occurrence does not come back."""
+    return _detail(services.clear_alarm(actor=actor_of(request), alarm_id=alarm_id, text=body.text))
+
+
+@router.post("/alarms/{uuid:alarm_id}/comments", permission="alarms.act", response={201: NoteOut})
+def comment_alarm(request: HttpRequest, alarm_id: UUID, body: TextIn) -> Status[NoteOut]:
+    return Status(201, NoteOut.of(services.comment_alarm(actor=actor_of(request), alarm_id=alarm_id, text=body.text)))

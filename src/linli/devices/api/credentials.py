@@ -1,0 +1,47 @@
+"""Tokens of devices. A token is in the answer that makes it and nowhere else."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Status
+
+from linli.devices import selectors
+from linli.devices.api.base import once, router
+from linli.devices.api.schemas import CredentialMade, CredentialOut, RotateIn
+from linli.devices.models import Credential
+from linli.devices.services import credentials as services
+from linli.kernel.http import actor_of
+
+
+def _made(row: Credential, token: str) -> HttpResponse:
+    return once(CredentialOut.of(row).dict() | {"token": token}, 201)
+
+
+@router.get("/devices/{uuid:device_id}/credentials", permission="devices.credentials", response=list[CredentialOut])
+def list_credentials(request: HttpRequest, device_id: UUID) -> list[CredentialOut]:
+    return [CredentialOut.of(c) for c in selectors.credentials(actor_of(request), device_id)]
+
+
+@router.post("/devices/{uuid:device_id}/credentials", permission="devices.credentials", response={201: CredentialMade})
+def create_credential(request: HttpRequest, device_id: UUID) -> HttpResponse:
+    return _made(*services.create_credential(actor=actor_of(request), device_id=device_id))
+
+
+@router.post(
+    "/devices/{uuid:device_id}/credentials/rotate", permission="devices.credentials", response={201: CredentialMade}
+)
+def rotate_credential(request: HttpRequest, device_id: UUID, body: RotateIn) -> HttpResponse:
+    """A new token; the old ones stop now, or after `grace_s` seconds."""
+    found = services.rotate_credential(actor=actor_of(request), device_id=device_id, grace_s=body.grace_s)
+    return _made(*found)
+
+
+@router.delete(
+    "/devices/{uuid:device_id}/credentials/{uuid:credential_id}", permission="devices.credentials",
+    response={204: None},
+)  # fmt: skip
+def revoke_credential(request: HttpRequest, device_id: UUID, credential_id: UUID) -> Status[None]:
+    services.revoke_credential(actor=actor_of(request), device_id=device_id, credential_id=credential_id)
+    return Status(204, None)

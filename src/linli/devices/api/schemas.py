@@ -1,0 +1,379 @@
+"""What travels in and out. Names are always given in Chinese and English."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import Field
+
+from linli.devices import rules
+from linli.devices.models import Alarm, AlarmNote, Credential, Device, Rule, ThingModel
+from linli.kernel import clock
+
+
+class Label(Schema):
+    zh: str
+    en: str
+
+
+class ModelRef(Schema):
+    code: str
+    name: Label
+    category: str
+    icon: str
+    interval_s: int
+
+
+class StatusOut(Schema):
+    last_seen: datetime | None = None
+    online: bool = False
+    connected: bool = False
+    messages: int = 0
+    points: int = 0
+    bad: int = 0
+    refused: int = 0
+    late: int = 0
+    clamped: int = 0
+    last_error: str = ""
+    last_error_at: datetime | None = None
+
+
+class DeviceOut(Schema):
+    id: UUID
+    code: str
+    name: Label
+    model: ModelRef
+    state: str
+    area_path: str
+    grid_id: UUID | None
+    lon: float | None
+    lat: float | None
+    compound_id: UUID | None
+    unit_id: UUID | None
+    owner_department: str
+    owner_team_id: UUID | None
+    tags: list[str]
+    attributes_shared: dict[str, Any]
+    attributes_client: dict[str, Any]
+    status: StatusOut
+    active_alarms: int
+    worst_alarm: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def device_out(d: Device) -> dict[str, Any]:
+    """A `DeviceOut` as a plain dict: pages of it go out without building 50 × 4 schema objects."""
+    m = d.model
+    return {
+        "id": d.pk, "code": d.code, "name": {"zh": d.name_zh, "en": d.name_en or d.name_zh},
+        "model": {"code": m.code, "name": {"zh": m.name_zh, "en": m.name_en}, "category": m.category, "icon": m.icon,
+                  "interval_s": m.interval_s},
+        "state": d.state, "area_path": d.area_path, "grid_id": d.grid_id, "lon": d.lon, "lat": d.lat,
+        "compound_id": d.compound_id, "unit_id": d.unit_id, "owner_department": d.owner_department,
+        "owner_team_id": d.owner_team_id, "tags": d.tags, "attributes_shared": d.attributes_shared,
+        "attributes_client": d.attributes_client, "status": _status(d),
+        "active_alarms": getattr(d, "active_alarms", 0), "worst_alarm": getattr(d, "worst", "") or None,
+        "created_at": d.created_at, "updated_at": d.updated_at,
+    }  # fmt: skip
+
+
+_SILENT = {"last_seen": None, "online": False, "connected": False, "messages": 0, "points": 0, "bad": 0, "refused": 0,
+           "late": 0, "clamped": 0, "last_error": "", "last_error_at": None}  # fmt: skip
+
+
+def _status(d: Device) -> dict[str, Any]:
+    s = getattr(d, "status", None)
+    if s is None:
+        return _SILENT
+    online = s.online_until is not None and s.online_until > clock.now()
+    return {"last_seen": s.last_seen, "online": online, "connected": s.connected, "messages": s.messages,
+            "points": s.points, "bad": s.bad, "refused": s.refused, "late": s.late, "clamped": s.clamped,
+            "last_error": s.last_error, "last_error_at": s.last_error_at}  # fmt: skip
+
+
+class DeviceFields(Schema):
+    """The place: lon and lat (WGS84), or unit_id, or area_path of a grid."""
+
+    name_zh: str | None = None
+    name_en: str | None = None
+    lon: float | None = None
+    lat: float | None = None
+    unit_id: UUID | None = None
+    area_path: str | None = None
+    owner_department: str | None = None
+    owner_team_id: UUID | None = None
+    state: str | None = None
+    tags: list[str] | None = None
+    attributes_shared: dict[str, Any] | None = None
+
+
+class DeviceIn(DeviceFields):
+    code: str
+    model: str
+    name_zh: str
+
+
+class RetireIn(Schema):
+    reason: str = ""
+
+
+class CredentialOut(Schema):
+    id: UUID
+    hint: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, c: Credential) -> CredentialOut:
+        return cls(id=c.pk, hint=c.hint, created_at=c.created_at, expires_at=c.expires_at, revoked_at=c.revoked_at)
+
+
+class CredentialMade(CredentialOut):
+    """`token` is shown this once."""
+
+    token: str
+
+
+class RotateIn(Schema):
+    grace_s: int = 0
+
+
+class ImportRow(Schema):
+    row: int
+    code: str
+    field: str
+    reason: str
+
+
+class ImportOut(Schema):
+    """rows = created + existing + rows with a refusal. `tokens` are shown this once."""
+
+    rows: int
+    created: int
+    existing: int
+    rejected: list[ImportRow]
+    tokens: dict[str, str]
+
+
+class ModelOut(Schema):
+    code: str
+    version: int
+    name: Label
+    subject: str
+    category: str
+    icon: str
+    interval_s: int
+    properties: list[dict[str, Any]]
+    attributes: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, m: ThingModel) -> ModelOut:
+        shown = [{**p, "shown_unit": rules.Property.of(p).shown_unit} for p in m.properties]
+        return cls(code=m.code, version=m.version, name=Label(zh=m.name_zh, en=m.name_en), subject=m.subject,
+                   category=m.category, icon=m.icon, interval_s=m.interval_s, properties=shown,
+                   attributes=m.attributes)  # fmt: skip
+
+
+class CasePolicy(Schema):
+    """What case an alarm opens, merged with an open one of the class within the radius."""
+
+    class_code: str = Field(alias="class")
+    merge_radius_m: int = 0
+    urgent: bool = False
+
+
+class RuleOut(Schema):
+    id: UUID
+    code: str
+    version: int
+    title: Label
+    sentence: Label
+    clears: Label | None
+    model: str
+    property: str
+    kind: str
+    op: str
+    value: float | None
+    clear_value: float | None
+    duration_s: int
+    no_data_s: int
+    reraise_s: int
+    severity: str
+    area_path: str
+    device_ids: list[UUID] | None
+    case: dict[str, Any] | None
+    enabled: bool
+    illustrative: bool
+    origin: str
+    updated_at: datetime
+
+
+def rule_out(r: Rule) -> dict[str, Any]:
+    """A `RuleOut` as a plain dict."""
+    when = rules.Condition(r.kind, r.property, r.op, r.value, r.clear_value, r.duration_s, r.no_data_s, r.reraise_s)
+    prop = next((rules.Property.of(p) for p in r.model.properties if p["code"] == r.property), None)
+    return {
+        "id": r.pk, "title": {"zh": r.title_zh, "en": r.title_en}, "sentence": rules.sentence(when, prop),
+        "clears": rules.clear_sentence(when, prop), "model": r.model_id, **{n: getattr(r, n) for n in _RULE_PLAIN},
+    }  # fmt: skip
+
+
+_RULE_PLAIN = ("code", "version", "property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s",
+               "reraise_s", "severity", "area_path", "device_ids", "case", "enabled", "illustrative", "origin",
+               "updated_at")  # fmt: skip
+
+
+class RuleFields(Schema):
+    title: Label | None = None
+    property: str | None = None
+    kind: str | None = None
+    op: str | None = None
+    value: float | None = None
+    clear_value: float | None = None
+    duration_s: int | None = None
+    no_data_s: int | None = None
+    reraise_s: int | None = None
+    severity: str | None = None
+    area_path: str | None = None
+    device_ids: list[UUID] | None = None
+    case: CasePolicy | None = None
+    enabled: bool | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Only what was sent, by the names of the table."""
+        sent = self.dict(exclude_unset=True, by_alias=True)
+        if title := sent.pop("title", None):
+            sent |= {"title_zh": title["zh"], "title_en": title["en"]}
+        nullable = ("value", "clear_value", "device_ids", "case")
+        return {k: v for k, v in sent.items() if (v is not None or k in nullable) and k in _RULE_FIELDS}
+
+
+_RULE_FIELDS = {"title_zh", "title_en", "property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s",
+                "reraise_s", "severity", "area_path", "device_ids", "case", "enabled"}  # fmt: skip
+
+
+class RuleIn(RuleFields):
+    code: str = ""
+    model: str
+    title: Label
+    kind: str
+    severity: str
+
+
+class RulePatch(RuleFields):
+    """`version` is the one you read; a newer one by someone else is refused with 409."""
+
+    version: int
+
+
+class RuleVersionOut(Schema):
+    version: int
+    body: dict[str, Any]
+    actor: str
+    at: datetime
+
+
+class AlarmDevice(Schema):
+    id: UUID
+    code: str
+    name: Label
+    model: str
+
+
+class AlarmOut(Schema):
+    id: UUID
+    device: AlarmDevice
+    rule_id: UUID
+    rule_code: str
+    rule_version: int
+    title: Label
+    severity: str
+    state: str
+    property: str
+    value: float | None
+    started_at: datetime
+    raised_at: datetime
+    cleared_at: datetime | None
+    cleared_value: float | None
+    clear_reason: str
+    acknowledged_at: datetime | None
+    acknowledged_by: UUID | None
+    shelved_until: datetime | None
+    area_path: str
+    grid_id: UUID | None
+    lon: float | None
+    lat: float | None
+    created_at: datetime
+
+
+class NoteOut(Schema):
+    id: UUID
+    at: datetime
+    account_id: UUID | None
+    kind: str
+    text: str
+
+    @classmethod
+    def of(cls, n: AlarmNote) -> NoteOut:
+        return cls(id=n.pk, at=n.at, account_id=n.account_id, kind=n.kind, text=n.text)
+
+
+class AlarmDetail(AlarmOut):
+    notes: list[NoteOut]
+
+
+def alarm_out(a: Alarm) -> dict[str, Any]:
+    """An `AlarmOut` as a plain dict."""
+    d = a.device
+    return {
+        "id": a.pk, "rule_id": a.rule_id, "rule_code": a.rule.code, "rule_version": a.rule_version,
+        "device": {"id": d.pk, "code": d.code, "name": {"zh": d.name_zh, "en": d.name_en or d.name_zh},
+                   "model": d.model_id},
+        "title": {"zh": a.title_zh, "en": a.title_en}, "state": "active" if a.cleared_at is None else "cleared",
+        **{n: getattr(a, n) for n in _ALARM_PLAIN},
+    }  # fmt: skip
+
+
+_ALARM_PLAIN = ("severity", "property", "value", "started_at", "raised_at", "cleared_at", "cleared_value",
+                "clear_reason", "acknowledged_at", "acknowledged_by", "shelved_until", "area_path", "grid_id", "lon",
+                "lat", "created_at")  # fmt: skip
+
+
+class TextIn(Schema):
+    text: str = ""
+
+
+class ShelveIn(Schema):
+    until: datetime
+    text: str = ""
+
+
+class AlarmCounts(Schema):
+    active: int
+    unacknowledged: int
+    shelved: int
+    severities: dict[str, int]
+
+
+class ModelCount(Schema):
+    model: str
+    total: int
+    online: int
+
+
+class OwnerCount(Schema):
+    owner: str
+    total: int
+    silent: int
+
+
+class DeviceCounts(Schema):
+    total: int
+    online: int
+    models: list[ModelCount]
+    owners: list[OwnerCount]

@@ -1,0 +1,154 @@
+"""What the hot path reads from and writes to `devices`: SQL, dataclasses and the token hash. Knows no Django.
+
+gateway, history and sense use nothing of `devices` but this file. Every statement takes `%s` parameters (psycopg).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+# --- the registry ---------------------------------------------------------------------------------------------------
+
+_REGISTRY_COLUMNS = (
+    "device_id, code, model, subject, area_path, enabled, credential_hashes, interval_s, properties, created_at, state"
+)
+REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v1"
+"""All devices that may speak. Columns as in `RegistryRow`."""
+REGISTRY_ONE_SQL = REGISTRY_SQL + " WHERE device_id = %s"
+REGISTRY_SOME_SQL = REGISTRY_SQL + " WHERE device_id = ANY(%s::uuid[])"
+"""As REGISTRY_SQL for a list of device ids; an id without a row was retired."""
+
+OPEN_SUBJECTS = frozenset({"place"})
+"""Subjects whose devices appear in lists, maps, live values and rules. Household, person and vehicle ones never do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRow:
+    """One row of REGISTRY_SQL: `RegistryRow(*row)`.
+
+    `properties` maps a property's code to {"type": "number"|"bool"|"text", "unit": ..., "min": ..., "max": ...}.
+    """
+
+    device_id: UUID
+    code: str
+    model: str
+    subject: str
+    area_path: str
+    enabled: bool
+    credential_hashes: list[bytes]
+    interval_s: int
+    properties: dict[str, dict[str, Any]]
+    created_at: Any = None
+    state: str = "active"
+
+
+TOKEN_KEY = "device-tokens"
+"""Name of the district's secret: `Home.current().secret(TOKEN_KEY)`."""
+
+
+def token_hash(key: bytes, token: str) -> bytes:
+    """How a device's token is stored and looked up: HMAC-SHA256 of the token under the district's key."""
+    return hmac.new(key, token.encode(), hashlib.sha256).digest()
+
+
+def new_token() -> str:
+    """A device token: 160 random bits, URL-safe."""
+    return secrets.token_urlsafe(20)
+
+
+# --- what the gateway reports about devices -------------------------------------------------------------------------
+
+NOTE_GATEWAY_SQL = "SELECT devices_note_gateway(%s::jsonb)"
+"""Takes a JSON list of {device_id, last_seen (ms)} with connected, messages, points, bad, refused, late, clamped, error
+and attributes where known. Counters are increments; attributes are merged, at most 64 KiB a device. Returns how many
+devices it touched.
+"""
+
+# --- rules, leases, alarms: sense -----------------------------------------------------------------------------------
+
+RULES_SQL = (
+    "SELECT rule_id, code, version, model, property, kind, op, value, clear_value, duration_s, no_data_s,"
+    " reraise_s, severity, area_path, device_ids FROM devices_rules_v1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One row of RULES_SQL: `RuleRow(*row)`. Only enabled rules are in the view."""
+
+    rule_id: UUID
+    code: str
+    version: int
+    model: str
+    property: str
+    kind: str
+    op: str
+    value: float | None
+    clear_value: float | None
+    duration_s: int
+    no_data_s: int
+    reraise_s: int
+    severity: str
+    area_path: str = ""
+    device_ids: list[UUID] | None = field(default=None)
+
+
+LEASES_SQL = "SELECT partition, epoch, surplus FROM devices_sense_leases(%s, %s::float8, %s::integer, %s::text[])"
+"""(owner, ttl seconds, partition count, owners known to be dead): renews, takes and shares out; what the owner holds.
+
+Rows marked `surplus` are more than the owner's fair share: save their state, then release them."""
+RELEASE_SQL = "SELECT devices_sense_release(%s, %s::integer)"
+"""(owner, partition)"""
+LEASE_OWNERS_SQL = "SELECT DISTINCT owner FROM devices_sense_lease UNION SELECT owner FROM devices_sense_member"
+ACTIVE_ALARMS_SQL = "SELECT device_id, rule_id, started_ms FROM devices_active_alarms_v1"
+SNAPSHOT_SQL = "SELECT sequence, state FROM devices_sense_lease WHERE partition = %s"
+SNAPSHOT_SAVE_SQL = "SELECT devices_sense_snapshot(%s::integer, %s::bigint, %s::bigint, %s::bytea)"
+"""(partition, epoch, sequence, bytes) → whether the epoch still holds."""
+
+ALARMS_APPLY_SQL = (
+    "SELECT op, alarm_id, device_id, rule_id, changed FROM devices_alarms_apply(%s::bigint, %s::integer, %s::jsonb)"
+)
+"""(epoch, partition, JSON list of operations) → one row an operation. Raises SQLSTATE `FENCED` under an old epoch.
+
+raise: {op: "raise", alarm_id, event_id, device_id, rule_id, rule_version, started_at, raised_at (ms), property, value}
+clear: {op: "clear", event_id, device_id, rule_id, started_at, cleared_at (ms), value, reason}
+Both are idempotent by (device_id, rule_id, started_at): replaying the stream neither doubles nor reopens an alarm.
+"""
+FENCED = "LL001"
+CLEAR_CONDITION = "condition"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What other modules may know of a device."""
+
+    id: UUID
+    code: str
+    name_zh: str
+    name_en: str
+    model: str
+    area_path: str
+    grid_id: UUID | None
+    lon: float | None
+    lat: float | None
+    state: str
+    owner_team_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmInfo:
+    """What other modules may know of an alarm."""
+
+    id: UUID
+    device_id: UUID
+    rule_id: UUID
+    severity: str
+    state: str
+    area_path: str
+    raised_at: Any
+    cleared_at: Any = None

@@ -1,0 +1,57 @@
+"""What other modules call. Values are those of `contracts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from linli.devices import selectors
+from linli.devices.contracts import AlarmInfo, DeviceInfo
+from linli.devices.models import Alarm, Device
+from linli.devices.services import imports
+from linli.devices.services import packs as _packs
+from linli.kernel.actor import Actor
+
+__all__ = ["AlarmInfo", "DeviceInfo"]
+
+
+def load_packs() -> dict[str, int]:
+    """Bring thing models and rules of the packs in force into the database; safe to repeat."""
+    return _packs.load_packs()
+
+
+def import_devices(*, actor: Actor, rows: Iterable[Mapping[str, Any]], with_tokens: bool = False) -> imports.Report:
+    """Many devices at once; see `services.imports.import_rows`. Known codes are left as they are."""
+    return imports.import_rows(actor=actor, rows=rows, with_tokens=with_tokens)
+
+
+def device(actor: Actor, device_id: UUID) -> DeviceInfo:
+    """A device the actor may see; NotFound otherwise (also for things of households, persons and vehicles)."""
+    return _info(selectors.device(actor, device_id))
+
+
+def visible_devices(actor: Actor, device_ids: Iterable[UUID]) -> dict[UUID, DeviceInfo]:
+    """Those of the given devices that the actor may see."""
+    return {d.pk: _info(d) for d in selectors.visible_by_ids(actor, list(device_ids))}
+
+
+def device_by_code(code: str) -> DeviceInfo | None:
+    """For system use: any device of a place."""
+    found = Device.objects.filter(code=code, model__subject="place").first()
+    return _info(found) if found else None
+
+
+def alarm(alarm_id: UUID) -> AlarmInfo | None:
+    """For system use, such as a case made of an alarm."""
+    row = Alarm.objects.filter(pk=alarm_id).first()
+    if row is None:
+        return None
+    state = "active" if row.cleared_at is None else "cleared"
+    return AlarmInfo(row.pk, row.device_id, row.rule_id, row.severity, state, row.area_path,
+                     row.raised_at, row.cleared_at)  # fmt: skip
+
+
+def _info(d: Device) -> DeviceInfo:
+    return DeviceInfo(d.pk, d.code, d.name_zh, d.name_en, d.model_id, d.area_path, d.grid_id, d.lon, d.lat, d.state,
+                      d.owner_team_id)  # fmt: skip

@@ -1,0 +1,94 @@
+"""Readings over the web: pages, charts, latest values, CSV. Things of households, persons and vehicles are not here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Query, Schema
+
+from linli.kernel.errors import Invalid
+from linli.kernel.http import Router, actor_of
+from linli.kernel.paging import DEFAULT_LIMIT, Page
+from linli.telemetry import selectors
+
+router = Router(tags=["telemetry"])
+
+
+class ReadingOut(Schema):
+    """`flags`: 1 no time of its own, 2 clock corrected, 4 out of range, 8 late, 16 a bool."""
+
+    property: str
+    at: datetime
+    received_at: datetime
+    value: float
+    flags: int
+
+
+class LatestOut(Schema):
+    device_id: UUID
+    property: str
+    at: datetime
+    value: float
+    flags: int
+
+
+class LatestList(Schema):
+    items: list[LatestOut]
+
+
+class SeriesOut(Schema):
+    """Columns of equal length; `t` is the start of each bucket in ms since 1970, `min` and `max` are exact."""
+
+    property: str
+    t: list[int]
+    min: list[float]
+    max: list[float]
+    mean: list[float]
+    count: list[int]
+
+
+@router.get("/devices/latest", permission="devices.view", response=LatestList)
+def latest(request: HttpRequest, ids: str = Query(..., description="device ids with commas between")) -> LatestList:
+    """The newest reading of each property. Devices that the caller may not see are left out."""
+    try:
+        wanted = [UUID(text) for text in ids.split(",") if text]
+    except ValueError as error:
+        raise Invalid("ids", "must be device ids with commas between") from error
+    return LatestList(items=[LatestOut(**row) for row in selectors.latest(actor_of(request), wanted)])
+
+
+@router.get("/devices/{uuid:device_id}/readings", permission="devices.view", response=Page[ReadingOut])
+def readings(
+    request: HttpRequest, device_id: UUID, start: datetime | None = None, end: datetime | None = None,
+    property: str = "", cursor: str | None = None, limit: int = DEFAULT_LIMIT,
+) -> Page[ReadingOut]:  # fmt: skip
+    """Newest first. Without `start`, the last 31 days."""
+    items, after = selectors.readings(
+        actor_of(request), device_id, prop=property, start=start, end=end, cursor=cursor, limit=limit
+    )
+    return Page[ReadingOut](items=[ReadingOut(**row) for row in items], next=after)
+
+
+@router.get("/devices/{uuid:device_id}/series", permission="devices.view", response=SeriesOut)
+def series(
+    request: HttpRequest, device_id: UUID, property: str, start: datetime | None = None, end: datetime | None = None,
+    points: int = 500,
+) -> SeriesOut:  # fmt: skip
+    """One property over any span, in about `points` buckets; no extreme is lost."""
+    return SeriesOut(
+        **selectors.series(actor_of(request), device_id, prop=property, start=start, end=end, points=points)
+    )
+
+
+@router.get("/devices/{uuid:device_id}/readings.csv", permission="devices.view")
+def readings_csv(
+    request: HttpRequest, device_id: UUID, start: datetime | None = None, end: datetime | None = None,
+    property: str = "",
+) -> StreamingHttpResponse:  # fmt: skip
+    """All readings of the span as CSV (UTF-8 with BOM), oldest first."""
+    rows = selectors.export_csv(actor_of(request), device_id, prop=property, start=start, end=end)
+    answer = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="readings-{device_id}.csv"'
+    return answer

@@ -1,0 +1,1 @@
+"""Terminates device connections, decodes into columns, cuts durable micro-batches."""

@@ -1,0 +1,48 @@
+"""The gateway's counters for Prometheus, read from plain integers when somebody asks. Nothing is labelled by device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+if TYPE_CHECKING:
+    from linli.telemetry.gateway.main import Gateway
+
+
+class _Collector:
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    def collect(self) -> Iterator[Metric]:
+        gateway, batcher = self.gateway, self.gateway.batcher
+        for name, text, value in (
+            ("messages", "device messages taken", gateway.messages),
+            ("points", "readings taken", gateway.points),
+            ("stored_points", "readings the stream has on disk", batcher.stored_points),
+            ("batches", "micro-batches sent", batcher.batches),
+            ("clamped", "readings whose clock was years off", gateway.clamped),
+            ("publish_retries", "batches sent again", batcher.publisher.retries),
+            ("note_failures", "notes that Postgres did not take at once", gateway.notes.failures),
+        ):
+            yield CounterMetricFamily(f"linli_gateway_{name}", text, value)
+        refused = CounterMetricFamily("linli_gateway_refused", "refusals by reason", labels=["reason"])
+        for reason, count in list(gateway.refusals.items()):
+            refused.add_metric([reason], count)
+        yield refused
+        waits = sorted(batcher.waits) or [0.0]
+        for name, text, value in (
+            ("connections", "open device connections", len(gateway.connections)),
+            ("devices", "devices that may speak", len(gateway.registry.devices)),
+            ("pending_points", "readings taken and not yet durable", batcher.pending),
+            ("store_seconds_p95", "from cutting a batch to durable", waits[int(len(waits) * 0.95)]),
+        ):
+            yield GaugeMetricFamily(f"linli_gateway_{name}", text, value)
+
+
+def registry(gateway: Gateway) -> CollectorRegistry:
+    found = CollectorRegistry()
+    found.register(_Collector(gateway))  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,149 @@
+"""What devices send, in ThingsBoard's forms, to points: `{k: v}`, `{"ts", "values"}`, or lists of these.
+
+Numbers and bools are readings, strings are attributes, null is nothing. Anything else refuses the whole message, naming
+the field and the reason: half a message is never stored.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from linli.telemetry.batch import CLAMPED, CODED, LATE, MAX_POINTS, NO_TIME, OUT_OF_RANGE
+from linli.telemetry.gateway.registry import MAX_NAMES, Device
+
+if TYPE_CHECKING:
+    from linli.telemetry.gateway.batcher import Part
+
+AHEAD_MS = 10 * 60_000
+BEHIND_MS = 400 * 86_400_000
+LATE_MS = 3_600_000
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+_HUGE = 1e300
+
+
+class BadPayload(ValueError):
+    """A message that is refused. `field` is a path such as `[2].values.level`."""
+
+    def __init__(self, field: str, reason: str, code: str = "bad-value") -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+        self.code = code
+
+
+Message = list[tuple[int | None, dict[str, Any], str]]
+
+
+def parse(payload: bytes) -> Message:
+    """The message as a list of (own time or None, values, path). Values are not looked at yet."""
+    try:
+        doc = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise BadPayload("body", f"is not JSON: {error}", "bad-json") from None
+    if type(doc) is dict:
+        return [_one(doc, "")]
+    if type(doc) is list:
+        return [_one(item, f"[{i}]") for i, item in enumerate(doc)]
+    raise BadPayload("body", "must be an object or a list of objects", "bad-shape")
+
+
+def _one(doc: Any, path: str) -> tuple[int | None, dict[str, Any], str]:
+    if type(doc) is not dict:
+        raise BadPayload(path or "body", "must be an object", "bad-shape")
+    if "values" not in doc or type(doc["values"]) is not dict:
+        if "ts" in doc and "values" in doc:
+            raise BadPayload(f"{path}.values".lstrip("."), "must be an object", "bad-shape")
+        return None, doc, path
+    ts = doc.get("ts")
+    if ts is not None and (type(ts) not in (int, float) or not -9e15 < ts < 9e15):
+        raise BadPayload(f"{path}.ts".lstrip("."), "must be milliseconds since 1970", "bad-time")
+    return None if ts is None else int(ts), doc["values"], f"{path}.values".lstrip(".")
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name[:66] or repr(name)}".lstrip(".")
+
+
+def check_name(name: str, path: str, known: int) -> None:
+    """A property the thing model does not know is taken too, up to a number of them."""
+    if known >= MAX_NAMES:
+        raise BadPayload(_at(path, name), f"more than {MAX_NAMES} different names", "too-many-names")
+    if not _NAME.fullmatch(name):
+        raise BadPayload(_at(path, repr(name[:64])), "a name has 1 to 64 characters, none a control", "bad-name")
+
+
+def flags_of(ts: int | None, now: int, backfill: bool) -> tuple[int, int]:
+    """(time to store, flags) of a reading's own time."""
+    if ts is None:
+        return now, NO_TIME
+    if ts > now + AHEAD_MS or (ts < now - BEHIND_MS and not backfill) or ts < 0:
+        return now, NO_TIME | CLAMPED
+    return ts, LATE if now - ts > LATE_MS else 0
+
+
+def split(device: Device, message: Message) -> dict[str, Any]:
+    """Check every value and take the strings out (they are attributes); the message keeps readings only."""
+    attributes: dict[str, Any] = {}
+    names = device.names
+    fresh: dict[str, None] = {}
+    total = 0
+    for _, values, path in message:
+        drop = []
+        for name, value in values.items():
+            kind = type(value)
+            if kind is float or kind is int or kind is bool:
+                if name not in names and name not in fresh:
+                    check_name(name, path, len(names) + len(fresh))
+                    fresh[name] = None
+                if not -_HUGE < value < _HUGE:
+                    raise BadPayload(_at(path, name), "is too large a number")
+                total += 1
+            elif value is None:
+                drop.append(name)
+            elif kind is str:
+                attributes[name[:64]] = value[:1000]
+                drop.append(name)
+            else:
+                raise BadPayload(_at(path, name), "must be a number, a bool or a text")
+        for name in drop:
+            del values[name]
+    if total > MAX_POINTS:
+        raise BadPayload("body", f"more than {MAX_POINTS} values in one message", "too-many-points")
+    if fresh:
+        names.update(fresh)
+    return attributes
+
+
+def fill(part: Part, device: Device, message: Message, now: int, *, backfill: bool = False) -> tuple[int, int]:
+    """Add the readings to the partition's columns; returns (points, clamped). Call after `split`."""
+    if len(part.value) + sum(len(values) for _, values, _ in message) > MAX_POINTS:
+        part.seal()
+    index = part.device_index(device)
+    names, props = device.names, part.props
+    prop_add, value_add = part.prop.append, part.value.append
+    points = clamped = 0
+    for own, values, _ in message:
+        if not values:
+            continue
+        ts, flags = flags_of(own, now, backfill)
+        if flags & CLAMPED:
+            clamped += len(values)
+        elif flags & LATE:
+            device.late += 1
+        for name, value in values.items():
+            limits = names[name]
+            if value is True or value is False:
+                part.mark(CODED)
+            if limits is not None and not limits[0] <= value <= limits[1]:
+                part.mark(OUT_OF_RANGE)
+            at = props.get(name)
+            if at is None:
+                at = props[name] = len(props)
+            prop_add(at)
+            value_add(value)
+        part.row(index, ts, now, len(values), flags)
+        points += len(values)
+    return points, clamped

@@ -1,0 +1,149 @@
+"""Which device speaks: the district's registry in memory, refreshed by event and once a minute."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+import psycopg
+
+from linli.devices import contracts
+from linli.devices.contracts import RegistryRow
+from linli.telemetry.batch import partition_of
+
+if TYPE_CHECKING:
+    from linli.telemetry.gateway.mqtt import Connection
+
+log = logging.getLogger("linli.gateway")
+MAX_NAMES = 200  # distinct properties of one device
+POINTS_PER_S = 5_000.0
+BURST = 50_000.0
+Limits = tuple[float, float] | None
+
+
+class Device:
+    """What the gateway keeps of one device; counters are increments since the last note."""
+
+    __slots__ = (
+        "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "hashes", "id", "last_seen", "late",
+        "messages", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed", "uuid",
+    )  # fmt: skip
+
+    def __init__(self, row: RegistryRow, partitions: int) -> None:
+        self.uuid = str(row.device_id)
+        self.id = row.device_id.bytes
+        self.partition = partition_of(self.id, partitions)
+        self.sessions: dict[str, Connection] = {}
+        self.messages = self.points = self.bad = self.refused = self.late = self.clamped = 0
+        self.error = ""
+        self.last_seen = 0
+        self.state_changed = False
+        self.attributes: dict[str, Any] = {}
+        self.budget = BURST
+        self.stamp = time.monotonic()
+        self.update(row)
+
+    def update(self, row: RegistryRow) -> None:
+        self.code = row.code
+        self.enabled = row.enabled
+        self.hashes = [bytes(h) for h in row.credential_hashes or ()]
+        self.names: dict[str, Limits] = {name: _limits(spec) for name, spec in (row.properties or {}).items()}
+
+    def allow(self, points: int) -> float:
+        """Take `points` from the rate budget; returns the seconds to wait before the next message."""
+        now = time.monotonic()
+        self.budget = min(BURST, self.budget + (now - self.stamp) * POINTS_PER_S) - points
+        self.stamp = now
+        return 0.0 if self.budget >= 0 else -self.budget / POINTS_PER_S
+
+    def refuse(self, reason: str, *, bad: bool = True) -> None:
+        if bad:
+            self.bad += 1
+        else:
+            self.refused += 1
+        self.error = reason[:200]
+        self.state_changed = True
+
+
+def _limits(spec: dict[str, Any]) -> Limits:
+    low, high = spec.get("min"), spec.get("max")
+    if low is None and high is None:
+        return None
+    return (float("-inf") if low is None else float(low), float("inf") if high is None else float(high))
+
+
+class RegistrySource(Protocol):
+    async def load(self) -> list[RegistryRow]: ...
+    async def some(self, ids: list[UUID]) -> list[RegistryRow]: ...
+
+
+class PostgresSource:
+    """Reads the view of `devices`; one connection, made again when it breaks."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._db: psycopg.AsyncConnection[Any] | None = None
+        self._lock = asyncio.Lock()
+
+    async def _rows(self, sql: str, args: tuple[Any, ...] = ()) -> list[Any]:
+        async with self._lock:
+            if self._db is None or self._db.closed or self._db.broken:
+                self._db = await psycopg.AsyncConnection.connect(self.url, autocommit=True, connect_timeout=5)
+            try:
+                return await (await self._db.execute(sql, args)).fetchall()
+            except psycopg.Error:
+                await self._db.close()
+                raise
+
+    async def load(self) -> list[RegistryRow]:
+        return [RegistryRow(*row) for row in await self._rows(contracts.REGISTRY_SQL)]
+
+    async def some(self, ids: list[UUID]) -> list[RegistryRow]:
+        return [RegistryRow(*row) for row in await self._rows(contracts.REGISTRY_SOME_SQL, (ids,))]
+
+    async def note(self, notes: str) -> None:
+        await self._rows(contracts.NOTE_GATEWAY_SQL, (notes,))
+
+
+class Registry:
+    """Devices by id and by token hash. `find(token)` is one HMAC and one look-up."""
+
+    def __init__(self, key: bytes, partitions: int) -> None:
+        self.key = key
+        self.partitions = partitions
+        self.devices: dict[bytes, Device] = {}
+        self.by_hash: dict[bytes, Device] = {}
+        self.loaded = False
+
+    def find(self, token: str) -> Device | None:
+        device = self.by_hash.get(contracts.token_hash(self.key, token))
+        return device if device is not None and device.enabled else None
+
+    def replace_all(self, rows: Iterable[RegistryRow]) -> list[Device]:
+        """Take a full registry; returns devices that may no longer speak."""
+        seen = {self._put(row).id for row in rows}
+        gone = [d for i, d in self.devices.items() if i not in seen]
+        return self._settle(gone)
+
+    def replace_some(self, ids: Iterable[UUID], rows: Iterable[RegistryRow]) -> list[Device]:
+        seen = {self._put(row).id for row in rows}
+        return self._settle([d for i in ids if (d := self.devices.get(i.bytes)) and d.id not in seen])
+
+    def _put(self, row: RegistryRow) -> Device:
+        device = self.devices.get(row.device_id.bytes)
+        if device is None:
+            device = self.devices[row.device_id.bytes] = Device(row, self.partitions)
+        else:
+            device.update(row)
+        return device
+
+    def _settle(self, gone: list[Device]) -> list[Device]:
+        for device in gone:
+            self.devices.pop(device.id, None)
+        self.by_hash = {h: d for d in self.devices.values() for h in d.hashes}
+        self.loaded = True
+        return [*gone, *(d for d in self.devices.values() if not d.enabled and d.sessions)]

@@ -1,0 +1,1 @@
+"""Owns the reading store: writes by stream sequence, answers named questions."""

@@ -1,0 +1,194 @@
+"""How other processes ask history. Knows no Django; safe for many threads.
+
+    client = HistoryClient(os.environ["LINLI_HISTORY_URL"])
+    client.series([device_id], "level", start, end, 500)   # a pyarrow.Table: device, t, min, max, mean, count
+
+Times are milliseconds since 1970 UTC. With a `clickhouse+http(s)://` URL the questions go straight to that server.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+import pyarrow as pa
+
+from linli.telemetry.history import questions
+from linli.telemetry.history.questions import BadQuestion
+
+
+class HistoryUnavailable(Exception):
+    """History does not answer now; the text says why."""
+
+
+class HistoryClient:
+    def __init__(self, url: str, *, timeout: float = 35.0) -> None:
+        self.server = url.startswith("clickhouse")
+        self.url = url
+        self._own = threading.local()
+        if not self.server:
+            parts = urlsplit(url)
+            self._http = httpx.Client(
+                base_url=f"{parts.scheme}://{parts.hostname}:{parts.port}", timeout=timeout, trust_env=False,
+                headers={"authorization": f"Bearer {parts.username or ''}"},
+            )  # fmt: skip
+
+    # --- questions --------------------------------------------------------------------------------------------------
+
+    def readings(
+        self,
+        device_id: UUID,
+        property: str | None,
+        start: int,
+        end: int,
+        cursor: tuple[int, str] | None = None,
+        limit: int = 1_000,
+        *,
+        newest: bool = True,
+    ) -> pa.Table:
+        """device, property, t, recv, value, flags by (t, property). The next cursor is the last row's (t, property)."""
+        if self.server:
+            return self._ask(questions.readings(device_id.bytes, property, start, end, cursor, limit, newest))
+        query: dict[str, Any] = {"devices": str(device_id), "start": start, "end": end, "limit": limit}
+        if property is not None:
+            query["property"] = property
+        if cursor is not None:
+            query["cursor_t"], query["cursor_property"] = cursor
+        query["order"] = "newest" if newest else "oldest"
+        return self._get("readings", query)
+
+    def series(self, device_ids: Sequence[UUID], property: str, start: int, end: int, points: int = 500) -> pa.Table:
+        """device, t, min, max, mean, count: at most points + 1 buckets a device, extremes kept."""
+        if self.server:
+            return self._ask(questions.series([d.bytes for d in device_ids], property, start, end, points))
+        return self._get(
+            "series",
+            {"devices": _ids(device_ids), "property": property, "start": start, "end": end, "points": points},
+        )
+
+    def latest(self, device_ids: Sequence[UUID]) -> pa.Table:
+        """device, property, t, value, flags: the newest reading of each series."""
+        if self.server:
+            return self._ask(questions.latest([d.bytes for d in device_ids]))
+        return self._get("latest", {"devices": _ids(device_ids)})
+
+    def rollup(
+        self, device_ids: Sequence[UUID], properties: Sequence[str], start: int, end: int, step: str = "hour",
+        zone: str = questions.DEFAULT_ZONE,
+    ) -> pa.Table:  # fmt: skip
+        """device, property, b (bucket start), min, max, mean, count, last; step is minute, hour or day."""
+        if self.server:
+            ids = [d.bytes for d in device_ids]
+            return self._ask(questions.rollup(ids, list(properties), start, end, step, zone))
+        return self._get(
+            "rollup",
+            {"devices": _ids(device_ids), "properties": ",".join(properties), "start": start, "end": end,
+             "step": step, "zone": zone},
+        )  # fmt: skip
+
+    def counts(self, device_ids: Sequence[UUID], start: int, end: int) -> pa.Table:
+        if self.server:
+            return self._ask(questions.counts([d.bytes for d in device_ids], start, end))
+        return self._get("counts", {"devices": _ids(device_ids), "start": start, "end": end})
+
+    def export(self, device_id: UUID, property: str | None, start: int, end: int) -> Iterator[pa.RecordBatch]:
+        """All readings of a span, oldest first, in pieces: property, t, value, flags."""
+        if self.server:
+            for table in questions.pages(self._client(), device_id.bytes, property, start, end):
+                yield from table.select(["property", "t", "value", "flags"]).to_batches()
+            return
+        query = {"devices": str(device_id), "start": start, "end": end, "property": property or ""}
+        with self._http.stream("GET", "/export", params=query) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                _raise(answer)
+            yield from pa.ipc.open_stream(_Body(answer.iter_bytes()))
+
+    def state(self) -> dict[str, Any]:
+        return self._call("GET", "/state", {}).json()
+
+    def flush(self, sequence: int, seconds: int = 10) -> bool:
+        """Wait until the reading at `sequence` of the stream can be read."""
+        return bool(self._http.post("/flush", params={"sequence": sequence, "seconds": seconds}).json().get("stored"))
+
+    def backup(self, name: str) -> tuple[str, int]:
+        """Make a backup; returns the folder that holds it and how many readings are in it."""
+        made = self._call("POST", "/backup", {"name": name}, timeout=3600).json()
+        return str(made["path"]), int(made["rows"])
+
+    # --- transport --------------------------------------------------------------------------------------------------
+
+    def _get(self, name: str, query: dict[str, Any]) -> pa.Table:
+        return pa.ipc.open_stream(self._call("GET", f"/{name}", query).content).read_all()
+
+    def _call(self, method: str, path: str, query: dict[str, Any], **options: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, params=query, **options)
+        except httpx.HTTPError as error:
+            raise HistoryUnavailable(f"history does not answer: {type(error).__name__}") from error
+        if answer.status_code != 200:
+            _raise(answer)
+        return answer
+
+    def _client(self) -> Any:
+        """A ClickHouse client of this thread's own."""
+        from linli.telemetry.history.store import QUERY_SETTINGS, Store
+
+        client = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = Store(None, self.url).client(**QUERY_SETTINGS)
+        return client
+
+    def _ask(self, question: questions.Question) -> pa.Table:
+        return questions.ask(self._client(), question)
+
+
+def _ids(device_ids: Sequence[UUID]) -> str:
+    return ",".join(str(d) for d in device_ids)
+
+
+def _raise(answer: httpx.Response) -> None:
+    body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+    if answer.status_code == 422:
+        error = (body.get("errors") or [{"field": "", "reason": body.get("detail", "")}])[0]
+        raise BadQuestion(error["field"], error["reason"])
+    raise HistoryUnavailable(body.get("detail") or f"history answered {answer.status_code}")
+
+
+class _Body:
+    """A streamed answer as a file for Arrow."""
+
+    closed = False
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        parts = [self._rest]
+        have = len(self._rest)
+        while size < 0 or have < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            parts.append(chunk)
+            have += len(chunk)
+        data = b"".join(parts)
+        size = len(data) if size < 0 else size
+        self._rest = data[size:]
+        return data[:size]
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None: ...

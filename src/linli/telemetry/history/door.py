@@ -1,0 +1,200 @@
+"""The questions of other processes, over loopback HTTP with a bearer token; answers stream as Arrow.
+
+GET /readings /series /latest /rollup /counts /export /state, POST /backup /flush. Each worker thread has its own client
+of the store: one client answers one question at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from linli.telemetry.history import questions
+from linli.telemetry.history.questions import BadQuestion, Question
+from linli.telemetry.history.store import QUERY_SETTINGS, Store
+from linli.telemetry.http1 import Request, Response, json_response, problem
+
+ARROW = "application/vnd.apache.arrow.stream"
+WORKERS = 2
+MAX_DEVICES = 2_000
+
+
+class Door:
+    """`state` tells how far the writer is; `reached(sequence, seconds)` waits until it has stored that one;
+    `backup(name)` makes a copy."""
+
+    def __init__(
+        self, store: Store, token: str, state: Callable[[], dict[str, Any]], reached: Any, backup: Any
+    ) -> None:
+        self.store = store
+        self.token = token
+        self.state = state
+        self.reached = reached
+        self.backup = backup
+        self._own = threading.local()
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="question")
+        self._slow = ThreadPoolExecutor(1, thread_name_prefix="export")
+
+    def _client(self) -> Any:
+        client = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = self.store.client(**QUERY_SETTINGS)
+        return client
+
+    async def handle(self, request: Request) -> Response:
+        sent = request.headers.get("authorization", "")
+        if not hmac.compare_digest(sent.encode(), f"Bearer {self.token}".encode()):
+            return problem(401, "unauthenticated", "the district's history token is needed")
+        try:
+            return await self._route(request)
+        except BadQuestion as error:
+            return problem(422, "invalid", str(error), [(error.field, error.reason)])
+        except ClickHouseError as error:
+            return problem(503, "unavailable", f"the store could not answer: {str(error)[:200]}")
+
+    async def _route(self, request: Request) -> Response:
+        name, query = request.path.strip("/"), request.query
+        if request.method == "GET" and name in _QUESTIONS:
+            return await self._ask(_QUESTIONS[name](query))
+        if request.method == "GET" and name == "export":
+            return self._export(query)
+        if request.method == "GET" and name == "state":
+            return json_response(self.state())
+        if request.method == "POST" and name == "backup":
+            return await self._backup(query.get("name", "latest"))
+        if request.method == "POST" and name == "flush":
+            done = await self.reached(_int(query, "sequence"), min(30, _int(query, "seconds", 10)))
+            return json_response({"stored": done}, 200 if done else 504)
+        return problem(404, "not-found", "no such question")
+
+    async def _ask(self, question: Question) -> Response:
+        loop = asyncio.get_running_loop()
+        data = await loop.run_in_executor(self._workers, lambda: _arrow(questions.ask(self._client(), question)))
+        return Response(200, data, ARROW)
+
+    def _export(self, query: dict[str, str]) -> Response:
+        device = _devices(query)[0]
+        start, end = _int(query, "start"), _int(query, "end")
+        questions.readings(device, None, start, end, None, 1, False)  # refuse a bad span before the first byte
+
+        def chunks() -> Iterator[bytes]:
+            sink = _Sink()
+            with pa.ipc.new_stream(sink, READING) as writer:
+                for table in questions.pages(self._client(), device, query.get("property") or None, start, end):
+                    writer.write_table(table.select(READING.names).cast(READING))
+                    yield sink.take()
+            yield sink.take()
+
+        return Response(200, self._stream(chunks()), ARROW)
+
+    async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        while (chunk := await loop.run_in_executor(self._slow, next, chunks, None)) is not None:
+            yield chunk
+
+    async def _backup(self, name: str) -> Response:
+        try:
+            path, rows = await self.backup(name)
+        except ValueError as error:
+            return problem(422, "invalid", str(error), [("name", str(error))])
+        return json_response({"path": str(path), "rows": rows})
+
+
+READING = pa.schema([("property", pa.string()), ("t", pa.int64()), ("value", pa.float64()), ("flags", pa.uint8())])
+
+
+class _Sink:
+    """A file that is emptied as it is written."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        return len(self._parts[-1])
+
+    def take(self) -> bytes:
+        data, self._parts = b"".join(self._parts), []
+        return data
+
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _arrow(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _int(query: dict[str, str], name: str, default: int | None = None) -> int:
+    text = query.get(name)
+    if text is None and default is not None:
+        return default
+    try:
+        return int(text or "")
+    except ValueError:
+        raise BadQuestion(name, "must be a whole number") from None
+
+
+def _devices(query: dict[str, str]) -> list[bytes]:
+    try:
+        found = [UUID(text).bytes for text in query.get("devices", "").split(",") if text]
+    except ValueError:
+        raise BadQuestion("devices", "must be ids with commas between") from None
+    if not 1 <= len(found) <= MAX_DEVICES:
+        raise BadQuestion("devices", f"1 to {MAX_DEVICES} are needed")
+    return found
+
+
+def _readings(query: dict[str, str]) -> Question:
+    cursor = (_int(query, "cursor_t"), query.get("cursor_property", "")) if "cursor_t" in query else None
+    return questions.readings(
+        _devices(query)[0], query.get("property") or None, _int(query, "start"), _int(query, "end"), cursor,
+        _int(query, "limit", 1_000), query.get("order") != "oldest",
+    )  # fmt: skip
+
+
+def _series(query: dict[str, str]) -> Question:
+    return questions.series(
+        _devices(query), query.get("property", ""), _int(query, "start"), _int(query, "end"), _int(query, "points", 500)
+    )
+
+
+def _rollup(query: dict[str, str]) -> Question:
+    return questions.rollup(
+        _devices(query), [p for p in query.get("properties", "").split(",") if p], _int(query, "start"),
+        _int(query, "end"), query.get("step", "hour"), query.get("zone", questions.DEFAULT_ZONE),
+    )  # fmt: skip
+
+
+def _counts(query: dict[str, str]) -> Question:
+    return questions.counts(_devices(query), _int(query, "start"), _int(query, "end"))
+
+
+_QUESTIONS: dict[str, Callable[[dict[str, str]], Question]] = {
+    "readings": _readings,
+    "series": _series,
+    "latest": lambda query: questions.latest(_devices(query)),
+    "rollup": _rollup,
+    "counts": _counts,
+}

@@ -1,0 +1,179 @@
+"""The named questions, as SQL. Every value is a bound parameter or checked to be one of a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+MAX_POINTS = 20_000
+MAX_ROWS = 50_000
+STEPS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
+DEFAULT_ZONE = "Asia/Shanghai"
+_COLUMNS = (
+    "device, toString(property) AS property, toUnixTimestamp64Milli(ts) AS t, toUnixTimestamp64Milli(recv) AS recv,"
+    " value, flags"
+)
+
+
+class BadQuestion(ValueError):
+    """A question that cannot be asked. `field` names the parameter."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    sql: str
+    parameters: dict[str, Any]
+
+
+def _in(devices: Iterable[bytes]) -> str:
+    ids = [f"unhex('{d.hex()}')" for d in devices]
+    if not ids:
+        raise BadQuestion("devices", "at least one is needed")
+    return f"device IN ({', '.join(ids)})"
+
+
+def _span(start: int, end: int) -> None:
+    if end <= start:
+        raise BadQuestion("end", "must be after start")
+    if not 0 <= start < 1 << 43 or end >= 1 << 43:
+        raise BadQuestion("start", "is not a time")
+
+
+def readings(
+    device: bytes, prop: str | None, start: int, end: int, cursor: tuple[int, str] | None, limit: int, newest: bool
+) -> Question:
+    """Rows of one device by (time, property). Rows of equal key are never split: a page may be a few rows longer."""
+    _span(start, end)
+    if not 1 <= limit <= MAX_ROWS:
+        raise BadQuestion("limit", f"must be between 1 and {MAX_ROWS}")
+    parameters: dict[str, Any] = {"start": start, "end": end, "limit": limit}
+    where = [
+        _in([device]),
+        "ts >= fromUnixTimestamp64Milli({start:Int64})",
+        "ts < fromUnixTimestamp64Milli({end:Int64})",
+    ]
+    if prop is not None:
+        where.append("property = {prop:String}")
+        parameters["prop"] = prop
+    if cursor is not None:
+        where.append(f"(ts, property) {'<' if newest else '>'} (fromUnixTimestamp64Milli({{ct:Int64}}), {{cp:String}})")
+        parameters["ct"], parameters["cp"] = cursor
+    order = "ts DESC, property DESC" if newest else "ts, property"
+    sql = f"SELECT {_COLUMNS} FROM raw WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {{limit:UInt32}} WITH TIES"
+    return Question(sql, parameters)
+
+
+def series(devices: list[bytes], prop: str, start: int, end: int, points: int) -> Question:
+    """At most `points` + 1 buckets a device with min, max, mean and count; exact for any start and end.
+
+    Long spans take the inner part from a rollup and only the two edges from raw.
+    """
+    _span(start, end)
+    if not 1 <= points <= MAX_POINTS:
+        raise BadQuestion("points", f"must be between 1 and {MAX_POINTS}")
+    step = max(1, -(-(end - start) // points))
+    table, base = "raw", 1
+    for name in ("hour", "minute"):
+        if step >= STEPS[name]:
+            table, base = name, STEPS[name]
+            break
+    step = -(-step // base) * base
+    origin = start // base * base
+    source = _rows(_in(devices), table, base)
+    sql = f"""SELECT device, {{origin:Int64}} + intDiv(ms - {{origin:Int64}}, {{step:Int64}}) * {{step:Int64}} AS t,
+        min(l) AS min, max(h) AS max, sum(s) / sum(c) AS mean, sum(c) AS count
+        FROM ({source}) GROUP BY device, t ORDER BY device, t"""
+    inner_start, inner_end = -(-start // base) * base, end // base * base
+    if inner_start >= inner_end:
+        inner_start = inner_end = start
+    return Question(
+        sql,
+        {"prop": prop, "start": start, "end": end, "a": inner_start, "b": inner_end, "step": step, "origin": origin},
+    )
+
+
+def _rows(where: str, table: str, base: int) -> str:
+    raw = f"""SELECT device, toUnixTimestamp64Milli(ts) AS ms, value AS l, value AS h, value AS s, toUInt64(1) AS c
+        FROM raw WHERE {where} AND property = {{prop:String}} AND ts >= fromUnixTimestamp64Milli({{%s:Int64}})
+        AND ts < fromUnixTimestamp64Milli({{%s:Int64}})"""
+    if table == "raw":
+        return raw % ("start", "end")
+    inner = f"""SELECT device, toInt64(toUnixTimestamp(t)) * 1000 AS ms, lo AS l, hi AS h, total AS s, n AS c
+        FROM {table} WHERE {where} AND property = {{prop:String}} AND t >= toDateTime(intDiv({{a:Int64}}, 1000), 'UTC')
+        AND t < toDateTime(intDiv({{b:Int64}}, 1000), 'UTC')"""
+    return f"{raw % ('start', 'a')} UNION ALL {inner} UNION ALL {raw % ('b', 'end')}"
+
+
+def latest(devices: list[bytes]) -> Question:
+    sql = f"""SELECT device, toString(property) AS property, toUnixTimestamp64Milli(max(last).1) AS t,
+        max(last).2 AS value, max(last).3 AS flags FROM latest WHERE {_in(devices)} GROUP BY device, property
+        ORDER BY device, property"""
+    return Question(sql, {})
+
+
+def rollup(
+    devices: list[bytes], properties: list[str], start: int, end: int, step: str, zone: str = DEFAULT_ZONE
+) -> Question:
+    """Whole minutes, hours or (local) days: min, max, mean, count, last. The span is widened to whole buckets."""
+    _span(start, end)
+    if step not in STEPS:
+        raise BadQuestion("step", f"must be one of {', '.join(STEPS)}")
+    table = "minute" if step == "minute" else "hour"
+    bucket = "toStartOfDay(t, {zone:String})" if step == "day" else "t"
+    first = "toStartOfDay(x, {zone:String})" if step == "day" else f"toStartOfInterval(x, INTERVAL 1 {step})"
+    sql = f"""SELECT device, toString(property) AS property, toInt64(toUnixTimestamp({bucket})) * 1000 AS b,
+        min(lo) AS min, max(hi) AS max, sum(total) / sum(n) AS mean, sum(n) AS count, max(last).2 AS last
+        FROM {table} WHERE {_in(devices)} AND property IN {{props:Array(String)}}
+        AND t >= (SELECT {first} FROM (SELECT toDateTime(intDiv({{start:Int64}}, 1000), 'UTC') AS x))
+        AND t < toDateTime(intDiv({{end:Int64}} + 999, 1000), 'UTC')
+        GROUP BY device, property, b ORDER BY device, property, b"""
+    return Question(sql, {"props": properties, "start": start, "end": end, "zone": zone})
+
+
+def counts(devices: list[bytes], start: int, end: int) -> Question:
+    """How many readings each series has in whole hours that touch the span."""
+    _span(start, end)
+    sql = f"""SELECT device, toString(property) AS property, sum(n) AS count,
+        toUnixTimestamp64Milli(max(last).1) AS t FROM hour WHERE {_in(devices)}
+        AND t >= toStartOfHour(toDateTime(intDiv({{start:Int64}}, 1000), 'UTC'))
+        AND t < toDateTime(intDiv({{end:Int64}} + 999, 1000), 'UTC')
+        GROUP BY device, property ORDER BY device, property"""
+    return Question(sql.replace("AS t FROM", "AS newest FROM"), {"start": start, "end": end})
+
+
+def ask(client: Any, question: Question) -> pa.Table:
+    return _plain(client.query_arrow(question.sql, parameters=question.parameters))
+
+
+def pages(
+    client: Any, device: bytes, prop: str | None, start: int, end: int, *, size: int = 20_000
+) -> Iterator[pa.Table]:
+    """All readings of a device in the span, oldest first, page by page: memory stays flat."""
+    cursor: tuple[int, str] | None = None
+    while True:
+        table = ask(client, readings(device, prop, start, end, cursor, size, False))
+        if len(table):
+            yield table
+        if len(table) < size:
+            return
+        cursor = (table["t"][-1].as_py(), table["property"][-1].as_py())
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Text columns as text, whatever the store calls them."""
+    for i, column in enumerate(table.schema):
+        if (
+            pa.types.is_binary(column.type)
+            or pa.types.is_large_binary(column.type)
+            or pa.types.is_dictionary(column.type)
+        ):
+            table = table.set_column(i, column.name, table.column(i).cast(pa.string()))
+    return table

@@ -1,0 +1,1 @@
+"""Evaluates rules over whole batches; raises and clears alarms."""

@@ -1,0 +1,341 @@
+"""The running process: leases, stream, clock, snapshots. One event loop; one lock around what moves state."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from typing import Any
+from uuid import UUID
+
+import nats.errors
+import orjson
+from nats.aio.client import Client
+from nats.js.errors import APIError, NotFoundError
+
+from linli.telemetry import batch, stream
+from linli.telemetry.sense import live, metrics, snapshot
+from linli.telemetry.sense.book import IDLE, PENDING, Book
+from linli.telemetry.sense.judge import Judge, Op
+from linli.telemetry.sense.store import Fenced, Store
+
+log = logging.getLogger("linli.sense")
+LEASE_S, RENEW_S = 5.0, 1.5
+TICK_S, LINGER_S = 0.2, 0.008
+SNAPSHOT_S, RELOAD_S = 10.0, 60.0
+DOWN_MS = 60_000
+STALL_S = 3.0
+LIVE_S, LIVE_MANY = 0.2, 500
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Sense:
+    """`await Sense(nc, store).run()` until cancelled."""
+
+    def __init__(self, nc: Client, store: Store, *, partitions: int = stream.PARTITIONS) -> None:
+        self.nc, self.store, self.partitions = nc, store, partitions
+        self.book = Book(partitions)
+        self.judge = Judge(self.book)
+        self.lock = asyncio.Lock()
+        self.epochs: dict[int, int] = {}
+        self.done: dict[int, int] = {}  # last sequence judged, by partition
+        self.goal: dict[int, int] = {}  # sequence at which a partition is caught up
+        self.saved: dict[int, int] = {}
+        self.backlog: dict[int, list[Op]] = {}  # decided, not yet written
+        self.ticked = time.monotonic()
+        self.stream_made = ""
+        self.loaded = False
+        self.changed: set[UUID] = set()
+        self.reload = asyncio.Event()
+        self.whole = False
+        self.reader: asyncio.Task[None] | None = None
+
+    # --- start and stop ---------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        await stream.ensure_stream(self.nc)
+        for subject in ("evt.device.changed", "evt.rule.changed", "evt.model.changed", "evt.grid.changed"):
+            await self.nc.subscribe(subject, cb=self._changed)
+        await self._load(None)
+        self.loaded = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in (self._keep_leases, self._tick, self._keep_snapshots, self._keep_book, self._publish):
+                    group.create_task(work(), name=work.__name__)
+        finally:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        """Save and give back, so that another takes over at once."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(4), self.lock:
+                if self.reader:
+                    self.reader.cancel()
+                await self._flush()
+                for part in list(self.epochs):
+                    await self._save(part)
+                    await self.store.release(part)
+
+    def ready(self) -> dict[str, Any]:
+        """For /readyz."""
+        mine = sorted(self.epochs)
+        behind = [p for p in mine if not self.judge.ready[p]]
+        return {"ready": self.loaded and bool(mine) and not behind and self.nc.is_connected, "partitions": mine,
+                "catching_up": behind, "devices": len(self.book.devices), "rules": len(self.book.rules),
+                "database_failures": self.store.failures}  # fmt: skip
+
+    # --- registry and rules -----------------------------------------------------------------------------------------
+
+    async def _changed(self, msg: Any) -> None:
+        with contextlib.suppress(ValueError, KeyError, AttributeError):
+            event = orjson.loads(msg.data)
+            if event["type"] == "device.changed":
+                self.changed.add(UUID(event["ref"]))
+            else:
+                self.whole = self.whole or event["type"] != "rule.changed"
+        self.reload.set()
+
+    async def _keep_book(self) -> None:
+        """Follow changes within half a second; everything once a minute."""
+        last = time.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.reload.wait(), RELOAD_S)
+                await asyncio.sleep(0.1)
+            self.reload.clear()
+            some, self.changed = self.changed, set()
+            whole, self.whole = self.whole or time.monotonic() - last >= RELOAD_S, False
+            if whole:
+                last = time.monotonic()
+            await self._load(None if whole or len(some) > 500 else list(some))
+
+    async def _load(self, device_ids: list[UUID] | None) -> None:
+        rules = await self.store.rules()
+        rows = await self.store.registry(device_ids) if device_ids is None or device_ids else []
+        async with self.lock:
+            self.book.put_rules(rules)
+            self.book.put_devices(rows, whole=device_ids is None)
+            for gone in set(device_ids or ()) - {r.device_id for r in rows}:
+                self.book.forget(gone)
+
+    # --- leases -----------------------------------------------------------------------------------------------------
+
+    async def _keep_leases(self) -> None:
+        for count in itertools.count():
+            held = await self.store.leases(LEASE_S, self.partitions)
+            async with self.lock:
+                await self._adopt(held)
+                if count % 5 == 4 and self.nc.is_connected:
+                    await self._same_stream()
+            await asyncio.sleep(RENEW_S)
+
+    async def _same_stream(self) -> None:
+        """A stream made anew (its server lost its disk) counts from one again: so do we."""
+        before = self.stream_made
+        made, last = await self._stream_state()
+        if self.epochs and (made != before or last < max(self.done.values())):
+            log.warning("the stream was made anew; reading it from its start")
+            for part in self.epochs:
+                self.done[part] = self.goal[part] = 0
+            await self._restart_reader()
+
+    async def _adopt(self, held: dict[int, tuple[int, bool]]) -> None:
+        before = dict(self.epochs)
+        for part in [p for p, e in self.epochs.items() if held.get(p, (0,))[0] != e]:
+            self._drop(part)
+        for part, (epoch, surplus) in held.items():
+            if surplus:
+                await self._give_back(part)
+            elif part not in self.epochs:
+                await self._take(part, epoch)
+        if self.epochs != before:
+            log.info("partitions %s", sorted(self.epochs))
+            await self._restart_reader()
+
+    def _drop(self, part: int) -> None:
+        """No longer ours: whatever we knew is the next owner's to know."""
+        for known in (self.epochs, self.done, self.goal, self.saved, self.backlog):
+            known.pop(part, None)
+        self.judge.owned[part] = self.judge.ready[part] = False
+        self.judge.out.pop(part, None)
+        self.book.reset_partition(part)
+
+    async def _give_back(self, part: int) -> None:
+        if part in self.epochs:
+            await self._save(part)
+            self._drop(part)
+        await self.store.release(part)
+
+    async def _take(self, part: int, epoch: int) -> None:
+        sequence, state = await self.store.snapshot(part)
+        made, last = await self._stream_state()
+        found = snapshot.load(self.judge, part, bytes(state) if state else None)
+        if found["stream"] != made or sequence > last:
+            sequence = 0
+        if found["at"] and now_ms() - found["at"] > DOWN_MS:
+            self.judge.floor = max(self.judge.floor, now_ms())
+        self.epochs[part], self.done[part], self.saved[part] = epoch, sequence, sequence
+        self.goal[part] = await self._last_of(part)
+        self.judge.owned[part] = True
+        self.judge.ready[part] = False
+        await self._warm(part)
+
+    async def _warm(self, part: int) -> None:
+        """The first alarm shall not wait for the database to prepare its functions: these operations concern nobody."""
+        nobody = {k: str(UUID(int=0)) for k in ("alarm_id", "event_id", "device_id", "rule_id")} | {"started_at": 0}
+        with contextlib.suppress(Fenced):
+            both = [{"op": "raise", "raised_at": 0, "rule_version": 0}, {"op": "clear", "cleared_at": 0}]
+            await self.store.apply(part, self.epochs[part], [nobody | one for one in both])
+
+    async def _stream_state(self) -> tuple[str, int]:
+        while True:
+            try:
+                info = await self.nc.jetstream(timeout=3).stream_info(batch.STREAM)
+                self.stream_made = str(info.created)
+                return self.stream_made, info.state.last_seq
+            except (nats.errors.Error, APIError, TimeoutError):
+                await asyncio.sleep(0.3)
+
+    async def _last_of(self, part: int) -> int:
+        while True:
+            try:
+                js = self.nc.jetstream(timeout=3)
+                return (await js.get_last_msg(batch.STREAM, batch.subject_of(part))).seq or 0
+            except NotFoundError:
+                return 0
+            except (nats.errors.Error, APIError, TimeoutError):
+                await asyncio.sleep(0.3)
+
+    # --- the stream -------------------------------------------------------------------------------------------------
+
+    async def _restart_reader(self) -> None:
+        if self.reader:
+            self.reader.cancel()
+            self.reader = None
+        if self.epochs:
+            self.reader = asyncio.create_task(self._read(), name="reader")
+
+    async def _read(self) -> None:
+        subjects = [batch.subject_of(p) for p in sorted(self.epochs)]
+        reader = stream.Reader(self.nc, start=min(self.done.values()) + 1, subjects=subjects)
+        metrics.RESETS.set_function(lambda: reader.resets)
+        async for entries in reader:
+            started = time.perf_counter()
+            async with self.lock:
+                self._take_entries(entries)
+                await self._flush()
+            metrics.PENDING.set(entries[-1].pending)
+            spent = time.perf_counter() - started
+            metrics.TICK.observe(spent)
+            if spent < LINGER_S:
+                await asyncio.sleep(LINGER_S - spent)
+
+    def _take_entries(self, entries: list[stream.Entry]) -> None:
+        batches = []
+        for entry in entries:
+            part = entry.partition
+            if entry.sequence <= self.done.get(part, 1 << 62):
+                continue
+            self.done[part] = entry.sequence
+            try:
+                batches.append(batch.decode(entry.data))
+            except batch.BadBatch as error:
+                metrics.BAD.inc()
+                log.warning("message %s of the stream is not a batch: %s", entry.sequence, error)
+        self.judge.take(batches)
+        metrics.MESSAGES.inc(len(batches))
+
+    async def _flush(self) -> None:
+        """Write what was decided. Until it is written nothing more is judged and no snapshot is taken."""
+        for part, operations in self.judge.drain().items():
+            if part in self.epochs:
+                self.backlog.setdefault(part, []).extend(operations)
+        for part, operations in list(self.backlog.items()):
+            started = time.perf_counter()
+            try:
+                changed = await self.store.apply(part, self.epochs[part], operations)
+            except Fenced:
+                log.warning("partition %s was taken by another process", part)
+                self._drop(part)
+                continue
+            del self.backlog[part]
+            metrics.APPLY.observe(time.perf_counter() - started)
+            metrics.OPERATIONS.inc(len(operations))
+            metrics.CHANGED.inc(changed)
+
+    # --- the clock --------------------------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            if not self.nc.is_connected:
+                continue
+            async with self.lock:
+                if time.monotonic() - self.ticked > STALL_S:
+                    await self._look_again()
+                self.ticked = time.monotonic()
+                await self._catch_up()
+                self.judge.advance(now_ms(), clock=True)
+                await self._flush()
+                metrics.note(self.judge)
+            if self.reader and self.reader.done():
+                log.error("the reader ended: %r", self.reader.exception() if not self.reader.cancelled() else None)
+                await self._restart_reader()
+
+    async def _look_again(self) -> None:
+        """After a pause of ours (stream or database away) the clock waits until the stream is read to its end."""
+        for part in self.epochs:
+            self.judge.ready[part] = False
+            self.goal[part] = await self._last_of(part)
+
+    async def _catch_up(self) -> None:
+        """Partitions that have reached the goal may follow the wall clock; what the database calls active is active."""
+        fresh = [p for p in self.epochs if not self.judge.ready[p] and self.done[p] >= self.goal[p]]
+        if not fresh:
+            return
+        for device_id, rule_id, started in await self.store.active_alarms():
+            number = self.book.by_id.get(device_id.bytes, -1)
+            slot = self.book.slot_of.get((number, rule_id), -1)
+            if slot < 0 or int(self.book.dev.part[number]) not in fresh or not self.book.slot.live[slot]:
+                continue
+            if self.book.slot.state[slot] in (IDLE, PENDING):
+                snapshot.activate(self.judge, slot, started)
+        self.judge.ready[fresh] = True
+
+    # --- snapshots and live values ----------------------------------------------------------------------------------
+
+    async def _keep_snapshots(self) -> None:
+        while True:
+            for part in range(self.partitions):
+                await asyncio.sleep(SNAPSHOT_S / self.partitions)
+                if self.saved.get(part) != self.done.get(part):
+                    async with self.lock:
+                        await self._save(part)
+
+    async def _save(self, part: int) -> None:
+        if part not in self.epochs or self.judge.out.get(part) or part in self.backlog:
+            return
+        state = snapshot.save(self.judge, part, stream=self.stream_made, at=now_ms())
+        sequence = self.done[part]
+        if await self.store.save(part, self.epochs[part], sequence, state):
+            self.saved[part] = sequence
+        else:
+            self._drop(part)
+
+    async def _publish(self) -> None:
+        """Live values five times a second; once a second when very many change."""
+        many = False
+        while True:
+            await asyncio.sleep(1.0 if many else LIVE_S)
+            metrics.BEAT.touch()
+            messages = live.collect(self.book)
+            many = sum(len(m) for _, m in messages) > LIVE_MANY * 60
+            if self.nc.is_connected:
+                for subject, data in messages:
+                    with contextlib.suppress(nats.errors.Error):
+                        await self.nc.publish(subject, data)
