@@ -1,0 +1,1 @@
+"""Cases: catalogue, intake, workflow, clocks, dispatch, verification."""

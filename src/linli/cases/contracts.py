@@ -1,0 +1,130 @@
+"""What other modules see of cases: plain values, no Django."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+CHANNELS = ("qr", "web", "hotline", "patrol", "staff", "api", "device", "open311", "import")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What a reporter leaves to be told how it went. `consent` is their yes to exactly that use."""
+
+    phone: str = ""
+    name: str = ""
+    consent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """A signal on its way to become a case. `private=None`: as the kind and the class say."""
+
+    channel: str
+    kind: str = "problem"
+    class_code: str = ""
+    text: str = ""
+    lon: float | None = None
+    lat: float | None = None
+    unit_id: UUID | None = None
+    address: str = ""
+    private: bool | None = None
+    urgent: bool = False
+    contact: Contact | None = None
+    photos: tuple[bytes, ...] = ()
+    device_id: UUID | None = None
+    alarm_id: UUID | None = None
+    want_secret: bool = False
+    state: str = ""  # where the transition table lets a case begin; empty for its initial state
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the reporter gets: the number, the secret of the ticket's link, and when it should be done."""
+
+    case_id: UUID
+    number: str
+    secret: str = ""
+    due_at: datetime | None = None
+    limit_zh: str = ""
+    limit_en: str = ""
+    illustrative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PublicStep:
+    at: datetime
+    zh: str
+    en: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTicket:
+    """A case as the holder of its secret sees it."""
+
+    case_id: UUID
+    number: str
+    kind: str
+    class_zh: str
+    class_en: str
+    state: str
+    state_zh: str
+    state_en: str
+    step: int
+    text: str
+    address: str
+    created_at: datetime
+    due_at: datetime | None
+    illustrative: bool
+    closed_at: datetime | None
+    steps: tuple[PublicStep, ...]
+    photos: tuple[UUID, ...]
+    released_photos: tuple[UUID, ...]
+    phone_masked: str
+    has_contact: bool
+    looked: tuple[tuple[datetime, str, str], ...]  # who looked at the contact: when, purpose, reason
+    can_reopen: bool
+    me_too: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCase:
+    """An open, non-private case as anybody sees it: rounded to the building, without text."""
+
+    case_id: UUID
+    number: str
+    class_zh: str
+    class_en: str
+    state: str
+    state_zh: str
+    state_en: str
+    created_at: datetime
+    lon: float | None
+    lat: float | None
+    me_too: int
+    photos: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSuggestion:
+    team_id: UUID
+    name_zh: str
+    name_en: str
+    reason_zh: str
+    reason_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an act led to."""
+
+    case_id: UUID
+    number: str
+    state: str
+    version: int
+    detail: dict[str, Any] = field(default_factory=dict)

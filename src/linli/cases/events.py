@@ -1,0 +1,32 @@
+"""What cases does when other rooms tell something. Each runs in one transaction with its inbox row."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from linli.cases.services import act, alarms
+from linli.kernel.actor import SYSTEM
+from linli.kernel.events import Envelope, consumer
+
+
+@consumer("cases.alarms", "alarm.raised", "alarm.changed")
+def on_alarm(envelope: Envelope) -> None:
+    if envelope.type == "alarm.raised":
+        alarms.alarm_raised(envelope.data)
+    else:
+        alarms.alarm_changed(envelope.data)
+
+
+@consumer("cases.tasks", "task.changed")
+def on_task(envelope: Envelope) -> None:
+    """The team's own acts: accepted, done, returned. What the case itself caused (open, cancelled) changes nothing."""
+    data = envelope.data
+    if not data.get("case_id"):
+        return
+    act.follow_task(
+        actor=SYSTEM,
+        case_id=UUID(str(data["case_id"])),
+        task_id=UUID(str(data.get("task_id") or envelope.ref)),
+        state=str(data.get("state", "")),
+        given={"handler_id": data.get("account_id")},
+    )

@@ -1,0 +1,1 @@
+"""Recorded service requests as read-only cases, by maps that are data."""

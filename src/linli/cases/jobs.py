@@ -1,0 +1,23 @@
+"""Background work of cases: registers its consumers, and keeps deadlines right when the calendar is corrected."""
+
+from __future__ import annotations
+
+from linli.cases import clocks, events, tables  # noqa: F401  (events registers the consumers)
+from linli.cases.models import Case
+from linli.cases.rules import clock as rule
+from linli.kernel import jobs
+
+
+@jobs.task("cases.recompute_deadlines", lock="cases.recompute")
+def recompute_deadlines() -> None:
+    """After a correction of the calendar: every running clock's deadline anew."""
+    tables.forget()
+    calendar = tables.calendar()
+    rows = Case.objects.filter(closed_at=None, source="linli").only("id", "clocks", "due_at", "handle_due_at")
+    for case in rows.iterator(chunk_size=500):
+        before = (case.due_at, case.handle_due_at)
+        clocks.store(case, {s: rule.recompute(calendar, c) for s, c in clocks.clocks_of(case).items()})
+        if before != (case.due_at, case.handle_due_at):
+            Case.objects.filter(pk=case.pk).update(
+                clocks=case.clocks, due_at=case.due_at, handle_due_at=case.handle_due_at
+            )

@@ -1,0 +1,229 @@
+"""Tables of cases. Free text is masked at intake; what identifies a reporter lives sealed in `Reporter` only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
+
+from linli.kernel import clock, ids
+from linli.kernel.personal import PersonalField
+
+KINDS = ("problem", "need", "opinion", "device", "patrol")
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # the deadline of what has none, for sorting
+FINAL = ("closed", "evaluated", "rejected", "cancelled", "merged")
+
+
+class Case(models.Model):
+    """One matter that needs work. Rows of other sources (imports) are read-only and carry their `source`."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    number = models.CharField(max_length=24, unique=True)
+    kind = models.CharField(max_length=12)
+    class_code = models.CharField(max_length=12, default="")
+    condition_no = models.PositiveSmallIntegerField(null=True)
+    text = models.TextField(default="")
+    address = models.CharField(max_length=240, default="")
+    lon = models.FloatField(null=True)
+    lat = models.FloatField(null=True)
+    x = models.IntegerField(null=True)  # projected metres, for distances
+    y = models.IntegerField(null=True)
+    grid_id = models.UUIDField(null=True)
+    area_path = models.CharField(max_length=120, default="")
+    unit_id = models.UUIDField(null=True)
+    private = models.BooleanField(default=False)
+    channel = models.CharField(max_length=24)
+    source = models.CharField(max_length=24, default="linli")
+    external_id = models.CharField(max_length=64, default="")
+    priority = models.PositiveSmallIntegerField(default=0)
+    urgent = models.BooleanField(default=False)
+    supervised = models.BooleanField(default=False)
+    state = models.CharField(max_length=16)
+    step = models.PositiveSmallIntegerField()
+    version = models.PositiveIntegerField(default=1)
+    created_by = models.UUIDField(null=True)
+    team_id = models.UUIDField(null=True)
+    task_id = models.UUIDField(null=True)
+    handler_ids = ArrayField(models.UUIDField(), default=list)
+    verifier_id = models.UUIDField(null=True)
+    claimed_by = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    clocks = models.JSONField(default=dict)
+    due_at = models.DateTimeField(null=True)  # of the stage whose clock runs
+    handle_due_at = models.DateTimeField(null=True)
+    undo = models.JSONField(null=True)  # how to take the last dispatch back, and until when
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    me_too = models.PositiveIntegerField(default=0)
+    signal_count = models.PositiveIntegerField(default=0)
+    rework_count = models.PositiveSmallIntegerField(default=0)
+    return_count = models.PositiveSmallIntegerField(default=0)
+    reopen_count = models.PositiveSmallIntegerField(default=0)
+    score = models.PositiveSmallIntegerField(null=True)
+    device_id = models.UUIDField(null=True)
+    alarm_id = models.UUIDField(null=True)
+    flags = ArrayField(models.CharField(max_length=32), default=list)
+    tokens = ArrayField(models.TextField(), default=list)
+    created_at = models.DateTimeField(default=clock.now)
+    filed_at = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "cases_case"
+        indexes = [
+            models.Index(F("created_at").desc(), F("id").desc(), name="cases_newest"),
+            models.Index(Coalesce("due_at", Value(NEVER)), "id", name="cases_due_first", condition=Q(closed_at=None)),
+            models.Index("state", F("created_at").desc(), F("id").desc(), name="cases_state"),
+            models.Index(
+                fields=["area_path", "-created_at"],
+                opclasses=["text_pattern_ops", "timestamptz_ops"],
+                name="cases_area",
+            ),
+            models.Index("team_id", F("created_at").desc(), name="cases_team", condition=Q(team_id__isnull=False)),
+            models.Index("x", "y", name="cases_open_xy", condition=Q(closed_at=None)),
+            models.Index(  # pins and counts read nothing but this index
+                "id",
+                name="cases_open_pins",
+                condition=Q(closed_at=None),
+                include=[
+                    "lon",
+                    "lat",
+                    "state",
+                    "step",
+                    "urgent",
+                    "kind",
+                    "class_code",
+                    "due_at",
+                    "claimed_until",
+                    "number",
+                    "private",
+                    "source",
+                    "area_path",
+                    "team_id",
+                    "created_by",
+                    "supervised",
+                ],
+            ),
+            models.Index("unit_id", name="cases_open_unit", condition=Q(closed_at=None) & Q(unit_id__isnull=False)),
+            models.Index("alarm_id", name="cases_alarm", condition=Q(alarm_id__isnull=False)),
+            models.Index("device_id", name="cases_device", condition=Q(device_id__isnull=False)),
+            models.Index("closed_at", name="cases_closed", condition=Q(closed_at__isnull=False)),
+            models.Index("parent", name="cases_parent", condition=Q(parent__isnull=False)),
+            GinIndex(fields=["tokens"], name="cases_words"),
+        ]
+        constraints = [
+            models.UniqueConstraint("source", "external_id", name="cases_external", condition=~Q(external_id="")),
+            models.CheckConstraint(condition=Q(kind__in=KINDS), name="cases_kind"),
+        ]
+
+
+class TimelineEntry(models.Model):
+    """One change, message or reading of a case. Append-only: a trigger refuses update and delete."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+", db_index=False)
+    at = models.DateTimeField(default=clock.now)
+    actor_kind = models.CharField(max_length=10)
+    actor_id = models.UUIDField(null=True)
+    act = models.CharField(max_length=32)
+    from_state = models.CharField(max_length=16, default="")
+    to_state = models.CharField(max_length=16, default="")
+    note = models.TextField(default="")
+    detail = models.JSONField(default=dict)
+    public = models.BooleanField(default=False)  # may be told to whoever follows the ticket
+
+    class Meta:
+        db_table = "cases_timeline"
+        indexes = [models.Index(fields=["case", "at", "id"], name="cases_timeline_case")]
+
+
+class Signal(models.Model):
+    """What led to a case or was joined to it: a report, an alarm, a patrol's finding."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12)  # report, alarm, import
+    ref = models.UUIDField(null=True)
+    at = models.DateTimeField(default=clock.now)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "cases_signal"
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "ref"], name="cases_signal_once", condition=Q(ref__isnull=False))
+        ]
+
+
+class Reporter(models.Model):
+    """Who reported and wishes to hear of it, and the ticket's secret. Emptied some time after the case has ended."""
+
+    PERSONAL_SINCE = "ended_at"
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    token_hash = models.BinaryField(unique=True)
+    phone = PersonalField(
+        category="phone", purposes=("call_back", "phone_lookup"), basis="consent", retention_days=180, blind_index=True
+    )
+    name = PersonalField(category="name", purposes=("call_back",), basis="consent", retention_days=180)
+    original = PersonalField(category="text", purposes=("call_back",), basis="consent", retention_days=180)
+    consent_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "cases_reporter"
+
+    @property
+    def area_path(self) -> str:
+        """Where the case is, also after boundaries moved: reading the contact needs the permission there."""
+        return self.case.area_path
+
+    def personal_consent(self, purpose: str) -> bool:
+        return self.consent_at is not None and self.withdrawn_at is None
+
+    def personal_subject(self) -> tuple[str, str]:
+        return "reporter", str(self.pk)
+
+
+class Photo(models.Model):
+    """A picture of a case, made anew from what was sent: no EXIF, no position, no foreign bytes."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    stage = models.CharField(max_length=8)  # report, before, after
+    file_id = models.UUIDField()
+    thumb_id = models.UUIDField()
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    by_kind = models.CharField(max_length=10)
+    by_id = models.UUIDField(null=True)
+    released_by = models.UUIDField(null=True)
+    released_at = models.DateTimeField(null=True)  # a person let the public see it
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "cases_photo"
+
+
+class Comment(models.Model):
+    """What staff write to each other about a case."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    by = models.UUIDField(null=True)
+    text = models.TextField()
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "cases_comment"
+        indexes = [models.Index(fields=["case", "created_at", "id"], name="cases_comment_case")]

@@ -1,0 +1,116 @@
+"""The doors cases uses in rooms below: work, orgs, identity. In one place, so that it is seen what is asked of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from linli.kernel.actor import Actor, contains
+
+REMEMBER_S = 5.0
+_memory: dict[tuple[Any, ...], tuple[float, Any]] = {}
+
+
+def open_task(*, actor: Actor, case_id: UUID, team_id: UUID, area_path: str, title: str, due_at: datetime | None,
+              place: dict[str, Any], kind: str = "handle") -> UUID:  # fmt: skip
+    from linli.work import facade
+
+    return facade.open_task(
+        actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at, place=place,
+        kind=kind,
+    )  # fmt: skip
+
+
+def cancel_task(*, actor: Actor, task_id: UUID, reason: str) -> None:
+    from linli.work import facade
+
+    facade.cancel_task(actor=actor, task_id=task_id, reason=reason)
+
+
+def task_result(task_id: UUID) -> str:
+    """What the team wrote when it ended the task."""
+    from linli.work import facade
+
+    found = facade.task(task_id)
+    return found.result if found else ""
+
+
+def task_photos(task_id: UUID) -> list[dict[str, str]]:
+    from linli.work import facade
+
+    return list(facade.photos_of(task_id))
+
+
+def handlers_of(case_id: UUID) -> set[UUID]:
+    """Accounts that acted on the case's tasks."""
+    from linli.work import facade
+
+    return set(facade.handlers_of(case_id))
+
+
+def team(team_id: UUID) -> Any:
+    from linli.orgs import facade
+
+    return facade.team(team_id)
+
+
+def _remembered(key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+    """Teams and names change seldom and are asked for by every list: kept for a few seconds."""
+    found = _memory.get(key)
+    if found is None or found[0] < time.monotonic():
+        if len(_memory) > 2000:
+            _memory.clear()
+        found = _memory[key] = (time.monotonic() + REMEMBER_S, read())
+    return found[1]
+
+
+def teams_in(area_path: str, kind: str | None = None) -> list[Any]:
+    """Active teams for an area: those that serve it, nearest first, then those inside it. One query for all areas."""
+    from linli.orgs import facade
+
+    teams = _remembered(("teams",), lambda: list(facade.teams_in("")))
+
+    def nearness(team: Any) -> tuple[bool, int, str]:
+        below = len(team.area_path) > len(area_path)
+        return below, len(team.area_path) if below else -len(team.area_path), team.code
+
+    return sorted(
+        (t for t in teams if (not kind or t.kind == kind)
+         and (contains(t.area_path, area_path) or contains(area_path, t.area_path))),
+        key=nearness,
+    )  # fmt: skip
+
+
+def team_names(team_ids: Iterable[UUID | None]) -> dict[UUID, dict[str, str]]:
+    """Names of teams as {zh, en}."""
+    from linli.orgs import facade
+
+    found = {t: _memory.get(("team", t)) for t in team_ids if t}
+    missing = [t for t, kept in found.items() if kept is None or kept[0] < time.monotonic()]
+    if missing:
+        teams = facade.teams(missing)
+        for t in missing:
+            info = teams.get(t)
+            name = {"zh": info.name_zh, "en": info.name_en or info.name_zh} if info else {"zh": "", "en": ""}
+            _memory[("team", t)] = (time.monotonic() + REMEMBER_S, name)
+    return {t: _memory[("team", t)][1] for t in found}
+
+
+def names(account_ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Staff names, for staff."""
+    from linli.identity import facade
+
+    wanted = {a for a in account_ids if a}
+    missing = [a for a in wanted if (kept := _memory.get(("name", a))) is None or kept[0] < time.monotonic()]
+    if missing:
+        found = facade.display_name(missing)
+        for a in missing:
+            _memory[("name", a)] = (time.monotonic() + REMEMBER_S, found.get(a, ""))
+    return {a: _memory[("name", a)][1] for a in wanted}
+
+
+def forget() -> None:
+    _memory.clear()

@@ -1,0 +1,50 @@
+"""Search words: Chinese text as single characters and pairs, other scripts as lower-case words.
+
+A pair is what a trigram index cannot find: 漏水 is one entry of the index on `tokens`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]+|[0-9a-zA-Z\u00c0-\u024f]+")
+FIRST_CJK = 0x3400
+MAX_TOKENS = 1500
+
+
+def _is_cjk(run: str) -> bool:
+    return ord(run[0]) >= FIRST_CJK
+
+
+def _runs(text: str) -> list[str]:
+    return RUN.findall(unicodedata.normalize("NFKC", text).lower())
+
+
+def tokens(*texts: str) -> list[str]:
+    """The entries under which a text is found."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for run in _runs(text):
+            if _is_cjk(run):
+                found.update(dict.fromkeys(run))
+                found.update(dict.fromkeys(run[i : i + 2] for i in range(len(run) - 1)))
+            else:
+                found[run[:40]] = None
+    return list(found)[:MAX_TOKENS]
+
+
+def query_tokens(q: str) -> tuple[list[str], list[str]]:
+    """(entries that must all be there, longer Chinese words to check letter by letter)."""
+    entries: dict[str, None] = {}
+    phrases: list[str] = []
+    for run in _runs(q):
+        if not _is_cjk(run):
+            entries[run[:40]] = None
+        elif len(run) == 1:
+            entries[run] = None
+        else:
+            entries.update(dict.fromkeys(run[i : i + 2] for i in range(len(run) - 1)))
+            if len(run) > 2:
+                phrases.append(run)
+    return list(entries), phrases

@@ -1,0 +1,1 @@
+"""Writes of cases. Each owns one transaction, one audit row, timeline entries, and the events that tell of it."""

@@ -1,0 +1,174 @@
+"""The effects that transitions name: what an act does besides moving the case. Each gets (case, actor, given, at)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from linli.cases import clocks, ports, tables
+from linli.cases.models import FINAL, Case, Reporter, Signal
+from linli.cases.services import intake
+from linli.kernel.actor import Actor
+from linli.kernel.errors import Conflict, Invalid, NotFound
+
+Given = dict[str, Any]
+Effect = Callable[[Case, Actor, Given, datetime], dict[str, Any]]
+
+
+def classify(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    """Set or correct class, condition row, urgency and privacy."""
+    catalogue, before = tables.catalogue(), (case.class_code, case.condition_no, case.urgent, case.private)
+    if code := given.get("class"):
+        if code not in catalogue.classes:
+            raise Invalid("class", "is not in the catalogue")
+        case.condition_no = case.condition_no if code == case.class_code else None
+        case.class_code = code
+    if (number := given.get("condition")) is not None:
+        if catalogue.condition(case.class_code, number, tables.today()) is None:
+            raise Invalid("condition", "is not a row of this class")
+        case.condition_no = number
+    for name in ("urgent", "private"):
+        if given.get(name) is not None:
+            setattr(case, name, bool(given[name]))
+    if before == (case.class_code, case.condition_no, case.urgent, case.private):
+        return {}
+    case.tokens = intake.search_tokens(case)
+    clocks.relimit(case, at)
+    return {"class": case.class_code, "condition": case.condition_no, "urgent": case.urgent, "private": case.private}
+
+
+def stamp_filed(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    case.filed_at = case.filed_at or at
+    return {}
+
+
+def stamp_finished(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    case.finished_at = at
+    return {}
+
+
+def stamp_verifier(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    case.verifier_id = actor.account_id
+    return {}
+
+
+def add_handler(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    """Whoever laid hands on the case is kept, for good: they never verify it."""
+    for who in (actor.account_id, given.get("handler_id")):
+        if who and UUID(str(who)) not in case.handler_ids:
+            case.handler_ids = [*case.handler_ids, UUID(str(who))]
+    return {}
+
+
+def open_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    """Give the case to a team as a task of the field app."""
+    team_id = UUID(str(given.get("team") or case.team_id))
+    team = ports.team(team_id)
+    if team is None:
+        raise Invalid("team", "is unknown")
+    case.team_id, case.dispatched_at = team_id, at
+    case.task_id = ports.open_task(
+        actor=actor, case_id=case.id, team_id=team_id, area_path=case.area_path, title=title(case),
+        due_at=case.handle_due_at, kind="handle",
+        place={"lon": case.lon, "lat": case.lat, "address": case.address, "grid_id": _text(case.grid_id),
+               "unit_id": _text(case.unit_id)},
+    )  # fmt: skip
+    return {"team_id": str(team_id), "task_id": str(case.task_id)}
+
+
+def _text(value: UUID | None) -> str | None:
+    return str(value) if value else None
+
+
+def title(case: Case) -> str:
+    """A task's title: number and class, never words that may speak of a person."""
+    found = tables.catalogue().classes.get(case.class_code)
+    return f"{case.number} {found.zh if found else ''}".strip()
+
+
+def cancel_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    """Take the team's open task back; nothing to do when the task itself is what changed."""
+    if case.task_id and not given.get("from_task"):
+        ports.cancel_task(actor=actor, task_id=case.task_id, reason=str(given.get("reason") or ""))
+    case.task_id = None
+    return {}
+
+
+end_task = cancel_task
+
+
+def drop_team(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    detail = {"team_id": _text(case.team_id)}
+    case.team_id = None
+    return detail
+
+
+def count_return(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    case.return_count += 1
+    return {}
+
+
+def count_rework(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    case.rework_count += 1
+    case.finished_at = None
+    return {"rework": case.rework_count}
+
+
+def extend(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    hours = float(given["hours"])
+    if not 0 < hours <= 2000:
+        raise Invalid("hours", "must be between 0 and 2000")
+    clocks.extend(case, hours, at)
+    return {"hours": hours}
+
+
+def merge(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    """Join this case to another open one; whoever follows this ticket follows that one from now on."""
+    from linli.cases.selectors import visible
+
+    target = visible.get(actor, UUID(str(given["into"])), lock=True)
+    if target.id == case.id or target.state in FINAL:
+        raise Conflict("a case is merged into another, open one")
+    if target.source != "linli":
+        raise NotFound()
+    case.parent_id = target.id
+    Signal.objects.create(case=target, kind="report", ref=case.id, at=at, data={"number": case.number})
+    target.signal_count += case.signal_count
+    target.me_too += case.me_too
+    target.save(update_fields=["signal_count", "me_too"])
+    return {"into": str(target.id), "into_number": target.number}
+
+
+def outcome(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    """The case has ended: the retention of the reporter's contact begins."""
+    Reporter.objects.filter(case=case).update(ended_at=at)
+    return {}
+
+
+def reopen(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    case.reopen_count += 1
+    case.team_id = case.task_id = case.finished_at = case.verifier_id = None
+    Reporter.objects.filter(case=case).update(ended_at=None)
+    return {"reopen": case.reopen_count}
+
+
+def score(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    value = int(given["score"])
+    if not 1 <= value <= 5:
+        raise Invalid("score", "must be 1 to 5")
+    case.score = value
+    return {"score": value}
+
+
+def supervise(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    case.supervised = True
+    return {}
+
+
+EFFECTS: dict[str, Effect] = {
+    fn.__name__: fn
+    for fn in (classify, stamp_filed, stamp_finished, stamp_verifier, add_handler, open_task, cancel_task, drop_team,
+               count_return, count_rework, extend, merge, outcome, reopen, score, supervise)
+} | {"end_task": end_task}  # fmt: skip

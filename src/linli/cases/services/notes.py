@@ -1,0 +1,147 @@
+"""Comments of staff, the reporter's contact, and what a reporter does by the ticket's secret."""
+
+from __future__ import annotations
+
+import hashlib
+from uuid import UUID
+
+from linli.cases import tables
+from linli.cases.models import Case, Comment, Reporter, TimelineEntry
+from linli.cases.selectors import visible
+from linli.cases.services import act, common
+from linli.kernel import clock, personal, services
+from linli.kernel.actor import PUBLIC, SYSTEM, Actor
+from linli.kernel.errors import Conflict, Invalid, NotFound
+from linli.kernel.masks import mask_text
+
+MAX_COMMENT = 2000
+
+
+def add_comment(*, actor: Actor, case_id: UUID, text: str) -> Comment:
+    """A remark for colleagues; numbers in it are masked like in any free text."""
+    clean = text.strip()
+    if not clean or len(clean) > MAX_COMMENT or "\0" in clean:
+        raise Invalid("text", f"needs 1 to {MAX_COMMENT} characters")
+    with services.unit(actor):
+        case = visible.get(actor, case_id)
+        actor.require("cases.comment")
+        row = Comment.objects.create(case=case, by=actor.account_id, text=mask_text(clean)[0])
+        common.record(case=case, actor=actor, act="comment", detail={"comment": str(row.id)})
+        common.tell(case=case, actor=actor, type="case.changed", act="comment")
+    return row
+
+
+def read_contact(*, actor: Actor, case_id: UUID, purpose: str, reason: str) -> dict[str, object]:
+    """The reporter's clear contact, for a stated purpose and reason; logged, and the reporter can see it."""
+    with services.unit(actor):
+        case = visible.get(actor, case_id)
+        actor.require("cases.contact", case.area_path)
+        row = Reporter.objects.filter(case=case).order_by("created_at").first()
+        if row is None or (row.phone is None and row.name is None):
+            raise NotFound("the reporter left no contact")
+        found = personal.read(
+            actor=actor, instance=row, fields=("phone", "name", "original"), purpose=purpose, reason=reason
+        )
+        common.entry(case=case, actor=actor, act="contact", at=clock.now(), detail={"purpose": purpose})
+        common.record(case=case, actor=actor, act="contact", detail={"purpose": purpose})
+        common.tell(case=case, actor=actor, type="case.changed", act="contact")
+    return dict(found)
+
+
+def find_by_phone(*, actor: Actor, phone: str, reason: str) -> list[UUID]:
+    """Tickets of the very number that calls: exact match only, hotline only, logged."""
+    with services.unit(actor):
+        actor.require("cases.contact")
+        rows = [r for r in Reporter.objects.filter(phone__blind=phone).select_related("case")[:50]
+                if visible.sees(actor, r.case)]  # fmt: skip
+        if rows:
+            personal.read_many(actor=actor, instances=rows, fields=("phone",), purpose="phone_lookup", reason=reason)
+        elif not reason.strip():
+            raise Invalid("reason", "say why you need it")
+    return [r.case_id for r in rows]
+
+
+def reporter_of(secret: str) -> Reporter:
+    """The reporter's row behind a ticket's secret; NotFound for a guess."""
+    digest = hashlib.sha256(secret.encode()).digest()
+    row = Reporter.objects.select_related("case").defer("case__tokens").filter(token_hash=digest).first()
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def withdraw_contact(*, secret: str) -> list[str]:
+    """The reporter takes the consent back: contact and original words are gone at once."""
+    with services.unit(PUBLIC):
+        row = reporter_of(secret)
+        row.withdrawn_at = clock.now()
+        row.save(update_fields=["withdrawn_at"])
+        held = personal.erase(row)
+        common.entry(case=row.case, actor=PUBLIC, act="withdraw", at=clock.now())
+        common.record(case=row.case, actor=PUBLIC, act="withdraw", detail={"fields": held})
+        common.tell(case=row.case, actor=PUBLIC, type="case.changed", act="withdraw")
+    return held
+
+
+def correct_contact(*, secret: str, phone: str, name: str) -> None:
+    """The reporter corrects, or gives anew, the contact: that is consent."""
+    with services.unit(PUBLIC):
+        row = reporter_of(secret)
+        row.phone, row.name = phone.strip()[:32] or None, name.strip()[:60] or None
+        row.consent_at, row.withdrawn_at = clock.now(), None
+        row.save(update_fields=["phone", "name", "consent_at", "withdrawn_at"])
+        common.record(case=row.case, actor=PUBLIC, act="correct_contact")
+        common.tell(case=row.case, actor=PUBLIC, type="case.changed", act="correct_contact")
+
+
+def own_data(*, secret: str) -> dict[str, object]:
+    """All that is held about the reporter, for the reporter: access and portability. Logged as every reading."""
+    row = reporter_of(secret)
+    fields = ("phone", "name", "original")
+    clear = dict.fromkeys(fields)
+    if any(getattr(row, f) is not None for f in fields):
+        with services.unit(SYSTEM):
+            clear = personal.read(actor=SYSTEM, instance=row, fields=fields, purpose="call_back", reason="own data")
+    return {"number": row.case.number, "text": row.case.text, "address": row.case.address, **clear,
+            "consent_at": row.consent_at, "withdrawn_at": row.withdrawn_at, "created_at": row.created_at}  # fmt: skip
+
+
+def reopen_by_reporter(*, secret: str, reason: str) -> Case:
+    """The reporter is not satisfied: the case opens again, within the days the table gives."""
+    with services.unit(SYSTEM):
+        row = reporter_of(secret)
+        case = Case.objects.select_for_update().defer("tokens").get(pk=row.case_id)
+        item = tables.transitions().transitions["reopen"]
+        if not reason.strip():
+            raise Invalid("reason", "say what is still wrong")
+        if case.state not in ("closed", "evaluated"):
+            raise Conflict(common.say("案件没有结案", "The case is not closed"))
+        act.do(case=case, actor=SYSTEM, item=item, version=None, given={"reason": reason[:500]})
+    return case
+
+
+def confirm_by_reporter(*, secret: str) -> Case:
+    """The reporter says that a closed case is solved: one more line in its timeline, once."""
+    with services.unit(PUBLIC):
+        row = reporter_of(secret)
+        case = Case.objects.select_for_update().defer("tokens").get(pk=row.case_id)
+        if case.closed_at is None:
+            raise Conflict(common.say("案件没有结案", "The case is not closed"))
+        if not TimelineEntry.objects.filter(case=case, act="confirm").exists():
+            common.entry(case=case, actor=PUBLIC, act="confirm", at=clock.now())
+            common.record(case=case, actor=PUBLIC, act="confirm")
+            common.tell(case=case, actor=PUBLIC, type="case.changed", act="confirm")
+    return case
+
+
+def me_too(*, case_id: UUID) -> int:
+    """One more neighbour has the same problem."""
+    with services.unit(PUBLIC):
+        case = Case.objects.select_for_update().filter(pk=case_id, private=False, closed_at=None).first()
+        if case is None or case.source != "linli":
+            raise NotFound()
+        case.me_too += 1
+        case.save(update_fields=["me_too"])
+        common.record(case=case, actor=PUBLIC, act="me_too")
+        common.tell(case=case, actor=PUBLIC, type="case.changed", act="me_too")
+    return case.me_too

@@ -1,0 +1,1 @@
+"""Work: tasks of teams, duty, and positions while on duty."""

@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+
+
+class WorkConfig(AppConfig):
+    name = "linli.work"
+    label = "work"
+
+    def ready(self) -> None:
+        from linli.kernel import files
+        from linli.places import facade as places
+        from linli.work import selectors
+
+        files.owner("task_photo", selectors.may_read_photo)
+        places.rehome_table(
+            places.RehomedTable(
+                name="work.task", label_zh="任务", label_en="Tasks", table="work_task",
+                where="t.state IN ('open', 'accepted', 'arrived')",
+            )
+        )  # fmt: skip

@@ -1,0 +1,42 @@
+"""What other modules see of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+OPEN, ACCEPTED, ARRIVED, DONE, RETURNED, CANCELLED = "open", "accepted", "arrived", "done", "returned", "cancelled"
+TASK_STATES = (OPEN, ACCEPTED, ARRIVED, DONE, RETURNED, CANCELLED)
+RUNNING = (OPEN, ACCEPTED, ARRIVED)
+TASK_KINDS = ("handle", "check", "verify", "inspect", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    id: UUID
+    state: str
+    kind: str
+    title: str
+    case_id: UUID | None
+    team_id: UUID | None
+    assignee_id: UUID | None
+    area_path: str
+    due_at: datetime | None
+    result: str
+    done_by: UUID | None
+    done_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OnDuty:
+    """Somebody on duty now. `lon`/`lat` are None until the first position; only staff with positions.view get them."""
+
+    duty_id: UUID
+    account_id: UUID
+    team_id: UUID | None
+    area_path: str
+    since: datetime
+    lon: float | None = None
+    lat: float | None = None
+    position_at: datetime | None = None

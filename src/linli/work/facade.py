@@ -1,0 +1,94 @@
+"""What other modules may ask of work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from linli.kernel.actor import Actor
+from linli.kernel.errors import NotFound
+from linli.work import services
+from linli.work.contracts import RUNNING, OnDuty, TaskInfo
+from linli.work.models import Duty, Task, TaskPhoto, TaskStep
+
+
+def open_task(
+    *,
+    actor: Actor,
+    case_id: UUID | None,
+    team_id: UUID | None,
+    area_path: str,
+    title: str,
+    due_at: datetime | None = None,
+    place: Mapping[str, Any] | None = None,
+    kind: str = "handle",
+    urgent: bool = False,
+    needs_photo: bool = False,
+    note: str = "",
+    checklist: Sequence[str] = (),
+) -> UUID:
+    """A new task; the caller has checked that `actor` may. `place`: lon, lat, grid_id, address, all optional."""
+    task = services.open_task(
+        actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at, place=place,
+        kind=kind, urgent=urgent, needs_photo=needs_photo, note=note, checklist=checklist,
+    )  # fmt: skip
+    return task.id
+
+
+def _info(task: Task) -> TaskInfo:
+    return TaskInfo(
+        task.id, task.state, task.kind, task.title, task.case_id, task.team_id, task.assignee_id, task.area_path,
+        task.due_at, task.result, task.done_by, task.ended_at if task.done_by else None,
+    )  # fmt: skip
+
+
+def task(task_id: UUID) -> TaskInfo | None:
+    found = Task.objects.filter(id=task_id).first()
+    return _info(found) if found else None
+
+
+def task_state(task_id: UUID) -> str:
+    """The state, or '' for an unknown task."""
+    return Task.objects.filter(id=task_id).values_list("state", flat=True).first() or ""
+
+
+def tasks_of(case_id: UUID) -> list[TaskInfo]:
+    return [_info(t) for t in Task.objects.filter(case_id=case_id).order_by("created_at", "id")]
+
+
+def photos_of(task_id: UUID) -> list[dict[str, str]]:
+    """{id, stage, file_id, thumb_id} of each picture, oldest first."""
+    return [
+        {"id": str(p.id), "stage": p.stage, "file_id": str(p.file_id), "thumb_id": str(p.thumb_id)}
+        for p in TaskPhoto.objects.filter(task_id=task_id).order_by("at", "id")
+    ]
+
+
+def handlers_of(case_id: UUID) -> set[UUID]:
+    """Accounts that acted on the case's tasks: none of them may verify it."""
+    rows = TaskStep.objects.filter(task__case_id=case_id).exclude(action="cancel").exclude(actor_id=None)
+    return {found for found in rows.values_list("actor_id", flat=True) if found}
+
+
+def cancel_task(*, actor: Actor, task_id: UUID, reason: str = "") -> bool:
+    """Call a task off; False when it had ended already. The caller has checked that `actor` may."""
+    found = Task.objects.filter(id=task_id).first()
+    if found is None:
+        raise NotFound()
+    if found.state not in RUNNING:
+        return False
+    services.cancel_task(actor=actor, task=found, reason=reason)
+    return True
+
+
+def on_duty(area_path: str) -> list[OnDuty]:
+    """Who is on duty in an area, with their last position; show positions only to those with positions.view."""
+    from django.db.models import Q
+
+    inside = Q(area_path=area_path) | Q(area_path__startswith=area_path + ".") if area_path else Q()
+    return [
+        OnDuty(d.id, d.account_id, d.team_id, d.area_path, d.started_at, d.lon, d.lat, d.position_at)
+        for d in Duty.objects.filter(inside, ended_at=None).order_by("started_at", "id")
+    ]

@@ -1,0 +1,16 @@
+"""Housekeeping of work."""
+
+from __future__ import annotations
+
+from linli.kernel import jobs
+from linli.work import duty_services
+
+
+@jobs.periodic("17 * * * *", "work.purge_positions")
+def purge_positions() -> None:
+    duty_services.purge_positions()
+
+
+@jobs.periodic("*/10 * * * *", "work.end_long_duties")
+def end_long_duties() -> None:
+    duty_services.end_long_duties()

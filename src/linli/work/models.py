@@ -1,0 +1,128 @@
+"""Tables of work. `case_id` is opaque here: cases are a higher room."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from linli.kernel import clock, ids
+
+
+class Task(models.Model):
+    """Something a team does at a place, by a time."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    kind = models.CharField(max_length=12, default="handle")
+    state = models.CharField(max_length=12, default="open")
+    title = models.CharField(max_length=200)
+    note = models.CharField(max_length=2000, default="", blank=True)
+    urgent = models.BooleanField(default=False)
+    needs_photo = models.BooleanField(default=False)
+    checklist = models.JSONField(default=list)
+    case_id = models.UUIDField(null=True)
+    team = models.ForeignKey("orgs.Team", on_delete=models.PROTECT, null=True, related_name="+")
+    assignee_id = models.UUIDField(null=True)
+    area_path = models.CharField(max_length=120, default="", blank=True)
+    grid_id = models.UUIDField(null=True)
+    lon = models.FloatField(null=True)
+    lat = models.FloatField(null=True)
+    address = models.CharField(max_length=200, default="", blank=True)
+    due_at = models.DateTimeField(null=True)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    accepted_at = models.DateTimeField(null=True)
+    arrived_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    done_by = models.UUIDField(null=True)
+    result = models.CharField(max_length=2000, default="", blank=True)
+    changed_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "work_task"
+        indexes = [
+            models.Index(fields=["area_path"], name="work_task_area", opclasses=["text_pattern_ops"]),
+            models.Index(fields=["team", "state", "-created_at"], name="work_task_team"),
+            models.Index(fields=["case_id"], name="work_task_case"),
+            models.Index(fields=["-created_at", "-id"], name="work_task_page"),
+        ]
+
+
+class TaskStep(models.Model):
+    """One act on a task. Its id is made by the client, so that a resent act is known. `applied`: it moved the task."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="steps")
+    action = models.CharField(max_length=16)
+    actor_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+    received_at = models.DateTimeField(default=clock.now)
+    applied = models.BooleanField(default=True)
+    note = models.CharField(max_length=2000, default="", blank=True)
+
+    class Meta:
+        db_table = "work_task_step"
+        indexes = [models.Index(fields=["task", "at", "id"], name="work_task_step_order")]
+
+
+class TaskPhoto(models.Model):
+    """A picture of a task, before or after. Its id is made by the client."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="photos")
+    stage = models.CharField(max_length=8)
+    file_id = models.UUIDField()
+    thumb_id = models.UUIDField()
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    actor_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "work_task_photo"
+        indexes = [models.Index(fields=["task", "at"], name="work_task_photo_task")]
+
+
+class Duty(models.Model):
+    """Somebody's time on duty. The last position stands here while it lasts, and is emptied at its end."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    account = models.ForeignKey("identity.Account", on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey("orgs.Team", on_delete=models.SET_NULL, null=True, related_name="+")
+    area_path = models.CharField(max_length=120, default="", blank=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=12, default="")
+    lon = models.FloatField(null=True)
+    lat = models.FloatField(null=True)
+    accuracy_m = models.FloatField(null=True)
+    position_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "work_duty"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"], condition=models.Q(ended_at=None), name="work_duty_one_at_a_time"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["area_path"], name="work_duty_area", opclasses=["text_pattern_ops"],
+                condition=models.Q(ended_at=None),
+            ),
+            models.Index(fields=["account", "-started_at"], name="work_duty_account"),
+        ]  # fmt: skip
+
+
+class Position(models.Model):
+    """Where somebody was while on duty: shown to that person only, deleted after 30 days."""
+
+    id = models.BigAutoField(primary_key=True)
+    duty = models.ForeignKey(Duty, on_delete=models.CASCADE, related_name="positions")
+    at = models.DateTimeField()
+    lon = models.FloatField()
+    lat = models.FloatField()
+    accuracy_m = models.FloatField(null=True)
+
+    class Meta:
+        db_table = "work_position"
+        constraints = [models.UniqueConstraint(fields=["duty", "at"], name="work_position_once")]
+        indexes = [models.Index(fields=["at"], name="work_position_age")]
