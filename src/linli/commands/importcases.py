@@ -1,0 +1,49 @@
+"""`linli import cases FILE --map NAME`: load recorded service requests as read-only cases."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from linli import commands
+
+
+def register(sub: Any) -> None:
+    parser = sub.add_parser("import", help="load recorded data")
+    what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    cases = what.add_parser("cases", help="recorded service requests, by a map of the packs")
+    cases.add_argument("file", type=Path, metavar="FILE")
+    cases.add_argument("--map", required=True, metavar="NAME", help="such as sf311 or c311_nyc")
+    cases.add_argument("--json", action="store_true", help="print the report as JSON; its last line is the whole")
+    commands.add_home(cases)
+    cases.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    if not args.file.is_file():
+        raise commands.CommandError(f"{args.file} is not a file")
+    commands.django_ready()
+    from django.db import OperationalError
+
+    from linli.cases.importing import load
+    from linli.kernel.actor import SYSTEM
+    from linli.kernel.errors import LinliError
+
+    try:
+        report = load.import_cases(actor=SYSTEM, path=args.file, name=args.map)
+    except LinliError as error:
+        raise commands.CommandError(error.detail) from error
+    except OperationalError as error:
+        raise commands.CommandError(f"the district is not running ({error})") from error
+    if args.json:
+        print(load.as_json(report))
+        return 0
+    print(f"{report.rows} rows: {report.imported} imported, {report.rejected} rejected")
+    for reason, count in report.reasons.most_common():
+        print(f"  {reason}: {count}")
+    for sample in report.samples:
+        print(f"  line {sample['line']}: {sample['reason']} ({sample['field']}) {sample['id']}")
+    print(f"without a place {report.no_place}, closed before opened {report.closed_before_opened}, open {report.open},"
+          f" texts with masked numbers {report.masked}")  # fmt: skip
+    return 0

@@ -1,0 +1,15 @@
+"""All addresses of the web process. A module adds pages by having `urls.py` with `urlpatterns`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.conf import settings
+from django.urls import include, path
+
+from linli.api import api
+
+urlpatterns = [
+    path("api/v1/", api.urls),
+    *[path("", include(f"linli.{name}.urls")) for name in settings.LINLI_APPS if find_spec(f"linli.{name}.urls")],
+]
