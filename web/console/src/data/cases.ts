@@ -1,0 +1,65 @@
+/** Cases: the catalogue and transition table, acts, and pins for the map. */
+import { computed, shallowRef } from "vue";
+import { api, newKey } from "@shared/api/client";
+import type { Collection } from "@shared/map/base";
+import { dueStatus, type Status } from "@shared/util/status";
+import type { CaseDetail, CasePins, CaseRow, Catalogue, Done, Transitions } from "./types";
+
+export const catalogue = shallowRef<Catalogue | null>(null);
+export const transitions = shallowRef<Transitions | null>(null);
+let asked: Promise<void> | null = null;
+
+export function loadTables(): Promise<void> {
+  asked ??= Promise.all([api.get<Catalogue>("/catalogue"), api.get<Transitions>("/catalogue/transitions")]).then(
+    ([foundCatalogue, foundTransitions]) => {
+      catalogue.value = foundCatalogue;
+      transitions.value = foundTransitions;
+    },
+    () => void (asked = null),
+  );
+  return asked;
+}
+export const steps = computed(() => transitions.value?.steps ?? []);
+export const states = computed(() => transitions.value?.states ?? []);
+export const stateName = (code: string) => states.value.find((one) => one.code === code) ?? { zh: code, en: code };
+
+export const DECIDE = "submitted,verifying,accepted,filed";
+export const UNDERWAY = "dispatched,handling,suspended";
+export const VERIFY = "handled,checked";
+
+export function caseStatus(it: Pick<CaseRow, "due_at" | "urgent" | "state" | "closed_at">, now?: number): Status {
+  return dueStatus({ due_at: it.due_at, urgent: it.urgent, paused: it.state === "suspended", closed: Boolean(it.closed_at) }, now);
+}
+
+/** What stands first in a line: the class, or the beginning of the text. */
+export function headline(it: Pick<CaseRow, "text" | "address">): string {
+  return it.text || it.address;
+}
+
+export function pinFeatures(pins: CasePins | null, now: number): Collection {
+  if (!pins) return { type: "FeatureCollection", features: [] };
+  const at = Object.fromEntries(pins.columns.map((name, i) => [name, i]));
+  return {
+    type: "FeatureCollection",
+    features: pins.rows.map((row) => {
+      const due = row[at["due"]!] as number | null;
+      const status = dueStatus({ due_at: due === null ? null : due * 1000, urgent: Boolean(row[at["urgent"]!]), paused: row[at["state"]!] === "suspended" }, now);
+      return {
+        type: "Feature",
+        properties: { id: row[at["id"]!], status, number: row[at["number"]!] },
+        geometry: { type: "Point", coordinates: [row[at["lon"]!] as number, row[at["lat"]!] as number] },
+      };
+    }),
+  };
+}
+
+export type Given = Record<string, string | number | boolean | null>;
+
+/** Does one of the case's acts. The key stays the same when it is sent again after a lost answer. */
+export async function act(it: CaseDetail | CaseRow, action: string, given: Given = {}, key = newKey()): Promise<Done> {
+  return api.post<Done>(`/cases/${it.id}/actions/${action}`, { ...given, version: it.version }, { key });
+}
+export const claim = (id: string) => api.post<Done>(`/cases/${id}/claim`);
+export const unclaim = (id: string) => api.delete<Done>(`/cases/${id}/claim`);
+export const undoDispatch = (id: string) => api.post<Done>(`/cases/${id}/dispatch/undo`);
+export const readCase = (id: string, signal?: AbortSignal) => api.get<CaseDetail>(`/cases/${id}`, {}, signal ? { signal } : {});

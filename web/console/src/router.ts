@@ -1,0 +1,57 @@
+/** Every page of the console and the permission that shows it. */
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import type { Key } from "./i18n/index";
+import { can, load, loaded, me } from "./session";
+
+declare module "vue-router" {
+  interface RouteMeta {
+    title?: Key;
+    permission?: string;
+    bare?: boolean;
+    dark?: boolean;
+    open?: boolean;
+  }
+}
+
+const routes: RouteRecordRaw[] = [
+  { path: "/sign-in", name: "sign-in", component: () => import("./views/SignIn.vue"), meta: { bare: true, open: true, title: "sign.title" } },
+  { path: "/", name: "home", redirect: () => ({ name: loaded.value ? landing() : "live" }) },
+  { path: "/live/:case?", name: "live", component: () => import("./live/LiveView.vue"), meta: { title: "nav.live", permission: "cases.view" } },
+  { path: "/cases", name: "cases", component: () => import("./cases/CaseDesk.vue"), meta: { title: "nav.cases", permission: "cases.view" } },
+  { path: "/cases/:id", name: "case", component: () => import("./cases/CasePage.vue"), meta: { title: "nav.cases", permission: "cases.view" } },
+  { path: "/devices", name: "devices", component: () => import("./devices/DeviceList.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
+  { path: "/devices/:id", name: "device", component: () => import("./devices/DevicePage.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
+  { path: "/alarms/:id?", name: "alarms", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
+  { path: "/rules/:id?", name: "rules", component: () => import("./devices/RuleList.vue"), meta: { title: "nav.rules", permission: "rules.view" } },
+  { path: "/grids/:id?", name: "grids", component: () => import("./grids/GridPage.vue"), meta: { title: "nav.grids", permission: "grids.view" } },
+  { path: "/teams/:id?", name: "teams", component: () => import("./people/TeamPage.vue"), meta: { title: "nav.teams", permission: "teams.view" } },
+  { path: "/people/:id?", name: "people", component: () => import("./people/PeoplePage.vue"), meta: { title: "nav.people", permission: "people.view" } },
+  { path: "/audit", name: "audit", component: () => import("./audit/AuditPage.vue"), meta: { title: "nav.audit", permission: "audit.view" } },
+  { path: "/personal-reads", name: "reads", component: () => import("./audit/ReadsPage.vue"), meta: { title: "nav.reads", permission: "personal.reads" } },
+  { path: "/account", name: "account", component: () => import("./views/AccountPage.vue"), meta: { title: "frame.account" } },
+  { path: "/wall", name: "wall", component: () => import("./wall/WallView.vue"), meta: { title: "nav.wall", permission: "cases.view", bare: true, dark: true } },
+  { path: "/window/map", name: "window-map", component: () => import("./wall/MapWindow.vue"), meta: { title: "frame.popMap", permission: "cases.view", bare: true } },
+  { path: "/window/queue", name: "window-queue", component: () => import("./wall/QueueWindow.vue"), meta: { title: "frame.popQueue", permission: "cases.view", bare: true } },
+  { path: "/window/case/:id?", name: "window-case", component: () => import("./wall/CaseWindow.vue"), meta: { title: "frame.popCase", permission: "cases.view", bare: true } },
+  { path: "/:rest(.*)*", name: "missing", component: () => import("./views/MissingPage.vue"), meta: { title: "missing.title" } },
+];
+
+/** The first page that the signed-in person may see. */
+export function landing(): string {
+  if (!me.value) return "sign-in";
+  const found = ["live", "devices", "people", "audit", "reads"].find((name) => {
+    const permission = routes.find((r) => r.name === name)?.meta?.permission;
+    return permission && can(permission);
+  });
+  return found ?? "account";
+}
+
+export const router = createRouter({ history: createWebHistory("/console/"), routes });
+
+router.beforeEach(async (to) => {
+  if (!loaded.value) await load();
+  if (to.meta.open) return me.value && to.name === "sign-in" ? { name: landing() } : true;
+  if (!me.value) return { name: "sign-in", query: to.redirectedFrom?.fullPath === "/" || to.fullPath === "/" ? {} : { to: to.fullPath } };
+  if (to.meta.permission && !can(to.meta.permission)) return { name: "missing", params: { rest: to.path.slice(1).split("/") }, query: { needs: to.meta.permission } };
+  return true;
+});

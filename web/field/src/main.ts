@@ -1,0 +1,19 @@
+import "@shared/styles/tokens.css";
+import "@shared/styles/base.css";
+import "./field.css";
+import { startTheme } from "@shared/util/theme";
+import { createApp } from "vue";
+import App from "./App.vue";
+import { askToPersist } from "./offline/db";
+import { startPump } from "./offline/outbox";
+import { router } from "./router";
+import { startSession } from "./session";
+
+startTheme();
+startPump();
+void startSession();
+void askToPersist();
+if ("serviceWorker" in navigator && import.meta.env.PROD) {
+  void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}sw.js`, { scope: import.meta.env.BASE_URL });
+}
+createApp(App).use(router).mount("#app");

@@ -1,0 +1,29 @@
+/** Map data of the member's own grids, kept on the phone for use without a network. */
+import { api } from "@shared/api/client";
+import { NOTHING, type Collection } from "@shared/map/base";
+import { keep, kept } from "../offline/db";
+
+async function collection(key: string, read: () => Promise<Collection>): Promise<Collection> {
+  try {
+    const found = await read();
+    await keep(key, found);
+    return found;
+  } catch {
+    return (await kept<Collection>(key))?.value ?? NOTHING;
+  }
+}
+
+export const loadGrids = (): Promise<Collection> => collection("map:grids", () => api.get<Collection>("/grids.geojson"));
+
+/** Roads, water and buildings in one collection; each feature's `kind` says which. */
+export const loadBase = (): Promise<Collection> =>
+  collection("map:base", async () => {
+    const kinds = { roads: "road", water: "water", footprints: "building" } as const;
+    const found = await Promise.all(
+      Object.entries(kinds).map(async ([layer, kind]) => {
+        const one = await api.get<Collection>(`/basemap/${layer}.geojson`);
+        return one.features.map((feature) => ({ ...feature, properties: { ...feature.properties, kind } }));
+      }),
+    );
+    return { type: "FeatureCollection", features: found.flat() };
+  });

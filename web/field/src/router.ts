@@ -1,0 +1,15 @@
+import { createRouter, createWebHistory } from "vue-router";
+import TodayScreen from "./screens/TodayScreen.vue";
+
+export const router = createRouter({
+  history: createWebHistory(import.meta.env.BASE_URL),
+  routes: [
+    { path: "/", component: TodayScreen },
+    { path: "/task/:id", component: () => import("./screens/TaskScreen.vue"), props: true },
+    { path: "/report", component: () => import("./screens/ReportScreen.vue") },
+    { path: "/outbox", component: () => import("./screens/OutboxScreen.vue") },
+    { path: "/map", component: () => import("./screens/MapScreen.vue") },
+    { path: "/me", component: () => import("./screens/MeScreen.vue") },
+    { path: "/:rest(.*)*", redirect: "/" },
+  ],
+});

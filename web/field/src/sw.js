@@ -1,0 +1,44 @@
+// The service worker of the field app: its shell works without a network. Data is the app's own matter (IndexedDB).
+const VERSION = "__VERSION__";
+const FILES = [/* __FILES__ */];
+const CACHE = `linli-field-${VERSION}`;
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches
+      .keys()
+      .then((names) => Promise.all(names.filter((n) => n.startsWith("linli-field-") && n !== CACHE).map((n) => caches.delete(n))))
+      .then(() => self.clients.claim()),
+  );
+});
+
+async function page(request) {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), 3000);
+  try {
+    const fresh = await fetch(request, { signal: limit.signal });
+    if (fresh.ok) return fresh;
+  } catch {
+    // no network: the kept page
+  } finally {
+    clearTimeout(timer);
+  }
+  return (await caches.match(new URL("./", self.registration.scope).href)) ?? Response.error();
+}
+
+self.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== "GET" || url.origin !== location.origin) return;
+  const scope = new URL(self.registration.scope).pathname;
+  if (!url.pathname.startsWith(scope)) return;
+  if (event.request.mode === "navigate") event.respondWith(page(event.request));
+  else event.respondWith(caches.match(event.request, { ignoreSearch: true }).then((kept) => kept ?? fetch(event.request)));
+});
+
+self.addEventListener("message", (event) => {
+  if (event.data === "version") event.source?.postMessage({ version: VERSION });
+});
