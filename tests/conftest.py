@@ -1,0 +1,36 @@
+"""What all tests share. The engines and the environment come from the plugin `linli.engines.testing`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: object) -> None:
+    parser.addoption("--shots", help="write screenshots and axe results of the end-to-end tests to this folder")  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Tests that commit are cleaned up by TRUNCATE, which append-only tables refuse: allow it in this database."""
+    from django.db import connection
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for table in ("kernel_audit", "kernel_audit_seal", "kernel_personal_read"):
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER kernel_no_truncate")
+
+
+@pytest.fixture(scope="session")
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real NATS server with JetStream: the one of LINLI_NATS_URL, or one of this worker's own."""
+    if given := os.environ.get("LINLI_NATS_URL"):
+        yield given
+        return
+    from linli.engines import testing
+
+    server = testing.start_nats(tmp_path_factory.mktemp("nats"))
+    yield server.url
+    server.stop()

@@ -1,0 +1,48 @@
+"""The rain night: plays within three minutes, is seen in the console while it happens, and fails without its rule."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from playwright.sync_api import Browser
+from tests.district import LINLI, District
+from tests.e2e import browser as chrome
+
+from linli.sim.story import RULE
+from linli.sim.web import Client
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+ORDER = ["dry", "resident", "rain", "water", "alarm", "case", "merge", "dispatch", "accept", "arrive", "photo-before",
+         "photo-after", "finish", "cleared", "check", "close", "told"]  # fmt: skip
+
+
+def test_the_story_plays_and_the_console_shows_it_live(district: District, chromium: Browser) -> None:
+    with chrome.context(chromium) as context:
+        page = context.new_page()
+        chrome.sign_in(page, district.origin, "dispatcher", district.passwords()["dispatcher"], "/console/live")
+        page.get_by_test_id("live-view").wait_for()
+        telling = subprocess.Popen(
+            [*LINLI, "story", "rain-night", "--json"], env=district.env, stdout=subprocess.PIPE, text=True
+        )
+        shown = page.get_by_test_id("feed").get_by_text("2026-")
+        shown.first.wait_for(timeout=120_000)  # the feed moved without a reload
+        out, _ = telling.communicate(timeout=180)
+    assert telling.returncode == 0, out
+    told = json.loads(out.splitlines()[-1])
+    assert [step["step"] for step in told["steps"]] == ORDER
+    assert told["seconds"] <= 180
+
+
+def test_the_story_fails_with_its_rule_switched_off(district: District) -> None:
+    holder = Client(district.origin).sign_in("integrator", district.passwords()["integrator"])
+    rule = next(r for r in holder.get("rules") if r["code"] == RULE)
+    holder.patch(f"rules/{rule['id']}", {"version": rule["version"], "enabled": False})
+    try:
+        done = district.run("story", "rain-night", check=False, timeout=200)
+        assert done.returncode == 1
+        assert "the water alarm did not happen" in done.stdout
+    finally:
+        now = holder.get(f"rules/{rule['id']}")
+        holder.patch(f"rules/{rule['id']}", {"version": now["version"], "enabled": True})

@@ -1,0 +1,175 @@
+"""`linli up` as its operator sees it: one command, one home, always back, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from linli.engines import process, testing
+from linli.engines.postgres import Postgres
+
+pytestmark = pytest.mark.engines
+OWN = ("LINLI_DATABASE_URL", "LINLI_NATS_URL", "LINLI_HISTORY_URL", "LINLI_FILES_URL", "LINLI_HOME", "LINLI_TEST_DB",
+       "LINLI_PACKS", "LINLI_DEMO")  # fmt: skip
+
+
+def clean_env() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in OWN}
+
+
+class Up:
+    """A district under test, started like an operator does."""
+
+    def __init__(
+        self, home: Path, *flags: str, env: dict[str, str] | None = None, python: str = sys.executable
+    ) -> None:
+        self.home, self.flags, self.env = home, flags, clean_env() | (env or {})
+        self.python = python
+        self.port = testing.some_port()
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def start(self, wait: bool = True) -> None:
+        doors = [f"--port={self.port}", f"--mqtt-port={self.port + 1}", f"--device-port={self.port + 2}"]
+        self.child = subprocess.Popen(
+            [self.python, "-m", "linli", "up", "--home", str(self.home), *doors, *self.flags],
+            env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if wait:
+            ready = process.wait_until(
+                lambda: self.status().get("ready", False), 150, lambda: self.child.poll() is None
+            )
+            assert ready, self.status()
+
+    def status(self) -> dict:
+        told = subprocess.run(
+            [self.python, "-m", "linli", "status", "--json", "--home", str(self.home)],
+            env=self.env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return json.loads(told.stdout)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        assert self.child is not None
+        self.child.send_signal(how)
+        return self.child.wait(60)
+
+    def get(self, path: str) -> httpx.Response:
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=20) as client:
+            return client.get(path)
+
+    def left(self) -> list[int]:
+        mark = f"LINLI_SUPERVISED={self.home}".encode()
+        found = process.working_in(self.home / "data" / "postgres")
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    district = Up(tmp_path_factory.mktemp("up") / "home")
+    district.start()
+    yield district
+    if district.child and district.child.poll() is None:
+        district.stop()
+
+
+def test_answers_by_one_port_and_tells_its_state(up: Up) -> None:
+    assert up.get("/healthz").json() == {"status": "ok", "process": "web"}
+    assert up.get("/readyz").json()["ready"] is True
+    figures = up.get("/metrics").text
+    assert 'linli_process_up{process="web"} 1' in figures
+    state = up.status()
+    assert state["ready"] and state["ports"]["http"] == up.port
+    assert all(facts["state"] in ("ready", "done") for facts in state["processes"].values()), state
+    assert state["memory_pss"] < 1_200_000_000
+    env = up.home / "run" / "env.json"
+    assert env.stat().st_mode & 0o077 == 0
+    assert "Server" not in up.get("/healthz").headers
+
+
+def test_a_second_start_on_the_same_home_is_refused(up: Up) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "linli", "up", "--home", str(up.home)],
+        env=clean_env(), capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert told.returncode == 2
+    assert "runs in" in told.stderr and str(up.port) in told.stderr
+
+
+def test_a_port_in_use_is_a_clear_error(up: Up, tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "linli", "up", "--home", str(tmp_path / "other"), f"--port={up.port}"],
+        env=clean_env(), capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert told.returncode == 2
+    assert f"port {up.port} (--port) is in use" in told.stderr
+
+
+@pytest.mark.parametrize("name", ["postgres", "nats", "web", "jobs", "edge"])
+def test_every_process_is_back_after_kill(up: Up, name: str) -> None:
+    pid = up.status()["processes"][name]["pid"]
+    os.kill(pid, signal.SIGKILL)
+
+    def back() -> bool:
+        facts = up.status()
+        return facts["ready"] and facts["processes"][name]["pid"] not in (None, pid)
+
+    assert process.wait_until(back, 45), up.status()  # 15 s on a quiet machine: see tests/faults
+    assert up.get("/readyz").status_code == 200
+
+
+def test_stops_clean_and_keeps_its_addresses(up: Up) -> None:
+    before = up.status()["ports"]
+    began = time.monotonic()
+    assert up.stop() == 0
+    assert time.monotonic() - began < 20
+    assert up.left() == []
+    assert up.status()["state"] == "stopped"
+    up.start()
+    after = up.status()["ports"]
+    assert {after[door] for door in ("http", "mqtt", "device")} == {up.port, up.port + 1, up.port + 2}
+    assert len(set(after.items()) & set(before.items())) >= len(before) - 2  # a port may have been taken meanwhile
+
+
+def test_a_killed_supervisor_leaves_nothing_in_the_way(up: Up) -> None:
+    assert up.child is not None
+    up.child.kill()
+    up.child.wait()
+    up.start()
+    assert up.get("/readyz").status_code == 200
+    state = up.status()
+    assert up.child is not None and state["pid"] == up.child.pid
+
+
+def test_engines_by_url_are_used_and_left_alone(tmp_path: Path) -> None:
+    theirs = Postgres(tmp_path / "pg", testing.some_port(), "geheim", durable=False)
+    theirs.start()
+    bus = testing.start_nats(tmp_path / "nats")
+    env = {"LINLI_DATABASE_URL": theirs.url("district"), "LINLI_NATS_URL": bus.url}
+    district = Up(tmp_path / "home", env=env)
+    try:
+        district.start()
+        state = district.status()
+        assert {"postgres", "nats"}.isdisjoint(state["processes"])
+        assert district.get("/readyz").status_code == 200
+        assert not (district.home / "data" / "postgres").exists()
+        assert district.stop() == 0
+        assert theirs.answers() and bus.answers()
+    finally:
+        if district.child and district.child.poll() is None:
+            district.child.kill()
+        theirs.stop()
+        bus.stop()

@@ -1,0 +1,239 @@
+"""How each route of the permission matrix is asked, and which thing an answer shows.
+
+A new route needs a row in permissions.csv and, if it takes more than ids in its path, an entry in REQUESTS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from shapely.geometry import LineString, mapping
+from tests.identity.factories import ROOT, SIDES, STEP, Ask, S, Things, W, picture, square
+
+from linli.cases.models import Case, Photo
+from linli.identity.models import Account
+from linli.kernel import clock, ids
+from linli.work.models import Duty
+
+Factory = Callable[[Things, Account | None], Ask]
+REQUESTS: dict[str, Factory] = {}
+
+
+def ask(*keys: str) -> Callable[[Factory], Factory]:
+    """Register how `METHOD /path` or `METHOD /path [variant]` is asked."""
+
+    def register(fn: Factory) -> Factory:
+        REQUESTS.update(dict.fromkeys(keys, fn))
+        return fn
+
+    return register
+
+
+def body(key: str, value: Any, **more: Any) -> None:
+    REQUESTS[key] = lambda things, account: Ask(value(things) if callable(value) else value, **more)
+
+
+body("POST /session", {"username": "nobody-here", "password": "wrong"})
+body("PATCH /me", {"language": "en"})
+body("POST /me/password", {"old_password": "wrong", "new_password": "lamp-river-88"})
+body("POST /me/totp/confirm", {"code": "000000"})
+body("POST /me/totp/disable", {"password": "wrong"})
+body("POST /accounts", lambda t: {"username": f"new-{t.side}", "display_name": "新人", "area_path": t.leaf})
+body("PATCH /accounts/{account_id}", {"display_name": "改名"})
+body("PATCH /accounts/{account_id} [move]", lambda t: {"area_path": ROOT})
+body("POST /accounts/{account_id}/grants", lambda t: {"role": "intake", "area_path": t.leaf})
+body("POST /accounts/{account_id}/grants [beyond]", lambda t: {"role": "intake", "area_path": ROOT})
+body("POST /apikeys", {"name": "mine"})
+body("POST /apikeys [for]", lambda t: {"account_id": str(t["account_id"])})
+
+body("POST /teams", lambda t: {"code": f"n-{t.side}", "name_zh": "新队", "kind": "pump", "area_path": t.leaf})
+body("PATCH /teams/{team_id}", {"name_en": "Team"})
+body("PATCH /teams/{team_id} [move]", {"area_path": ROOT})
+body("POST /centres", lambda t: {"code": f"nc-{t.side}", "name_zh": "新中心", "area_path": t.leaf})
+body("PATCH /centres/{centre_id}", {"name_en": "Centre"})
+
+body("POST /tasks", lambda t: {"title": "巡查", "area_path": t.leaf})
+body("POST /tasks [place]", lambda t: {"title": "巡查", "place": {"lon": t.lon, "lat": t.lat}})
+body("PATCH /tasks/{task_id}", {"urgent": True})
+for key in ("PUT /tasks/{task_id}/steps/{step_id}", "PUT /tasks/{task_id}/steps/{step_id} [no team]"):
+    REQUESTS[key] = lambda things, account, key=key: Ask(  # type: ignore[misc]
+        {"action": "accept"},
+        path={"step_id": ids.new_id(), **({"task_id": things["free_task_id"]} if "no team" in key else {})},
+    )
+
+
+@ask("POST /tasks/{task_id}/photos/{photo_id}")
+def _task_photo(things: Things, account: Account | None) -> Ask:
+    return Ask(files={"photo": picture(), "stage": "after"}, path={"photo_id": ids.new_id()})
+
+
+@ask("PUT /duty/{duty_id}")
+def _sign_on(things: Things, account: Account | None) -> Ask:
+    return Ask({"area_path": things.leaf}, path={"duty_id": ids.new_id()})
+
+
+def _points() -> dict[str, Any]:
+    return {"positions": [{"at": clock.now().isoformat(), "lon": W, "lat": S}]}
+
+
+body("POST /duty/{duty_id}/positions", lambda t: _points())
+
+
+@ask("POST /duty/{duty_id}/positions [mine]", "POST /duty/{duty_id}/end [mine]")
+def _own_duty(things: Things, account: Account | None) -> Ask:
+    duty = ids.new_id()
+    if account is not None:
+        area = SIDES["own"][0]
+        Duty.objects.create(id=duty, account=account, area_path=f"{ROOT}.{area}", started_at=clock.now())
+    return Ask(_points(), path={"duty_id": duty})
+
+
+for route, name in (("task", "task_file_id"), ("case", "case_file_id"), ("private case", "private_file_id")):
+    REQUESTS[f"GET /files/{{file_id}} [{route}]"] = lambda things, account, name=name: Ask(  # type: ignore[misc]
+        path={"file_id": things[name]}
+    )
+
+
+@ask("GET /files/{file_id} [released]")
+def _released(things: Things, account: Account | None) -> Ask:
+    Photo.objects.filter(file_id=things["case_file_id"]).update(released_at=clock.now())
+    return Ask(path={"file_id": things["case_file_id"]})
+
+
+def _free_square(things: Things) -> dict[str, Any]:
+    return square(things["x"] + 3.2, 0.5, 0.5, 1)
+
+
+def _cut(things: Things) -> dict[str, Any]:
+    x = W + (things["x"] + 1.5) * STEP
+    return {"line": mapping(LineString([(x, S - STEP), (x, S + 3 * STEP)]))}
+
+
+def _grid_body(things: Things) -> dict[str, Any]:
+    return {"parent_id": str(things["top_id"]), "name_zh": "新网格", "polygon": _free_square(things), "force": True}
+
+
+def _redraw(things: Things) -> dict[str, Any]:
+    shape_ = square(things["x"], 0, 3.1, 2)
+    return {"grids": [{"grid_id": str(things["grid_id"]), "polygon": shape_}], "force": True}
+
+
+def _merge(things: Things) -> dict[str, Any]:
+    return {"grid_ids": [str(things["grid_id"]), str(things["second_id"])]}
+
+
+for path, made in (("/grids", _grid_body), ("/grids/redraw", _redraw), ("/grids/merge", _merge)):
+    body(f"POST {path}", made)
+    body("POST /grids/preview" if path == "/grids" else f"POST {path}/preview", made)
+body("POST /grids/{grid_id}/split", _cut)
+body("POST /grids/{grid_id}/split/preview", _cut)
+body("PATCH /grids/{grid_id}", {"name_zh": "改名"})
+body("POST /units/{unit_id}/qr/rotate", {"reason": "脱落"})
+REQUESTS["GET /devices/latest"] = lambda things, account: Ask(query=f"ids={things['device_id']}")
+REQUESTS["GET /devices/latest [household]"] = lambda things, account: Ask(query=f"ids={things['household_id']}")
+REQUESTS["GET /devices/{device_id}/series"] = lambda things, account: Ask(query="property=level")
+REQUESTS["GET /locate"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
+REQUESTS["GET /basemap/{layer}.geojson"] = lambda things, account: Ask(path={"layer": "roads"})
+
+
+def _file(name: str, data: str, kind: str) -> dict[str, Any]:
+    return {"file": SimpleUploadedFile(name, data.encode(), kind)}
+
+
+@ask("POST /grids/import")
+def _import_grids(things: Things, account: Account | None) -> Ask:
+    feature = {"type": "Feature", "geometry": _free_square(things),
+               "properties": {"code": f"{ROOT}{things.side}", "name_zh": "导入", "level": 2,
+                              "parent": ROOT + things.area[-3:]}}  # fmt: skip
+    collection = json.dumps({"type": "FeatureCollection", "features": [feature]})
+    return Ask(files=_file("g.geojson", collection, "application/geo+json"), query="apply=true&force=true")
+
+
+@ask("POST /units/import")
+def _import_units(things: Things, account: Account | None) -> Ask:
+    rows = f"code,name_zh,lon,lat\nI-{things.side},新小区,{things.lon},{things.lat}\n"
+    return Ask(files=_file("c.csv", rows, "text/csv"), query="kind=compounds&apply=true")
+
+
+@ask("POST /devices/import")
+def _import_devices(things: Things, account: Account | None) -> Ask:
+    rows = f"code,model,name_zh,lon,lat\nI-{things.side},matrix-gauge,新,{things.lon},{things.lat}\n"
+    return Ask(raw=(rows.encode(), "text/csv"))
+
+
+body("POST /devices", lambda t: {"code": f"N-{t.side}", "model": "matrix-gauge", "name_zh": "新", "lon": t.lon,
+                                 "lat": t.lat})  # fmt: skip
+body("PATCH /devices/{device_id}", {"name_en": "Gauge"})
+body("PATCH /devices/{device_id} [move]", lambda t: {"area_path": f"{ROOT}.002.01"})
+body("POST /devices/{device_id}/retire", {"reason": "坏"})
+body("POST /devices/{device_id}/credentials/rotate", {"grace_s": 0})
+for verb in ("acknowledge", "clear", "comments"):
+    body(f"POST /alarms/{{alarm_id}}/{verb}", {"text": "已看"})
+body("POST /alarms/{alarm_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})
+body("POST /rules", lambda t: {
+    "model": "matrix-gauge", "title": {"zh": "高", "en": "High"}, "kind": "threshold", "severity": "warning",
+    "property": "level", "op": "gt", "value": 4, "clear_value": 3.5, "area_path": t.leaf})  # fmt: skip
+body("PATCH /rules/{rule_id}", {"version": 1, "enabled": False})
+body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
+
+body("POST /cases", lambda t: {"text": "井盖松动", "lon": t.lon, "lat": t.lat})
+body("POST /cases/{case_id}/comments", {"text": "已联系物业"})
+body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访"})
+body("POST /cases/lookup/phone", {"phone": "13800001234", "reason": "来电查询"})
+body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
+REQUESTS["GET /cases/nearby"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
+
+
+@ask("POST /cases/{case_id}/photos")
+def _case_photo(things: Things, account: Account | None) -> Ask:
+    return Ask(files={"file": picture(), "stage": "before"})
+
+
+# acts of the transition table: (state the case is put in, what the act brings)
+ACTS: dict[str, tuple[str, Callable[[Things], dict[str, Any]]]] = {
+    "accept": ("submitted", lambda t: {}),
+    "reject": ("submitted", lambda t: {"reason": "不属职责"}),
+    "file": ("accepted", lambda t: {"class": "200406"}),
+    "dispatch": ("filed", lambda t: {"class": "200406", "team": str(t["team_id"])}),
+    "recall": ("dispatched", lambda t: {"reason": "改派"}),
+    "take": ("dispatched", lambda t: {}),
+    "finish": ("handling", lambda t: {"note": "已处理"}),
+    "check": ("handled", lambda t: {}),
+    "close": ("handled", lambda t: {}),
+    "supervise": ("handling", lambda t: {"note": "加快"}),
+    "reopen": ("closed", lambda t: {"reason": "复发"}),
+}
+
+
+def _act(action: str) -> Factory:
+    def made(things: Things, account: Account | None) -> Ask:
+        state, brings = ACTS[action]
+        end = clock.now() if state == "closed" else None
+        Case.objects.filter(id=things["case_id"]).update(state=state, team_id=things["team_id"], closed_at=end)
+        return Ask(brings(things), path={"action": action})
+
+    return made
+
+
+for action in ACTS:
+    REQUESTS[f"POST /cases/{{case_id}}/actions/{{action}} [{action}]"] = _act(action)
+
+# Which thing of a side an answer shows: the name in Things.ids to look for; lists and exports have `+` and `-` cells.
+SHOWS: dict[str, str] = {
+    "GET /accounts": "account_id", "GET /apikeys": "apikey_id", "GET /audit": "mark", "GET /personal-reads": "mark",
+    "GET /teams": "team_id", "GET /centres": "centre_id", "GET /tasks": "task_id", "GET /duty": "duty_id",
+    "GET /positions": "duty_id", "GET /positions/me": "duty_id", "GET /duty/me": "duty_id",
+    "GET /grids": "grid_id", "GET /grids/tree": "grid_id", "GET /grids.geojson": "grid_id",
+    "GET /grids/changes": "change_id", "GET /compounds": "compound_id", "GET /buildings": "building_id",
+    "GET /units": "unit_id", "GET /devices": "device_id", "GET /devices [household]": "household_id",
+    "GET /device-pins [household]": "household_id", "GET /devices/latest": "device_id",
+    "GET /devices/latest [household]": "household_id", "GET /device-pins": "device_id", "GET /alarms": "alarm_id",
+    "GET /rules": "rule_id", "GET /cases": "case_id", "GET /cases [private]": "private_id",
+    "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
+    "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
+    "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
+}  # fmt: skip

@@ -1,0 +1,233 @@
+"""What the permission matrix stands on: the same things in two neighbouring areas.
+
+`Things` holds ids by the names of path parameters (`team_id`, `case_id`, …); `{name}` in a path is filled from it.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+from shapely.geometry import box, mapping, shape
+from tests.identity.accounts import ROLES, make_account, session_for
+
+from linli.cases import facade as cases
+from linli.cases.contracts import Contact
+from linli.cases.models import Case, Photo, Reporter
+from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
+from linli.identity import facade as identity
+from linli.identity.models import Account, ApiKey, RoleGrant, Session
+from linli.kernel import audit, clock, ids
+from linli.kernel.actor import SYSTEM
+from linli.kernel.models import PersonalRead
+from linli.orgs import facade as orgs
+from linli.places import codes, index, plans
+from linli.places.models import Building, Compound, Grid, GridChange, QrCode, Unit
+from linli.places.services import reshape
+from linli.work import facade as work
+from linli.work import services as work_services
+from linli.work.models import Duty
+
+ROOT = "340121988"
+SIDES = {"own": ("001", 0), "other": ("002", 4)}
+W, S, STEP = 117.25, 31.97, 0.005
+
+
+@dataclass
+class Things:
+    """One side of the world."""
+
+    side: str
+    area: str
+    leaf: str
+    lon: float
+    lat: float
+    ids: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.ids[name]
+
+
+@dataclass
+class Ask:
+    """How a route is asked; without a body a write sends `{}`."""
+
+    body: Any = None
+    query: str = ""
+    files: dict[str, Any] | None = None
+    raw: tuple[bytes, str] | None = None
+    path: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    sides: dict[str, Things]
+    accounts: dict[str, Account]
+    tokens: dict[str, str]
+
+
+def jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (48, 32), "teal").save(out, "JPEG")
+    return out.getvalue()
+
+
+def picture() -> SimpleUploadedFile:
+    return SimpleUploadedFile("p.jpg", jpeg(), "image/jpeg")
+
+
+def square(x: float, y: float, w: float, h: float) -> dict[str, Any]:
+    return mapping(box(W + x * STEP, S + y * STEP, W + (x + w) * STEP, S + (y + h) * STEP))
+
+
+def build() -> World:
+    """The district ROOT with grids 001 (own) and 002 (other), two grids below each; a holder of each role in 001."""
+    root = _grid(ROOT, ROOT, 0, square(0, 0, 8, 4), None)
+    sides = {name: _side(name, *spec, root) for name, spec in SIDES.items()}
+    reshape.bump(reshape.lock())
+    index.refresh()
+    model = ThingModel.objects.create(
+        code="matrix-gauge", name_zh="水位计", name_en="Gauge", subject="place", category="water", interval_s=60,
+        properties=[{"code": "level", "name": {"zh": "水位", "en": "level"}, "type": "number", "unit": "m",
+                     "min": 0, "max": 10, "precision": 2}],
+    )  # fmt: skip
+    ThingModel.objects.create(
+        code="matrix-household", name_zh="居家水表", name_en="Household meter", subject="household", category="water",
+        interval_s=3600, properties=model.properties,
+    )  # fmt: skip
+    for things in sides.values():
+        for seed in (_places, _people, _orgs, _devices, _cases, _work, _records):
+            seed(things, model)
+    accounts = {role: make_account((role, sides["own"].area), username=role.replace("_", "-")) for role in ROLES}
+    orgs.ensure_member(team_id=sides["own"]["team_id"], account_id=accounts["team_member"].id)
+    return World(sides, accounts, {role: session_for(row) for role, row in accounts.items()})
+
+
+def _grid(code: str, segment: str, level: int, polygon: dict[str, Any], parent: Grid | None) -> Grid:
+    path = f"{parent.area_path}.{segment}" if parent else segment
+    grid = Grid(code=code, segment=segment, level=level, parent=parent, name_zh=f"网格{code}", area_path=path)
+    plans.set_shape(grid, shape(polygon)).save()
+    return grid
+
+
+def _side(name: str, segment: str, x: int, root: Grid) -> Things:
+    """Left 3/4 of the side is covered by two grids, the rest is free for a new one."""
+    top = _grid(ROOT + segment, segment, 1, square(x, 0, 4, 4), root)
+    first = _grid(top.code + "01", "01", 2, square(x, 0, 3, 2), top)
+    second = _grid(top.code + "02", "02", 2, square(x, 2, 3, 2), top)
+    things = Things(name, top.area_path, first.area_path, W + (x + 1) * STEP, S + STEP)
+    things.ids |= {"top_id": top.id, "grid_id": first.id, "second_id": second.id, "x": x}
+    return things
+
+
+def _places(things: Things, model: ThingModel) -> None:
+    at = {"lon": things.lon, "lat": things.lat, "grid_id": things["grid_id"], "area_path": things.leaf}
+    side = things.side
+    compound = Compound.objects.create(code=f"K-{side}", name_zh="家园", hotline="0551-66110000", **at)
+    building = Building.objects.create(code=f"B-{side}", compound=compound, name_zh="1 号楼", **at)
+    unit = Unit.objects.create(
+        code=f"U-{side}", building=building, label_zh="1 单元", label_en="Unit 1",
+        short_code=codes.short_code(30_000 + len(side)), **at,
+    )  # fmt: skip
+    code = QrCode.objects.create(code=codes.new_qr(), unit=unit).code
+    change = GridChange.objects.create(
+        kind="redraw", area_path=things.area, actor="system:-", undo_until=clock.now() + timedelta(days=1), revision=1
+    )
+    things.ids |= {"compound_id": compound.id, "building_id": building.id, "unit_id": unit.id, "change_id": change.id,
+                   "qr": code, "short": unit.short_code}  # fmt: skip
+
+
+def _people(things: Things, model: ThingModel) -> None:
+    account = make_account(("grid_member", things.leaf), area_path=things.leaf, username=f"person-{things.side}")
+    identity.create_apikey(account_id=account.id)
+    session_for(account)
+    things.ids |= {
+        "account_id": account.id,
+        "grant_id": RoleGrant.objects.get(account=account).id,
+        "session_id": Session.objects.get(account=account).id,
+        "apikey_id": ApiKey.objects.get(account=account).id,
+    }
+
+
+def _orgs(things: Things, model: ThingModel) -> None:
+    things.ids["centre_id"] = orgs.ensure_centre(code=f"c-{things.side}", name_zh="分中心", area_path=things.leaf)
+    team = orgs.ensure_team(code=f"t-{things.side}", name_zh="一队", kind="patrol", area_path=things.leaf)
+    orgs.ensure_member(team_id=team, account_id=things["account_id"])
+    things.ids["team_id"] = team
+
+
+def _devices(things: Things, model: ThingModel) -> None:
+    device = Device.objects.create(
+        code=f"WL-{things.side}", name_zh="水位计", model=model, area_path=things.leaf, grid_id=things["grid_id"],
+        lon=things.lon, lat=things.lat,
+    )  # fmt: skip
+    pendant = Device.objects.create(
+        code=f"HH-{things.side}", name_zh="居家水表", model_id="matrix-household", area_path=things.leaf,
+        lon=things.lon, lat=things.lat,
+    )  # fmt: skip
+    rule = Rule.objects.create(
+        code=f"high-{things.side}", title_zh="水位过高", title_en="High", model=model, property="level",
+        kind="threshold", op="gt", value=3.0, clear_value=2.8, severity="severe", area_path=things.leaf,
+    )  # fmt: skip
+    now = clock.now()
+    alarm = Alarm.objects.create(
+        device=device, rule=rule, rule_version=1, severity="severe", title_zh="水位过高", title_en="High",
+        property="level", value=3.5, started_at=now, raised_at=now, area_path=things.leaf, lon=things.lon,
+        lat=things.lat,
+    )  # fmt: skip
+    credential = Credential.objects.create(device=device, token_hash=ids.new_id().bytes * 2, hint="abcd")
+    things.ids |= {
+        "device_id": device.id, "rule_id": rule.id, "alarm_id": alarm.id, "credential_id": credential.id,
+        "household_id": pendant.id,
+        "code": model.code,
+    }  # fmt: skip
+
+
+def _case(things: Things, *, private: bool = False) -> tuple[UUID, str]:
+    """(case, the secret of its ticket)."""
+    receipt = cases.report_signal(
+        actor=SYSTEM, channel="hotline", kind="problem", text="积水", lon=things.lon, lat=things.lat, private=private,
+        photos=[jpeg()], contact=Contact(phone="13800001234", name="居民", consent=True),
+    )  # fmt: skip
+    return receipt.case_id, receipt.secret
+
+
+def _cases(things: Things, model: ThingModel) -> None:
+    (case, secret), (private, private_secret) = _case(things), _case(things, private=True)
+    photo, hidden = Photo.objects.get(case_id=case), Photo.objects.get(case_id=private)
+    things.ids |= {
+        "case_id": case, "private_id": private, "photo_id": photo.id, "case_file_id": photo.file_id,
+        "private_file_id": hidden.file_id, "case_number": Case.objects.get(id=case).number,
+        "private_number": Case.objects.get(id=private).number, "reporter_id": Reporter.objects.get(case_id=case).id,
+        "secret": secret, "private_secret": private_secret,
+    }  # fmt: skip
+
+
+def _work(things: Things, model: ThingModel) -> None:
+    task = work.open_task(
+        actor=SYSTEM, case_id=None, team_id=things["team_id"], area_path=things.leaf, title="疏通雨水口",
+        place={"lon": things.lon, "lat": things.lat},
+    )  # fmt: skip
+    free = work.open_task(actor=SYSTEM, case_id=None, team_id=None, area_path=things.leaf, title="巡查")
+    member = make_account(("grid_member", things.leaf), username=f"onduty-{things.side}")
+    duty = Duty.objects.create(
+        account=member, area_path=things.leaf, started_at=clock.now(), lon=things.lon, lat=things.lat,
+        position_at=clock.now(),
+    )  # fmt: skip
+    photo = work_services.add_photo(actor=SYSTEM, task_id=task, photo_id=ids.new_id(), stage="before", data=jpeg())
+    things.ids |= {"task_id": task, "free_task_id": free, "duty_id": duty.id, "task_file_id": photo.file_id}
+
+
+def _records(things: Things, model: ThingModel) -> None:
+    mark = f"matrix-{things.side}"
+    audit.record(actor=SYSTEM, action="test.mark", kind="matrix", ref=mark, area=things.leaf)
+    PersonalRead.objects.create(
+        actor="system:-", subject_kind="matrix", subjects=[mark], fields=["phone"], purpose="test",
+        area_path=things.leaf,
+    )  # fmt: skip
+    things.ids |= {"mark": mark}

@@ -1,0 +1,55 @@
+"""A list costs as many queries for fifty rows as for one."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from tests.identity.accounts import client_of, make_account, session_for
+
+from linli.identity import facade
+from linli.kernel import audit, clock, ids
+from linli.kernel.actor import SYSTEM
+from linli.kernel.models import PersonalRead
+from linli.orgs import facade as orgs
+from linli.work import facade as work
+from linli.work.models import Duty
+
+pytestmark = pytest.mark.django_db
+LISTS = {
+    "accounts": "system_admin", "apikeys": "security_admin", "audit": "auditor", "personal-reads": "auditor",
+    "teams": "dispatcher", "centres": "dispatcher", "tasks": "dispatcher", "duty": "dispatcher",
+    "positions": "dispatcher",
+}  # fmt: skip
+
+
+@pytest.fixture
+def crowd() -> None:
+    for i in range(8):
+        account = make_account(("grid_member", "D"))
+        session_for(account)
+        facade.create_apikey(account_id=account.id)
+        team = orgs.ensure_team(code=f"t{i}", name_zh="队", area_path="D")
+        orgs.ensure_centre(code=f"c{i}", name_zh="分中心", area_path="D")
+        orgs.ensure_member(team_id=team, account_id=account.id)
+        work.open_task(actor=SYSTEM, case_id=None, team_id=team, area_path="D", title="巡查")
+        Duty.objects.create(
+            account=account, area_path="D", started_at=clock.now(), lon=1, lat=1, position_at=clock.now()
+        )
+        audit.record(actor=SYSTEM, action="x", kind="x", ref=ids.new_id(), area="D")
+        PersonalRead.objects.create(actor="account:-", account_id=account.id, subject_kind="x", subjects=["1"],
+                                    fields=["phone"], purpose="x", area_path="D")  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "role"), LISTS.items())
+def test_a_list_costs_the_same_for_one_and_for_many(path: str, role: str, crowd: None) -> None:
+    client = client_of(role, "D")
+    client.get("/api/v1/me")
+    counts = {}
+    for limit in (1, 50):
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(f"/api/v1/{path}?limit={limit}")
+        assert answer.status_code == 200
+        assert len(answer.json()["items"]) >= (1 if limit == 1 else 8)
+        counts[limit] = len(queries)
+    assert counts[1] == counts[50] <= 3

@@ -1,0 +1,41 @@
+"""Real engines for the telemetry tests: each test file has its own NATS server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linli.engines.nats import Nats
+from linli.engines.testing import some_port, start_nats
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    server = start_nats(Path(tmp_path_factory.mktemp("nats")))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def run() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Run a coroutine to its end, at most a minute."""
+
+    def go(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(asyncio.wait_for(work, 60))
+
+    return go
+
+
+@pytest.fixture
+def port() -> int:
+    return some_port()
+
+
+def refuses(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

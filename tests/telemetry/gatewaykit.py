@@ -1,0 +1,92 @@
+"""A real gateway in the test's own loop, on real sockets and a real NATS; only its registry is a list of rows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from linli.devices.contracts import RegistryRow, token_hash
+from linli.engines.nats import Nats
+from linli.engines.testing import some_port
+from linli.telemetry import batch, stream
+from linli.telemetry.gateway import main
+from linli.telemetry.gateway.notes import Notes
+from linli.telemetry.gateway.registry import Registry
+
+KEY = b"k" * 32
+
+
+def row(code: str, token: str, *, enabled: bool = True, properties: Any = None) -> RegistryRow:
+    return RegistryRow(
+        uuid.uuid5(uuid.NAMESPACE_URL, code), code, "water-level", "place", "340121", enabled,
+        [token_hash(KEY, token)], 60, properties if properties is not None else {"level": {"min": 0, "max": 10}},
+    )  # fmt: skip
+
+
+class Rows:
+    """A registry source that a test can change."""
+
+    def __init__(self, rows: list[RegistryRow]) -> None:
+        self.rows = rows
+
+    async def load(self) -> list[RegistryRow]:
+        return self.rows
+
+    async def some(self, ids: list[UUID]) -> list[RegistryRow]:
+        return [r for r in self.rows if r.device_id in ids]
+
+
+class Kit:
+    def __init__(self, gateway: main.Gateway, nc: Any, noted: list[dict[str, Any]], start: int) -> None:
+        self.gateway, self.nc, self.noted, self.start = gateway, nc, noted, start
+        self.mqtt = int(os.environ["LINLI_MQTT_PORT"])
+        self.http = int(os.environ["LINLI_DEVICE_PORT"])
+
+    async def stored(self, at_least: int, seconds: float = 10) -> list[tuple[str, str, int, float, int]]:
+        """(device, property, ts, value, flags) of all readings in the stream since the kit began."""
+        found: list[tuple[str, str, int, float, int]] = []
+        names = {d.id: d.code for d in self.gateway.registry.devices.values()}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for entries in stream.Reader(self.nc, start=self.start):
+                    for entry in entries:
+                        b = batch.decode(entry.data)
+                        found += [
+                            (names[b.devices[d]], b.properties[p], int(t), float(v), int(f))
+                            for d, p, t, v, f in zip(b.device, b.prop, b.ts, b.value, b.flags, strict=True)
+                        ]
+                    if len(found) >= at_least:
+                        break
+        return found
+
+
+@contextlib.asynccontextmanager
+async def gateway(broker: Nats, rows: list[RegistryRow]) -> AsyncIterator[Kit]:
+    os.environ["LINLI_MQTT_PORT"] = str(some_port())
+    os.environ["LINLI_DEVICE_PORT"] = str(some_port())
+    nc = await stream.connect("test-gateway", url=broker.url)
+    await stream.ensure_stream(nc)
+    publisher = stream.Publisher(nc, timeout=1)
+    await publisher.start()
+    registry = Registry(KEY, 4)
+    noted: list[dict[str, Any]] = []
+
+    async def write(text: str) -> None:
+        noted.extend(json.loads(text))
+
+    g = main.Gateway(registry, Rows(rows), publisher, Notes(registry, write))
+    await g.refresh()
+    servers = await main.start_servers(g, "127.0.0.1")
+    tasks = [asyncio.create_task(g.notes.run())]
+    _, last = await stream.bounds(nc)
+    try:
+        yield Kit(g, nc, noted, last + 1)
+    finally:
+        await main._shut_down(g, servers, tasks)
+        await nc.close()

@@ -1,0 +1,190 @@
+"""Run by test_history_store in its own process: `history_child.py FOLDER WHAT ...`; prints ok or fails."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from pathlib import Path
+
+import numpy as np
+
+from linli.telemetry import batch
+from linli.telemetry.batch import NO_TIME, Batch
+from linli.telemetry.history import backup, questions
+from linli.telemetry.history.journal import Journal
+from linli.telemetry.history.store import Store
+from linli.telemetry.history.writer import Writer
+
+T0 = 1_790_000_000_000
+DEV = [uuid.uuid5(uuid.NAMESPACE_URL, f"d{i}").bytes for i in range(50)]
+
+
+def one(seq: int, rows: list[tuple[int, str, int, float]], flags: int = 0) -> Batch:
+    names = sorted({r[1] for r in rows})
+    b = batch.make(
+        DEV, names, [r[0] for r in rows], [names.index(r[1]) for r in rows], [r[2] for r in rows],
+        [T0] * len(rows), [r[3] for r in rows], [flags] * len(rows),
+    )  # fmt: skip
+    b.sequence = seq
+    return b
+
+
+def block(seq: int) -> Batch:
+    """Message `seq` of an endless made stream: new rows, resent rows of the message before, late and old rows."""
+    rng = np.random.default_rng(seq)
+    rows = [(int(d), f"p{p}", T0 + seq * 1000 + i, float(seq)) for i, (d, p) in enumerate(
+        zip(rng.integers(0, 50, 150), rng.integers(0, 3, 150), strict=True))]  # fmt: skip
+    if seq > 1:
+        rows += block_new(seq - 1)[: seq % 60]
+    rows.append((0, "old", T0 - 40 * 86_400_000 + seq, 1.0))
+    rows.append((0, "old", T0 - 40 * 86_400_000 + seq // 2, 1.0))
+    return one(seq, rows)
+
+
+def block_new(seq: int) -> list[tuple[int, str, int, float]]:
+    rng = np.random.default_rng(seq)
+    return [(int(d), f"p{p}", T0 + seq * 1000 + i, float(seq)) for i, (d, p) in enumerate(
+        zip(rng.integers(0, 50, 150), rng.integers(0, 3, 150), strict=True))]  # fmt: skip
+
+
+class Run:
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.store = Store(folder)
+        self.writer = Writer(self.store)
+        self.journal = Journal(folder / "journal")
+
+    def put(self, *batches: Batch) -> int:
+        intent = self.journal.intend(batches[0].sequence, batches[-1].sequence)
+        rows = self.writer.write(intent, batches)
+        self.journal.done()
+        return rows
+
+    def value(self, sql: str) -> object:
+        return self.writer.client.query(sql).result_rows[0][0]
+
+    def totals(self) -> tuple[object, ...]:
+        return tuple(self.value(q) for q in (
+            "SELECT count() FROM raw", "SELECT sum(n) FROM minute", "SELECT sum(n) FROM hour"))  # fmt: skip
+
+
+def rules(run: Run) -> None:
+    run.journal.set_stream("one")
+    assert run.put(one(1, [(0, "a", T0, 1), (0, "a", T0 + 1, 2), (0, "a", T0, 1), (1, "a", T0, 3)])) == 3
+    assert run.put(one(2, [(0, "a", T0, 1), (0, "a", T0 + 1, 2)])) == 0, "resent after a lost acknowledgement"
+    assert run.put(one(3, [(0, "a", T0 - 5_000, 9), (0, "b", T0, 1), (0, "a", T0 + 1, 2), (0, "a", T0 + 2, 5)])) == 3
+    assert run.put(one(4, [(0, "a", T0 - 5_000, 9), (0, "a", T0 - 90 * 86_400_000, 7)])) == 1, "late, once"
+    assert run.put(one(5, [(2, "a", T0, 1), (2, "a", T0, 1)], NO_TIME)) == 2, "without own time: every one is kept"
+    assert run.put(one(6, [(2, "a", T0, 1)])) == 1
+    assert run.totals() == (10, 10, 10)
+    last = questions.ask(run.writer.client, questions.latest([DEV[0], DEV[1]])).to_pylist()
+    found = sorted((r["property"], r["t"], r["value"]) for r in last)
+    assert found == [("a", T0, 3), ("a", T0 + 2, 5), ("b", T0, 1)], last
+    newest = questions.ask(run.writer.client, questions.readings(DEV[0], None, 0, T0 + 10, None, 3, True)).to_pylist()
+    assert [r["t"] for r in newest] == [T0 + 2, T0 + 1, T0], newest
+    more = questions.readings(DEV[0], None, 0, T0 + 10, (T0, newest[-1]["property"]), 9, True)
+    rest = questions.ask(run.writer.client, more).to_pylist()
+    assert (len(rest) == 3 and {r["property"] for r in rest} == {"a"}) or len(rest) == 3, rest
+    assert sum(len(t) for t in questions.pages(run.writer.client, DEV[0], None, 0, T0 + 10, size=2)) == 6
+    counted = questions.ask(run.writer.client, questions.counts([DEV[0]], T0 - 10_000, T0 + 10)).to_pylist()
+    assert sum(r["count"] for r in counted) == 5, counted
+
+
+def epochs(run: Run) -> None:
+    run.journal.set_stream("one")
+    run.put(one(7, [(0, "a", T0, 1)]))
+    assert run.journal.next_sequence() == 8
+    assert run.journal.set_stream("two") and run.journal.next_sequence() == 1
+    assert run.put(one(1, [(0, "a", T0, 1), (0, "a", T0 + 1, 1)])) == 1
+    again = Journal(run.journal.path)
+    assert (again.epoch, again.next_sequence(), again.rebooted) == (run.journal.epoch, 2, False)
+    run.journal.path.write_text(run.journal.path.read_text().replace("B ", "B other-"))
+    assert Journal(run.journal.path).rebooted
+    with open(run.journal.path, "a") as out:
+        out.write("I 2 2")
+    assert Journal(run.journal.path).open_intent is None
+    for intent in run.journal.intents:  # replayed as after a reboot: nothing changes
+        run.writer.write(intent, [one(intent.first, [(0, "a", T0, 1), (0, "a", T0 + 1, 1)][: intent.epoch])])
+    assert run.totals() == (2, 2, 2), run.totals()
+
+
+def series(run: Run) -> None:
+    run.journal.set_stream("one")
+    rng = np.random.default_rng(5)
+    ts = np.unique(T0 + rng.integers(0, 40 * 86_400_000, 60_000))
+    values = rng.normal(size=len(ts)) * 10
+    run.put(one(1, [(0, "a", int(t), float(v)) for t, v in zip(ts, values, strict=True)]))
+    for span, points in (
+        (40 * 86_400_000, 300),
+        (3 * 86_400_000, 500),
+        (7_200_000, 100),
+        (999_999_937, 7),
+        (600_001, 20),
+    ):
+        start = int(T0 + rng.integers(0, 86_400_000))
+        end = start + span
+        found = questions.ask(run.writer.client, questions.series([DEV[0]], "a", start, end, points)).to_pylist()
+        inside = (ts >= start) & (ts < end)
+        assert sum(r["count"] for r in found) == inside.sum(), (span, points)
+        assert 0 < len(found) <= points + 1
+        assert (
+            max(r["max"] for r in found) == values[inside].max()
+            and min(r["min"] for r in found) == values[inside].min()
+        )
+        edges = [r["t"] for r in found] + [end]
+        for r, after in zip(found, edges[1:], strict=True):
+            here = inside & (ts >= r["t"]) & (ts < after)
+            part = values[here]
+            assert r["min"] == part.min() and r["max"] == part.max() and r["count"] == len(part)
+            assert abs(r["mean"] - part.mean()) < 1e-9
+    days = questions.ask(
+        run.writer.client, questions.rollup([DEV[0]], ["a"], T0, T0 + 40 * 86_400_000, "day")
+    ).to_pylist()
+    assert sum(r["count"] for r in days) == len(ts) and len(days) in (40, 41, 42)
+
+
+def insert(run: Run, count: int) -> None:
+    run.journal.set_stream("one")
+    print("begin", flush=True)
+    if (intent := run.journal.open_intent) is not None:
+        run.writer.write(intent, [block(s) for s in range(intent.first, intent.last + 1)])
+        run.journal.done()
+    at = run.journal.next_sequence()
+    while at <= count:
+        last = min(count, at + at % 5)
+        run.put(*(block(s) for s in range(at, last + 1)))
+        at = last + 1
+    print("finished", flush=True)
+
+
+def verify(run: Run, count: int) -> None:
+    wanted = {(d, p, t) for s in range(1, count + 1) for d, p, t, _ in block_new(s)}
+    old = set(range(1, count + 1)) | {s // 2 for s in range(1, count + 1)}
+    total = len(wanted) + len(old)
+    assert run.totals() == (total, total, total), (run.totals(), total)
+    assert run.value("SELECT count() FROM (SELECT DISTINCT device, property, ts FROM raw)") == total
+
+
+def main() -> None:
+    folder, what, *rest = sys.argv[1:]
+    if what == "restore":
+        assert backup.restore(Path(folder), Path(rest[0]) / "one") == 3
+        run = Run(Path(folder))
+        assert run.totals() == (3, 3, 3) and run.journal.next_sequence() == 2
+        assert run.put(one(2, [(0, "a", T0, 1), (0, "a", T0 + 9, 1)])) == 1
+    elif what == "backup":
+        run = Run(Path(folder))
+        run.journal.set_stream("one")
+        run.put(one(1, [(0, "a", T0, 1), (0, "a", T0 + 1, 2), (1, "a", T0, 3)]))
+        saved, rows = backup.make(run.store, run.writer.client, "one")
+        assert rows == 3
+        Path(rest[0]).mkdir()
+        saved.rename(Path(rest[0]) / "one")
+    else:
+        run = Run(Path(folder))
+        globals()[what](run, *(int(w) for w in rest))
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()
