@@ -146,8 +146,12 @@ def _people(things: Things, model: ThingModel) -> None:
     account = make_account(("grid_member", things.leaf), area_path=things.leaf, username=f"person-{things.side}")
     identity.create_apikey(account_id=account.id)
     session_for(account)
+    program = make_account(("integrator", things.leaf), area_path=things.leaf, username=f"program-{things.side}")
+    keeper = make_account(("audit_admin", things.leaf), area_path=things.leaf, username=f"keeper-{things.side}")
     things.ids |= {
         "account_id": account.id,
+        "program_id": program.id,
+        "keeper_id": keeper.id,
         "grant_id": RoleGrant.objects.get(account=account).id,
         "session_id": Session.objects.get(account=account).id,
         "apikey_id": ApiKey.objects.get(account=account).id,

@@ -47,6 +47,19 @@ def test_a_key_makes_no_key_and_changes_no_password() -> None:
     assert Client().post("/api/v1/me/totp", **bearer(key)).status_code == 403
 
 
+def test_duty_three_separated_administrations_cannot_become_each_other_by_a_key() -> None:
+    """A key acts in its account's name: the security administration makes them for programs only."""
+    security = client_of("security_admin", "D")
+    for role in ("audit_admin", "system_admin", "dispatcher", "grid_member"):
+        for of in (make_account((role, "D")), make_account(("integrator", "D"), (role, "D"))):
+            made = security.post("/api/v1/apikeys", {"account_id": str(of.id)}, content_type="application/json")
+            both = of.grants.count() == 2 and role in ("dispatcher", "grid_member")
+            assert made.status_code == (201 if both else 403), (role, made.content)
+    program = make_account(("integrator", "D"))
+    made = security.post("/api/v1/apikeys", {"account_id": str(program.id)}, content_type="application/json")
+    assert Client().get("/api/v1/me", **bearer(made.json()["key"])).json()["roles"] == ["integrator"]
+
+
 def test_basic_with_account_and_key() -> None:
     account = make_account(("integrator", "D"))
     key = facade.create_apikey(account_id=account.id)

@@ -61,7 +61,8 @@ def accounts_with(permission: str, area_path: str) -> list[AccountInfo]:
         Q(area_path__in=around), role__in=selectors.roles_with(permission), account__status="active"
     )
     rows = Account.objects.filter(id__in=held.values("account_id")).order_by("username")
-    return [_info(row) for row in rows]
+    actors = ((row, resolver.by_account(row.id)) for row in rows)  # a centre or a missing second factor may narrow them
+    return [_info(row) for row, actor in actors if actor is not None and actor.can(permission, area_path)]
 
 
 def ensure_account(
@@ -104,8 +105,13 @@ def on_teams(fn: Callable[[UUID], tuple[UUID, ...]]) -> None:
     resolver.set_team_source(fn)
 
 
+def on_centres(fn: Callable[[Iterable[UUID]], dict[UUID, str]]) -> None:
+    """`orgs` registers how the areas of centres are found."""
+    resolver.set_centre_source(fn)
+
+
 def forget_actors() -> None:
-    """Call after a write that changes what an actor is (its teams)."""
+    """Call after a write that changes what an actor is (its teams, the area of its centre)."""
     from linli.identity.services import forget
 
     forget()

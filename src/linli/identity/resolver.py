@@ -10,7 +10,7 @@ import base64
 import binascii
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,7 @@ TOUCH = timedelta(seconds=60)
 
 _memory: dict[bytes, tuple[float, datetime | None, Actor]] = {}
 _team_source: Callable[[UUID], tuple[UUID, ...]] | None = None
+_centre_source: Callable[[Iterable[UUID]], dict[UUID, str]] | None = None
 
 _GRANTS = """coalesce((SELECT json_agg(json_build_array(g.role, g.area_path, g.centre_id))
     FROM identity_grant g WHERE g.account_id = a.id), '[]')"""
@@ -50,6 +51,18 @@ def set_team_source(fn: Callable[[UUID], tuple[UUID, ...]]) -> None:
     """`orgs`, a higher room, tells here how to find an account's teams."""
     global _team_source
     _team_source = fn
+
+
+def set_centre_source(fn: Callable[[Iterable[UUID]], dict[UUID, str]]) -> None:
+    """`orgs` tells here how to find the area of each centre; one it does not name is no centre."""
+    global _centre_source
+    _centre_source = fn
+
+
+def centre_areas(centre_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Area path of each centre that there is."""
+    wanted = set(centre_ids)
+    return _centre_source(wanted) if wanted and _centre_source else {}
 
 
 def forget() -> None:
@@ -168,16 +181,26 @@ def _allowed(row: tuple[Any, ...]) -> bool:
 
 def _actor(kind: str, row: tuple[Any, ...], credential_id: UUID | None, scopes: tuple[str, ...]) -> Actor:
     account_id, username, demo, change_due, has_totp, held = row[:6]
-    defined = roles.load().roles
     if kind == "account" and pending({h[0] for h in held}, change_due, has_totp):
         held = []
-    grants = tuple(
-        Grant(role, area, rules.narrowed(defined[role].permissions, scopes), UUID(centre) if centre else None)
-        for role, area, centre in held
-        if role in defined
-    )
     teams = _team_source(account_id) if _team_source else ()
-    return Actor(kind, account_id, username, grants, teams, credential_id, demo)
+    return Actor(kind, account_id, username, tuple(_grants(held, scopes)), teams, credential_id, demo)
+
+
+def _grants(held: list[tuple[str, str, str | None]], scopes: tuple[str, ...]) -> Iterable[Grant]:
+    """A grant within a centre counts where its own area and the centre's overlap."""
+    defined = roles.load().roles
+    centres = centre_areas(UUID(centre) for _, _, centre in held if centre)
+    for role, area, centre in held:
+        if role not in defined:
+            continue
+        within: str | None = area
+        if centre:
+            its_area = centres.get(UUID(centre))
+            within = rules.overlap(area, its_area) if its_area is not None else None
+        if within is not None:
+            permissions = rules.narrowed(defined[role].permissions, scopes)
+            yield Grant(role, within, permissions, UUID(centre) if centre else None)
 
 
 def _one(sql: str, value: object) -> tuple[Any, ...] | None:

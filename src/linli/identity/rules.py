@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from linli.kernel.actor import contains
+
 USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 AREA_PATH = re.compile(r"[A-Za-z0-9_-]{1,30}(\.[A-Za-z0-9_-]{1,30}){0,9}")
 FREE_FAILURES = 5  # of one account from one address
@@ -22,6 +24,13 @@ def clash(held: Iterable[str], wanted: str, separated: Iterable[frozenset[str]])
                 if role != wanted and role in group:
                     return role
     return None
+
+
+def overlap(area: str, other: str) -> str | None:
+    """The smaller of two area paths when it lies in the larger one, else None."""
+    if contains(area, other):
+        return other
+    return area if contains(other, area) else None
 
 
 def lock_until(count: int, free: int, now: datetime) -> datetime | None:

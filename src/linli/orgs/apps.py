@@ -10,3 +10,4 @@ class OrgsConfig(AppConfig):
         from linli.orgs import selectors
 
         facade.on_teams(selectors.team_ids_of)
+        facade.on_centres(selectors.areas_of_centres)

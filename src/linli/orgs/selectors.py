@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 from uuid import UUID
 
@@ -59,6 +60,11 @@ def members(team_ids: list[UUID]) -> QuerySet[Membership]:
 def team_ids_of(account_id: UUID) -> tuple[UUID, ...]:
     """For the actor: the active teams of an account."""
     return tuple(Membership.objects.filter(account_id=account_id, team__active=True).values_list("team_id", flat=True))
+
+
+def areas_of_centres(centre_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """For the actor: the area path of each of these centres."""
+    return dict(Centre.objects.filter(id__in=list(centre_ids)).values_list("id", "area_path"))
 
 
 def serving(area_path: str, kind: str | None) -> list[Team]:

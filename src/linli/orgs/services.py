@@ -48,6 +48,7 @@ def _save(actor: Actor, row: Any, kind: str, fields: dict[str, Any], kinds: tupl
     with services.unit(actor):
         _guarded(row.save)
         _changed(actor, kind, row, f"{kind}.{'create' if new else 'update'}", fields=sorted(fields))
+        identity.forget_actors()
     return row
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from linli.identity import roles, rules
+from linli.identity import resolver, roles, rules
 from linli.identity.models import Account, RoleGrant
 from linli.identity.services import changed, drop_listeners
 from linli.identity.services.accounts import check_area
@@ -22,6 +22,7 @@ def grant_role(
     if role not in defined.roles:
         raise Invalid("role", f"must be one of {', '.join(defined.roles)}")
     actor.require("roles.manage", check_area(area_path))
+    _check_centre(area_path, centre_id)
     if account.id == actor.account_id:
         raise Forbidden("nobody gives a role to themselves")
     with services.unit(actor):
@@ -41,6 +42,16 @@ def grant_role(
         changed(actor, account, "grant.create", role=role, area_path=area_path)
         drop_listeners(account.id, None, "grants")
     return grant
+
+
+def _check_centre(area_path: str, centre_id: UUID | None) -> None:
+    if centre_id is None:
+        return
+    its_area = resolver.centre_areas([centre_id]).get(centre_id)
+    if its_area is None:
+        raise Invalid("centre_id", "is not a centre")
+    if rules.overlap(area_path, its_area) is None:
+        raise Invalid("centre_id", f"the centre serves {its_area}, which is outside of {area_path}")
 
 
 def revoke_role(*, actor: Actor, grant: RoleGrant) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from linli.identity import resolver, tokens
 from linli.identity.models import Account, ApiKey
 from linli.identity.services import changed, drop_listeners
+from linli.identity.services.passwords import ADMINISTRATIONS
 from linli.kernel import clock, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Forbidden, Invalid, NotFound
@@ -29,6 +30,8 @@ def create_apikey(
     target = resolver.by_account(account.id)
     if target is None:
         raise Invalid("account_id", "the account is disabled")
+    if not own and actor.kind != "system":
+        _refuse_another_name(target)
     unknown = sorted(set(scopes or []) - target.permissions)
     if unknown:
         raise Invalid("scopes", f"the account does not have {', '.join(unknown)}")
@@ -44,6 +47,13 @@ def create_apikey(
         )  # fmt: skip
         changed(actor, account, "apikey.create", apikey=str(key.id), scopes=key.scopes)
     return key, made.text
+
+
+def _refuse_another_name(target: Actor) -> None:
+    """A key acts in its account's name: whoever could make one for a person, or for another administration, would be
+    that person."""
+    if "keys.own" not in target.permissions or target.roles & ADMINISTRATIONS:
+        raise Forbidden("keys for others are made only for programs' accounts (those that hold keys.own)")
 
 
 def revoke_apikey(*, actor: Actor, key: ApiKey) -> None:
