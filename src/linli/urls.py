@@ -8,8 +8,10 @@ from django.conf import settings
 from django.urls import include, path
 
 from linli.api import api
+from linli.kernel.routing import by_first_part
 
+_routes, _app, _namespace = api.urls
 urlpatterns = [
-    path("api/v1/", api.urls),
+    path("api/v1/", (by_first_part(_routes), _app, _namespace)),
     *[path("", include(f"linli.{name}.urls")) for name in settings.LINLI_APPS if find_spec(f"linli.{name}.urls")],
 ]

@@ -1,0 +1,46 @@
+"""Addresses grouped by their first part lead where they led before."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import pytest
+from django.urls import Resolver404, URLPattern, get_resolver, path, resolve, reverse
+
+import linli.urls  # noqa: F401  registers every route
+from linli.kernel import http
+from linli.kernel.routing import by_first_part
+
+
+def example(route: str) -> str:
+    values = {"code": "level", "layer": "roads", "action": "file", "short_code": "123456"}
+    return re.sub(r"\{(?:\w+:)?(\w+)\}", lambda m: values.get(m[1], str(uuid4())), route)
+
+
+@pytest.mark.parametrize("route", http.ROUTES, ids=lambda r: f"{r.method} {r.path}")
+def test_every_route_of_the_api_is_found_under_its_own_name(route: http.Route) -> None:
+    found = resolve("/api/v1" + example(route.path))
+    names = re.compile(r"[{<](?:\w+:)?(\w+)[}>]")
+    assert names.sub(r"<\1>", found.route) == names.sub(r"<\1>", "api/v1" + route.path)
+
+
+def test_a_request_is_held_against_few_patterns() -> None:
+    api = next(p for p in get_resolver().url_patterns if str(p.pattern) == "api/v1/")
+    sizes = [len(p.url_patterns) for p in api.url_patterns if not isinstance(p, URLPattern)]
+    assert sum(sizes) > 60 and len(api.url_patterns) + max(sizes) < sum(sizes) * 0.75
+
+
+def test_order_counts_within_a_first_part_and_nothing_else_gets_in() -> None:
+    def view(request: object) -> None: ...
+
+    urls = [path("cases/pins", view, name="pins"), path("<slug:any>/x", view, name="any"),
+            path("cases/<slug:case>", view, name="one"), path("casesx", view, name="longer")]  # fmt: skip
+    grouped = by_first_part(urls)
+    asked = {"cases/pins": "pins", "cases/7": "one", "casesx": "longer", "case/x": "any"}
+    for address, name in asked.items():
+        found = next(m for m in (p.resolve(address) for p in grouped if p.pattern.match(address)) if m)
+        assert found.url_name == name, address
+    with pytest.raises(Resolver404):
+        resolve("/api/v1/caseshare")
+    assert reverse("api:openapi-json") == "/api/v1/openapi.json"
