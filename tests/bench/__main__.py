@@ -1,6 +1,7 @@
 """`make bench`: measure a fresh demo district on this machine and print every figure (`--json` for programs).
 
-`ARGS="--only locate,cases"` picks parts; `ARGS="--out FILE"` also writes the JSON.
+`ARGS="--only locate,cases"` picks parts; `ARGS="--out FILE"` also writes the JSON. Ends with the bars: each figure, its
+bar, and whether it is met; the exit code is 1 when one is missed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 from typing import Any
 
-from tests.bench import machine
+from tests.bench import bars, machine
 from tests.district import District
 
 PARTS = ("locate", "live", "cases", "telemetry")
@@ -62,6 +63,7 @@ def main() -> int:
                 result[name] = importlib.import_module(f"tests.bench.{name}").run(district)
             result["memory_loaded_mb"] = machine.pss_mb(district)
     result["load_after"] = [round(x, 2) for x in os.getloadavg()]
+    result["bars"] = bars.judged(result)
     if args.out:
         with open(args.out, "w") as out:
             json.dump(result, out, indent=1)
@@ -69,8 +71,12 @@ def main() -> int:
         print(json.dumps(result))
     else:
         for name, value in result.items():
-            show(name, value)
-    return 0
+            if name != "bars":
+                show(name, value)
+        for line in result["bars"]:
+            word = "met   " if line["met"] else "MISSED"
+            print(f"{word} {line['what']}: {line['figure']:g} {line['unit']} ({line['bar']})")
+    return 0 if all(line["met"] for line in result["bars"]) else 1
 
 
 if __name__ == "__main__":
