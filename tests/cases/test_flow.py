@@ -8,10 +8,12 @@ import pytest
 from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, SOUTH, D, Desk, jpeg
 
 from linli.cases.models import Case, TimelineEntry
+from linli.kernel import ids
 from linli.kernel.models import AuditRow, OutboxEvent
 
 pytestmark = pytest.mark.django_db
 CASES = "/api/v1/cases"
+JSON = {"content_type": "application/json"}
 
 
 def post(client: Any, path: str, body: dict[str, Any] | None = None, **headers: str) -> Any:
@@ -233,3 +235,29 @@ def test_a_bad_report_is_refused_with_its_field(desk: Desk, body: dict[str, Any]
     answer = post(desk.client("intake"), CASES, body)
     assert answer.status_code == 422, answer.content
     assert field in [e["field"] for e in answer.json()["errors"]]
+
+
+def test_a_report_with_an_id_of_the_client_is_made_once(desk: Desk) -> None:
+    """A phone offline for longer than an Idempotency-Key is kept still makes one case."""
+    mine, other = desk.client("grid_member"), desk.client("intake")
+    body = {"id": str(ids.new_id()), "channel": "patrol", "text": "井盖松了", "lon": IN_NORTH[0], "lat": IN_NORTH[1]}
+    first, again = post(mine, CASES, body), post(mine, CASES, {**body, "text": "井盖松了, 再说一遍"})
+    assert (first.status_code, again.status_code) == (201, 201), again.content
+    assert first.json()["id"] == again.json()["id"] == body["id"]
+    assert first.json()["number"] == again.json()["number"]
+    refused = post(other, CASES, body)
+    assert refused.status_code == 409 and first.json()["number"] not in refused.content.decode()
+    assert [c.text for c in Case.objects.all()] == ["井盖松了"]
+    assert post(mine, CASES, {**body, "id": "7"}).status_code == 422
+
+
+def test_the_task_says_whether_its_limit_is_illustrative(desk: Desk) -> None:
+    """The phone shows what the desk shows."""
+    case_id = dispatched(desk)
+    shown = desk.client("dispatcher").get(f"{CASES}/{case_id}").json()
+    crew = desk.client("team_member", team=desk.pump)
+    task = crew.get("/api/v1/tasks", {"mine": "true"}).json()["items"][0]
+    assert task["illustrative"] is shown["illustrative"] is True
+    lead = desk.client("duty_lead")
+    changed = lead.patch(f"/api/v1/tasks/{task['id']}", {"due_at": "2027-01-01T08:00:00+08:00"}, **JSON)
+    assert changed.json()["illustrative"] is False, changed.content

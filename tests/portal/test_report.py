@@ -13,7 +13,7 @@ import pytest
 from altcha import v1 as altcha
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from PIL import Image
 from tests.portal.conftest import browser
 
@@ -193,6 +193,21 @@ def test_fifty_honest_reports_of_one_address_pass_and_far_beyond_a_small_sum_is_
     assert send(web, code, text="x", altcha="e30=").status_code == 429
     assert send(browser("10.9.9.8"), code).status_code == 303
     assert Case.objects.count() == 52
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:a:b:c:d", True),
+        ("2001:db8::1", "2001:db8::2", True),  # written short: the first four groups are not there to be cut off
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:10.1.2.3", "10.1.2.3", True),
+        ("::ffff:10.1.2.3", "::ffff:10.1.2.4", False),
+    ],
+)
+def test_an_ipv6_64_is_one_address(one: str, other: str, same: bool) -> None:
+    callers = {limits.caller(RequestFactory().get("/", REMOTE_ADDR=address)) for address in (one, other)}
+    assert (len(callers) == 1) is same, callers
 
 
 def test_beyond_the_most_an_address_is_told_to_wait(web: Client, code: str) -> None:

@@ -21,7 +21,10 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class NewCase:
-    """A signal on its way to become a case. `private=None`: as the kind and the class say."""
+    """A signal on its way to become a case. `private=None`: as the kind and the class say.
+
+    `case_id`: made by the client, so that a report sent again is known however late.
+    """
 
     channel: str
     kind: str = "problem"
@@ -40,6 +43,7 @@ class NewCase:
     want_secret: bool = False
     state: str = ""  # where the transition table lets a case begin; empty for its initial state
     note: str = ""
+    case_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ _memory: dict[tuple[Any, ...], tuple[float, Any]] = {}
 
 
 def open_task(*, actor: Actor, case_id: UUID, team_id: UUID, area_path: str, title: str, due_at: datetime | None,
-              place: dict[str, Any], kind: str = "handle") -> UUID:  # fmt: skip
+              illustrative: bool, place: dict[str, Any], kind: str = "handle") -> UUID:  # fmt: skip
     from linli.work import facade
 
     return facade.open_task(
-        actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at, place=place,
-        kind=kind,
+        actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at,
+        illustrative=illustrative, place=place, kind=kind,
     )  # fmt: skip
 
 

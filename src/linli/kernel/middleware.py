@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.core.exceptions import RequestDataTooBig
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import parse_header_parameters
 
 from linli.kernel import crypto, http, ids, personal_reads
 from linli.kernel.errors import Conflict, Invalid, LinliError, TooLarge
@@ -72,7 +73,7 @@ class Idempotency:
         actor = http.actor_of(request)
         scope = f"{actor.label}"
         digest = crypto.fingerprint(
-            b"\0".join([str(request.method).encode(), request.get_full_path().encode(), request.body])
+            b"\0".join([str(request.method).encode(), request.get_full_path().encode(), _said(request)])
         )
         personal_reads.OPENED.set(False)
         with transaction.atomic():
@@ -103,6 +104,16 @@ class Idempotency:
         response = HttpResponse(body, status=row.status, content_type=row.content_type)  # type: ignore[attr-defined]
         response["Idempotency-Replayed"] = "true"
         return response
+
+
+def _said(request: HttpRequest) -> bytes:
+    """The body without what a repeat changes: a form sent again is cut by another random boundary."""
+    kind, parameters = parse_header_parameters(request.headers.get("Content-Type", ""))
+    boundary = parameters.get("boundary", "").encode("latin-1", "replace")
+    if kind != "multipart/form-data" or not boundary:
+        return request.body
+    line = rb"(\A|\r\n)--" + re.escape(boundary) + rb"(?=--|[ \t]*\r\n)"
+    return re.sub(line, rb"\1--boundary", request.body)
 
 
 def _claimed(row: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,7 +43,10 @@ def key_of(act: str, who: str) -> bytes:
 def caller(request: HttpRequest) -> str:
     """The caller's address; a whole IPv6 /64 counts as one."""
     found = identity.caller_address(request)
-    return ":".join(found.split(":")[:4]) if ":" in found else found
+    if ":" not in found:
+        return found
+    known = IPv6Address(found)
+    return str(known.ipv4_mapped or ip_network((known.packed, 64), strict=False))
 
 
 def count(act: str, who: str) -> int:

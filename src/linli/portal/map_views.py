@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise
+from math import cos, pi, sin
 from typing import Any
 
 import shapely
@@ -17,7 +18,8 @@ from linli.places import facade as places
 from linli.places.contracts import GridInfo
 from linli.portal.pages import english, page, pick, view
 
-WIDTH, PINS, ROWS = 1000, 150, 30
+WIDTH, PINS, PIN = 1000, 30, 22  # as many pins as the list has rows; radius of a pin
+LETTER = 38  # of the names on a phone, where they are largest
 
 
 class Sheet:
@@ -79,15 +81,16 @@ def public_map(request: HttpRequest) -> HttpResponse:
     chosen = _chosen(places.grids(level=2), request.GET.get("area", ""))
     drawn = _drawing(chosen.code if chosen else "", places.revision(), english())
     if drawn is None:
-        return page(request, "map", private=False, communities=[], pins=[], rows=[], more=0, sheet=None)
+        return page(request, "map", private=False, communities=[], rows=[], more=0, sheet=None)
     pins = cases.public_pins(2000)
     if chosen:
         pins = [p for p in pins if p.lon is not None and shapely.intersects_xy(drawn.frame, p.lon, p.lat)]
     rows = [_row(i, p, drawn.sheet) for i, p in enumerate(pins[:PINS], 1)]
+    _part(rows, drawn.sheet)
     return page(
         request, "map", private=False, sheet=drawn.sheet, communities=drawn.areas, chosen=chosen,
-        chosen_name=pick(chosen.name_zh, chosen.name_en) if chosen else "", rows=rows[:ROWS], pins=rows,
-        more=max(0, len(pins) - ROWS), total=len(pins), **drawn.ground,
+        chosen_name=pick(chosen.name_zh, chosen.name_en) if chosen else "", rows=rows,
+        more=max(0, len(pins) - PINS), total=len(pins), pin=PIN, **drawn.ground,
     )  # fmt: skip
 
 
@@ -116,8 +119,44 @@ def _areas(communities: list[GridInfo], chosen: GridInfo | None, sheet: Sheet) -
         else:
             x = y = 0
             path = ""
-        found.append({"code": g.code, "name": pick(g.name_zh, g.name_en), "path": path, "x": x, "y": y})
+        name = pick(g.name_zh, g.name_en)
+        found.append({"code": g.code, "name": name, "label": name.removesuffix(" Community"), "path": path, "x": x,
+                      "y": y})  # fmt: skip
+    _label([a for a in found if a["path"]], sheet)
     return found
+
+
+def _label(areas: list[dict[str, Any]], sheet: Sheet) -> None:
+    """Move the names so that each stays on the sheet and none lies on another."""
+    taken: list[tuple[float, float, float]] = []  # middle and half width
+    for area in sorted(areas, key=lambda a: a["y"]):
+        half = sum(LETTER * (0.6 if ord(c) < 0x2E80 else 1) for c in area["label"]) / 2
+        x = min(max(area["x"], half + 16), WIDTH - half - 16) if half * 2 + 32 < WIDTH else WIDTH / 2
+        heights = [area["y"] + step * LETTER / 2 for n in range(40) for step in (n, -n)]
+        inside = [y for y in heights if LETTER * 1.2 <= y <= sheet.height - LETTER * 0.5]
+        free = (y for y in inside if not any(abs(x - a) < half + h + 8 and abs(y - b) < LETTER * 1.25
+                                             for a, b, h in taken))  # fmt: skip
+        area["x"], area["y"] = round(x), round(next(free, area["y"]))
+        taken.append((area["x"], area["y"], half))
+
+
+def _part(rows: list[dict[str, Any]], sheet: Sheet) -> None:
+    """Move pins of one place apart, so that every number can be read."""
+    taken: list[tuple[int, int]] = []
+    for row in rows:
+        x, y = _inside(row["x"], row["y"], sheet)
+        spots = [(x, y)] + [
+            _inside(x + round(ring * PIN * cos(turn * pi / 8)), y + round(ring * PIN * sin(turn * pi / 8)), sheet)
+            for ring in range(1, 40)
+            for turn in range(16)
+        ]
+        apart = (s for s in spots if all((s[0] - a) ** 2 + (s[1] - b) ** 2 >= (2 * PIN + 4) ** 2 for a, b in taken))
+        row["x"], row["y"] = next(apart, (x, y))
+        taken.append((row["x"], row["y"]))
+
+
+def _inside(x: int, y: int, sheet: Sheet) -> tuple[int, int]:
+    return min(max(x, PIN + 2), WIDTH - PIN - 2), min(max(y, PIN + 2), sheet.height - PIN - 2)
 
 
 def _ground(sheet: Sheet, frame: BaseGeometry) -> dict[str, Any]:

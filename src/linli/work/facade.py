@@ -22,6 +22,7 @@ def open_task(
     area_path: str,
     title: str,
     due_at: datetime | None = None,
+    illustrative: bool = False,
     place: Mapping[str, Any] | None = None,
     kind: str = "handle",
     urgent: bool = False,
@@ -29,10 +30,14 @@ def open_task(
     note: str = "",
     checklist: Sequence[str] = (),
 ) -> UUID:
-    """A new task; the caller has checked that `actor` may. `place`: lon, lat, grid_id, address, all optional."""
+    """A new task; the caller has checked that `actor` may. `place`: lon, lat, grid_id, address, all optional.
+
+    `illustrative`: `due_at` comes of a limit without a source, and screens say so.
+    """
     task = services.open_task(
-        actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at, place=place,
-        kind=kind, urgent=urgent, needs_photo=needs_photo, note=note, checklist=checklist,
+        actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at,
+        illustrative=illustrative, place=place, kind=kind, urgent=urgent, needs_photo=needs_photo, note=note,
+        checklist=checklist,
     )  # fmt: skip
     return task.id
 

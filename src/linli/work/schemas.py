@@ -51,6 +51,7 @@ class TaskOut(Schema):
     lat: float | None
     address: str
     due_at: datetime | None
+    illustrative: bool
     created_at: datetime
     accepted_at: datetime | None
     arrived_at: datetime | None

@@ -28,6 +28,7 @@ def open_task(
     case_id: UUID | None = None,
     team_id: UUID | None = None,
     due_at: datetime | None = None,
+    illustrative: bool = False,
     place: Mapping[str, Any] | None = None,
     kind: str = "handle",
     urgent: bool = False,
@@ -49,7 +50,8 @@ def open_task(
         task = Task.objects.create(
             kind=kind, title=_clean(title, 200), note=_clean(note, 2000), urgent=urgent, needs_photo=needs_photo,
             checklist=[{"text": _clean(text, 200), "done": False} for text in checklist][:50], case_id=case_id,
-            team_id=team_id, assignee_id=assignee_id, area_path=area_path, due_at=due_at, created_by=actor.account_id,
+            team_id=team_id, assignee_id=assignee_id, area_path=area_path, due_at=due_at, illustrative=illustrative,
+            created_by=actor.account_id,
             lon=where.get("lon"), lat=where.get("lat"), address=_clean(str(where.get("address") or ""), 200),
             grid_id=where.get("grid_id") or _grid_of(area_path),
         )  # fmt: skip
@@ -229,6 +231,8 @@ def update_task(*, actor: Actor, task_id: UUID, fields: Mapping[str, Any]) -> Ta
         for name in ("team_id", "assignee_id", "due_at", "urgent"):
             if name in fields:
                 setattr(task, name, fields[name])
+        if "due_at" in fields:
+            task.illustrative = False  # a person has set it
         task.changed_at = clock.now()
         task.save()
         _changed(actor, task, "update", fields=sorted(fields))

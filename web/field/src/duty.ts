@@ -2,7 +2,7 @@
 import { api } from "@shared/api/client";
 import { ref, shallowRef } from "vue";
 import { keep, kept, newId } from "./offline/db";
-import { enqueue, items } from "./offline/outbox";
+import { enqueue, itemsOf } from "./offline/outbox";
 import { t } from "./words";
 
 export interface Position {
@@ -16,7 +16,7 @@ export const onDuty = ref(false);
 export const position = shallowRef<Position | null>(null);
 export const positionDenied = ref(false);
 const EVERY = 30_000;
-let duty = "", watching = 0, lastSent = 0;
+let duty = "", whose = "", watching = 0, lastSent = 0;
 
 function take(found: GeolocationPosition): void {
   positionDenied.value = false;
@@ -53,19 +53,43 @@ export function locateOnce(): Promise<Position | null> {
   });
 }
 
+/** Whether a sign-on or sign-off of the phone may be younger than an answer that was asked for then. */
+async function moved(account: string, asked: number): Promise<boolean> {
+  const acts = (await itemsOf(account)).filter((one) => one.chain === "duty");
+  return acts.some((one) => one.state === "waiting" || (one.sentAt ?? 0) >= asked);
+}
+
 export async function loadDuty(account: string): Promise<void> {
-  duty = (await kept<string>(`duty:${account}`))?.value ?? "";
-  const waiting = items.value.some((one) => one.chain === "duty" && one.state === "waiting");
-  if (!waiting) {
+  whose = account;
+  let found = (await kept<string>(`duty:${account}`))?.value ?? "";
+  const asked = Date.now();
+  if (!(await moved(account, asked))) {
     try {
-      duty = (await api.get<{ id: string } | null>("/duty/me"))?.id ?? "";
-      await keep(`duty:${account}`, duty);
+      const answer = (await api.get<{ id: string } | null>("/duty/me"))?.id ?? "";
+      if (await moved(account, asked)) return; // the member has pressed the button meanwhile
+      found = answer;
+      await keep(`duty:${account}`, found);
     } catch {
       // no network: what the phone knew
     }
   }
+  if (whose !== account) return;
+  duty = found;
   onDuty.value = duty !== "";
   if (onDuty.value) watchPosition();
+  else stopWatching();
+}
+
+/** Signed out: the phone tells nobody's position any more. The duty itself goes on until it is ended. */
+export function leaveDuty(): void {
+  whose = duty = "";
+  onDuty.value = false;
+  stopWatching();
+}
+
+function stopWatching(): void {
+  if (watching) navigator.geolocation.clearWatch(watching);
+  watching = 0;
 }
 
 /** Goes on or off duty, also without a network: the time of the act is the phone's. */
@@ -78,8 +102,7 @@ export async function setDuty(account: string, on: boolean): Promise<void> {
   } else {
     await enqueue({ chain: "duty", label: t("me.signOff"), steps: [{ method: "POST", path: `/duty/${duty}/end`, body }] });
     duty = "";
-    if (watching) navigator.geolocation.clearWatch(watching);
-    watching = 0;
+    stopWatching();
   }
   onDuty.value = on;
   await keep(`duty:${account}`, duty);

@@ -9,6 +9,15 @@ import { startPump } from "./offline/outbox";
 import { router } from "./router";
 import { startSession } from "./session";
 
+/** A tab that outlived an upgrade asks for files that are gone: it begins anew, once. */
+const AGAIN = "linli.begun-anew";
+addEventListener("vite:preloadError", (event) => {
+  if (!navigator.onLine || Date.now() - Number(sessionStorage.getItem(AGAIN) ?? 0) < 60_000) return;
+  event.preventDefault();
+  sessionStorage.setItem(AGAIN, String(Date.now()));
+  location.reload();
+});
+
 startTheme();
 startPump();
 void startSession();

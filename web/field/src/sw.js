@@ -4,9 +4,10 @@ const FILES = [/* __FILES__ */];
 const CACHE = `linli-field-${VERSION}`;
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
 });
 
+// No skipWaiting: the new worker takes over, and drops the old files, when no tab of the old version is left.
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     caches

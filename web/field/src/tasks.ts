@@ -1,7 +1,7 @@
 /** The member's tasks: the service's last answer, kept on the phone, with what the member did since laid over it. */
 import { api, type Page } from "@shared/api/client";
 import { problemOf, type Problem } from "@shared/api/problem";
-import { computed, ref, shallowRef } from "vue";
+import { computed, ref, shallowRef, watch } from "vue";
 import { position } from "./duty";
 import { metres } from "./geo";
 import { keep, kept, newId } from "./offline/db";
@@ -17,6 +17,7 @@ export interface Task {
   note: string;
   state: TaskState;
   due_at: string | null;
+  illustrative?: boolean;
   lon: number | null;
   lat: number | null;
   address: string;
@@ -32,6 +33,16 @@ export const problem = shallowRef<Problem | null>(null);
 export const loading = ref(false);
 
 let asked = 0; // when the answer that is shown was asked for: acts sent since then are not in it
+
+watch(
+  () => me.value?.account_id,
+  () => {
+    answer.value = [];
+    at.value = asked = 0;
+    problem.value = null;
+  },
+  { flush: "sync" },
+);
 
 /** Acts in the outbox, and those sent after the answer was asked for, move a task before the service's answer does. */
 export const tasks = computed<(Task & { queued: boolean; metres: number | null })[]>(() =>
@@ -51,7 +62,7 @@ export async function loadTasks(): Promise<void> {
   if (!account) return;
   if (!answer.value.length) {
     const last = await kept<Task[]>(`tasks:${account}`);
-    if (last) {
+    if (last && account === me.value?.account_id) {
       answer.value = last.value;
       at.value = last.at;
     }
@@ -61,14 +72,14 @@ export async function loadTasks(): Promise<void> {
   const began = Date.now();
   try {
     const page = await api.get<Page<Task>>("/tasks", { mine: true, state: "running", limit: 100 });
-    if (began < asked) return; // a later question was answered first
+    if (began < asked || account !== me.value?.account_id) return; // a later question was answered first; or signed out
     asked = began;
     answer.value = page.items;
     at.value = Date.now();
     problem.value = null;
     await keep(`tasks:${account}`, page.items);
   } catch (error) {
-    problem.value = problemOf(error);
+    if (account === me.value?.account_id) problem.value = problemOf(error);
   } finally {
     loading.value = false;
   }

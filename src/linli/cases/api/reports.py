@@ -19,13 +19,16 @@ from linli.places import facade as places
 
 @router.post("/cases", permission="cases.create", response={201: CaseMade})
 def create_case(request: HttpRequest, body: CaseIn) -> Status:
-    """Report a case. Send an `Idempotency-Key`: the same key reports once. Numbers in the text are masked."""
+    """Report a case. Numbers in the text are masked.
+
+    Send an `Idempotency-Key` (kept three days) or an `id` of your own (kept with the case): the same one reports once.
+    """
     actor = actor_of(request)
     contact = Contact(**body.contact.dict()) if body.contact else None
     new = NewCase(
         channel=_channel(actor, body.channel), kind=body.kind, class_code=body.class_code, text=body.text,
         lon=body.lon, lat=body.lat, unit_id=body.unit_id or _unit(body.unit_code), address=body.address,
-        private=body.private, urgent=body.urgent, contact=contact,
+        private=body.private, urgent=body.urgent, contact=contact, case_id=body.id,
     )  # fmt: skip
     return Status(201, made(intake.create_case(actor=actor, new=new, within="cases.create")))
 

@@ -127,6 +127,7 @@ class ContactIn(Schema):
 
 
 class CaseIn(Schema):
+    id: UUID | None = None  # made by the client, so that a report sent again is known however late
     kind: Literal["problem", "need", "opinion", "patrol"] = "problem"
     class_code: str = Field("", max_length=12)
     text: str = Field("", max_length=2000)

@@ -71,11 +71,16 @@ def open_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str,
     case.team_id, case.dispatched_at = team_id, at
     case.task_id = ports.open_task(
         actor=actor, case_id=case.id, team_id=team_id, area_path=case.area_path, title=title(case),
-        due_at=case.handle_due_at, kind="handle",
+        due_at=case.handle_due_at, illustrative=_illustrative(case), kind="handle",
         place={"lon": case.lon, "lat": case.lat, "address": case.address, "grid_id": _text(case.grid_id),
                "unit_id": _text(case.unit_id)},
     )  # fmt: skip
     return {"team_id": str(team_id), "task_id": str(case.task_id)}
+
+
+def _illustrative(case: Case) -> bool:
+    """Whether the limit of handling has no source."""
+    return bool(case.clocks.get("handle", {}).get("illustrative"))
 
 
 def _text(value: UUID | None) -> str | None:

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -14,9 +15,9 @@ from linli.cases.contracts import CHANNELS, Contact, NewCase, Receipt
 from linli.cases.models import KINDS, Case, Reporter, Signal
 from linli.cases.rules import words
 from linli.cases.services import common, photos
-from linli.kernel import clock, images, rows, services
+from linli.kernel import clock, ids, images, rows, services
 from linli.kernel.actor import Actor
-from linli.kernel.errors import FieldError, Invalid
+from linli.kernel.errors import Conflict, FieldError, Invalid
 from linli.kernel.masks import mask_text
 
 MAX_TEXT, MAX_PHOTOS = 2000, 6
@@ -30,7 +31,23 @@ def create_case(*, actor: Actor, new: NewCase, within: str = "") -> Receipt:
     _check(new)
     pictures = [images.prepare(data) for data in new.photos]  # costly and may refuse: before the transaction
     with services.unit(actor):
+        if new.case_id is not None and (held := _known(actor, new.case_id)) is not None:
+            return receipt(held)
         return _create(actor, new, pictures, within)
+
+
+def _known(actor: Actor, case_id: UUID) -> Case | None:
+    """The case that this account made under its id before. Whoever asks for the same id meanwhile waits."""
+    _alone(f"case-id:{case_id}")
+    held = Case.objects.filter(pk=case_id).defer("tokens").first()
+    if held is not None and (actor.account_id is None or held.created_by != actor.account_id):
+        raise Conflict("this id was used by someone else")
+    return held
+
+
+def _alone(what: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [what])
 
 
 def _check(new: NewCase) -> None:
@@ -99,10 +116,10 @@ def _create(actor: Actor, new: NewCase, pictures: list[images.Prepared], within:
         actor.require(within, place["area_path"])
     state = new.state or table.initial
     case = Case(
-        number=numbers.next_number(at), kind=new.kind, class_code=new.class_code, text=text[0],
-        private=is_private(new), channel=new.channel, urgent=new.urgent, state=state, step=table.states[state].step,
-        created_by=actor.account_id, device_id=new.device_id, alarm_id=new.alarm_id, created_at=at, updated_at=at,
-        signal_count=1, **place,
+        id=new.case_id or ids.new_id(), number=numbers.next_number(at), kind=new.kind, class_code=new.class_code,
+        text=text[0], private=is_private(new), channel=new.channel, urgent=new.urgent, state=state,
+        step=table.states[state].step, created_by=actor.account_id, device_id=new.device_id, alarm_id=new.alarm_id,
+        created_at=at, updated_at=at, signal_count=1, **place,
     )  # fmt: skip
     case.tokens = search_tokens(case)
     if new.state == "filed":
@@ -164,8 +181,7 @@ def create_once(*, actor: Actor, new: NewCase, key: str) -> Receipt:
     """
     mark = hashlib.sha256(f"{actor.label}\0{key}".encode()).hexdigest()[:60]
     with services.unit(actor):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"case-once:{mark}"])
+        _alone(f"case-once:{mark}")
         held = Case.objects.filter(source="linli", external_id=mark).defer("tokens").first()
         if held is not None:
             return receipt(held)

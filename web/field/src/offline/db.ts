@@ -73,6 +73,9 @@ export function db(): Promise<IDBPDatabase<Schema>> {
   return opened;
 }
 
+/** Kept while a sign-out has not reached the server: nothing is sent or shown under that session any more. */
+export const SIGNED_OUT = "signed-out";
+
 export async function keep<T>(key: string, value: T): Promise<void> {
   await (await db()).put("kept", { key, at: Date.now(), value: JSON.parse(JSON.stringify(value)) });
 }

@@ -1,8 +1,8 @@
 /** The outbox: what the member did goes out once, in order, whenever there is a network; nothing is dropped silently. */
-import { raw } from "@shared/api/client";
+import { api, raw } from "@shared/api/client";
 import { problemOf } from "@shared/api/problem";
 import { computed, ref } from "vue";
-import { db, newId, type Item, type Step } from "./db";
+import { db, kept, newId, SIGNED_OUT, type Item, type Step } from "./db";
 import { fillPath } from "./path";
 import { dropPhotos, photoBlob } from "./photos";
 
@@ -14,9 +14,20 @@ export const refused = computed(() => items.value.filter((one) => one.state === 
 const KEEP_SENT = 24 * 3600_000;
 let account = "";
 let whenSent: (item: Item) => void = () => {};
+let onOther: () => void = () => {};
 
 export function onSent(fn: (item: Item) => void): void {
   whenSent = fn;
+}
+
+/** What to do when the browser is signed in as somebody other than the member whose things wait here. */
+export function whenOther(fn: () => void): void {
+  onOther = fn;
+}
+
+/** What the phone keeps of an account, from its disk: also before the screens have it. */
+export async function itemsOf(id: string): Promise<Item[]> {
+  return (await db()).getAllFromIndex("items", "account", id);
 }
 
 /** Shows and sends what belongs to this account; another member's items stay where they are. */
@@ -27,8 +38,9 @@ export async function useAccount(id: string): Promise<void> {
 }
 
 async function refresh(): Promise<void> {
-  const store = await db();
-  const all = account ? await store.getAllFromIndex("items", "account", account) : [];
+  const store = await db(), whose = account;
+  const all = whose ? await itemsOf(whose) : [];
+  if (whose !== account) return; // somebody else has signed in meanwhile
   const old = all.filter((one) => one.state === "sent" && (one.sentAt ?? 0) < Date.now() - KEEP_SENT);
   await Promise.all(old.map((one) => store.delete("items", one.id)));
   items.value = all.filter((one) => !old.includes(one)).sort((a, b) => a.created - b.created);
@@ -71,9 +83,21 @@ function photosOf(item: Item): string[] {
   return item.steps.flatMap((step) => (step.photo ? [step.photo.id] : []));
 }
 
+/** Whether the session is the item's member's: cookies are shared with other windows, where someone else may have signed in. */
+async function ours(item: Item): Promise<boolean> {
+  if (item.account !== account || (await kept(SIGNED_OUT))) return false;
+  const signedIn = await api.get<{ account_id: string }>("/me", {}, { timeout: 20_000 });
+  if (signedIn.account_id === item.account) return item.account === account;
+  if (item.account === account) onOther();
+  return false;
+}
+
 async function sendItem(item: Item): Promise<"sent" | "later" | "refused" | "stop"> {
   while (item.done < item.steps.length) {
+    let checked = false;
     try {
+      if (!(await ours(item))) return "stop";
+      checked = true;
       const answer = await sendStep(item, item.steps[item.done]!);
       item.answers[item.done] = answer;
       item.done += 1;
@@ -82,7 +106,7 @@ async function sendItem(item: Item): Promise<"sent" | "later" | "refused" | "sto
       const problem = problemOf(error);
       item.problem = problem.words;
       if (problem.status === 401) return "stop";
-      const again = problem.unreachable || problem.status === 429 || problem.status >= 500 || problem.status === 408;
+      const again = !checked || problem.unreachable || problem.status === 429 || problem.status >= 500 || problem.status === 408;
       item.tries += 1;
       item.nextAt = Date.now() + Math.min(300_000, Math.max(problem.retryAfter * 1000, 2_000 * 2 ** Math.min(item.tries, 7)));
       item.state = again ? "waiting" : "refused";
