@@ -27,7 +27,8 @@ class Task(models.Model):
     lat = models.FloatField(null=True)
     address = models.CharField(max_length=200, default="", blank=True)
     due_at = models.DateTimeField(null=True)
-    illustrative = models.BooleanField(default=False)  # the limit behind `due_at` is ours, from no source
+    # The limit behind `due_at` is ours, from no source.
+    illustrative = models.BooleanField(default=False, db_default=False)
     created_by = models.UUIDField(null=True)
     created_at = models.DateTimeField(default=clock.now)
     accepted_at = models.DateTimeField(null=True)
