@@ -89,11 +89,12 @@ def test_what_no_row_names_is_swept_after_a_day(place: Place, monkeypatch: pytes
     store = storage.store()
     young = storage.new_key()
     store.put(young, b"its row may be on the way")
-    for key in (named, orphan):
+    store.put("reports/2026.txt", b"not ours")
+    for key in (named, orphan, "reports/2026.txt"):
         place.age(key, timedelta(hours=25))
     assert "kernel.orphans" in jobs.TASKS
     upkeep.orphans()
-    assert set(store.keys()) == {named, young}
+    assert set(store.keys()) == {named, young, "reports/2026.txt"}
 
 
 def test_keys_are_not_guessable() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -40,6 +41,9 @@ class Store(Protocol):
     def url(self, key: str) -> str: ...
     def listed(self) -> Iterator[tuple[str, datetime]]: ...
     def keys(self) -> Iterator[str]: ...
+
+
+OURS = re.compile(r"[0-9a-f]{2}/[0-9a-f]{38}(?:\.\w+)?")
 
 
 def new_key(suffix: str = "") -> str:
