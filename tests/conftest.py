@@ -34,3 +34,16 @@ def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = testing.start_nats(tmp_path_factory.mktemp("nats"))
     yield server.url
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_refusals(request: pytest.FixtureRequest) -> None:
+    """Refused readings of personal data outlive every rollback, so also that at the end of an earlier test."""
+    if request.node.get_closest_marker("django_db") is None and "db" not in request.fixturenames:
+        return
+    from django.db import connection
+
+    if request.node.get_closest_marker("django_db") is None:
+        request.getfixturevalue("db")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM kernel_personal_read WHERE refused")

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.staticfiles",
     "procrastinate.contrib.django",
+    "ninja",  # the assets of /api/v1/docs
     *[f"linli.{name}" for name in LINLI_APPS],
 ]
 MIDDLEWARE = [

@@ -84,6 +84,34 @@ def test_the_hotline_finds_tickets_of_the_very_number(desk: Desk) -> None:
     assert post(desk.client("dispatcher"), path, {"phone": PHONE, "reason": "x"}).status_code == 403
 
 
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one"}])
+def test_a_refused_reading_stays_on_record(desk: Desk, headers: dict[str, str]) -> None:
+    """The refusal rolls back the service's transaction, and the one of the key; not its row of the log."""
+    receipt = told(desk)
+    Reporter.objects.update(withdrawn_at=clock.now())
+    answer = desk.client("intake").post(
+        f"{CASES}/{receipt.case_id}/contact", {"reason": f"谁是{PHONE}"}, content_type="application/json",
+        headers=headers,
+    )  # fmt: skip
+    assert answer.status_code == 403
+    row = PersonalRead.objects.get()
+    assert (row.refused, row.purpose, row.fields) == (True, "call_back", ["phone", "name", "original"])
+    assert row.account_id == desk.account("intake").id and row.area_path and PHONE not in row.reason
+    assert row.subjects == [str(Reporter.objects.get(case_id=receipt.case_id).id)]
+
+
+def test_every_look_up_of_a_number_is_on_record(desk: Desk) -> None:
+    reporter = Reporter.objects.get(case_id=told(desk).case_id)
+    path = f"{CASES}/lookup/phone"
+    for phone in (PHONE, "13900001111"):
+        assert post(desk.client("intake"), path, {"phone": phone, "reason": "来电"}).status_code == 200
+    assert post(desk.client("intake"), path, {"phone": "13900001111", "reason": " "}).status_code == 422
+    rows = PersonalRead.objects.order_by("at")
+    assert [(r.refused, r.subject_kind, r.subjects) for r in rows] == [
+        (False, "reporter", [str(reporter.id)]), (False, "reporter", []), (True, "reporter", [])]  # fmt: skip
+    assert not any("1390000" in str(r.__dict__) for r in rows)
+
+
 def test_withdrawing_is_one_call_and_acts_at_once(desk: Desk) -> None:
     receipt = told(desk)
     assert set(facade.withdraw_contact(receipt.secret)) == {"phone", "name", "original"}

@@ -143,6 +143,28 @@ def test_a_huge_body_is_refused(plain: httpx.Client) -> None:
     assert plain.post("/api/v1/x", content=b"x" * (17 * 1024 * 1024)).status_code == 413
 
 
+def test_the_log_of_a_failed_request_holds_no_address(tmp_path: Path, dist: Path) -> None:
+    """A ticket's address is its key, and a query may hold a phone number."""
+    nobody, log = testing.some_port(), tmp_path / "log"
+    made = Caddy(tmp_path / "edge", "127.0.0.1", testing.some_port(), nobody, nobody, dist)
+    with log.open("wb") as out:
+        child = subprocess.Popen(made.command(), preexec_fn=process.die_with_parent(), env={"HOME": str(tmp_path)},
+                                 stdout=out, stderr=out)  # fmt: skip
+    try:
+        assert process.wait_until(lambda: process.port_answers(made.port), 15, lambda: child.poll() is None)
+        with httpx.Client(base_url=f"http://127.0.0.1:{made.port}", trust_env=False, timeout=40) as client:
+            before = {"Referer": f"http://127.0.0.1:{made.port}/t/other-secret", "X-Forwarded-For": "203.0.113.9"}
+            assert client.get("/t/the-secret?phone=13800138000", headers=before).status_code == 502
+        assert process.wait_until(lambda: b"502" in log.read_bytes(), 10)
+    finally:
+        child.terminate()
+        child.wait(10)
+    told = log.read_text()
+    assert "connection refused" in told, "what is wrong is still said"
+    for word in ("secret", "13800138000", "203.0.113.9", '"remote_ip"', '"uri"'):
+        assert word not in told, told
+
+
 def test_tls_by_its_own_ca(tmp_path: Path, backend: int, dist: Path) -> None:
     with door(tmp_path / "edge", backend, dist, Tls(names=("linli.test",))) as made:
         assert process.wait_until(made.root_certificate.exists, 10)

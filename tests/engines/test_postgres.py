@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import stat
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -79,6 +81,27 @@ def test_stops_clean_and_starts_again(server: Postgres) -> None:
     assert process.working_in(server.data) == []
     server.start()
     assert server.answers()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_only_the_owners_processes_are_ended(tmp_path: Path) -> None:
+    """Anybody may stand in a folder that he can enter; that makes him no orphan of ours."""
+    tmp_path.chmod(0o755)
+    owner, other = pwd.getpwnam("nobody"), pwd.getpwnam("daemon")
+    os.chown(tmp_path, owner.pw_uid, owner.pw_gid)
+    children = {
+        who.pw_uid: subprocess.Popen(
+            ["sleep", "60"],
+            preexec_fn=lambda who=who: (os.chdir(tmp_path), os.setuid(who.pw_uid)),  # type: ignore[misc]
+        )
+        for who in (owner, other)
+    }
+    try:
+        assert process.working_in(tmp_path) == [children[owner.pw_uid].pid]
+    finally:
+        for child in children.values():
+            child.kill()
+            child.wait()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another account")

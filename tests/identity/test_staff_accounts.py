@@ -145,6 +145,19 @@ def test_duty_second_factor() -> None:
         assert sign_in(Client()).status_code == 200
 
 
+def test_the_second_factor_is_not_switched_off_by_trying_passwords() -> None:
+    account = person()
+    client = client_for(account)
+
+    def disable(password: str, number: int) -> int:
+        return client.post("/api/v1/me/totp/disable", {"password": password}, content_type="application/json",
+                           headers={"Idempotency-Key": f"k{number}"}).status_code  # fmt: skip
+
+    assert [disable("wrong", n) for n in range(5)] == [422] * 5
+    assert disable(PASSWORD, 9) == 429
+    assert AuditRow.objects.filter(action="account.locked").count() == 1
+
+
 def test_totp_agrees_with_rfc_6238() -> None:
     secret = b"12345678901234567890"
     assert [totp.code_now(secret, t) for t in (59, 1111111109, 20000000000)] == ["287082", "081804", "353130"]

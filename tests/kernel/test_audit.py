@@ -19,6 +19,12 @@ from linli.kernel.models import AuditRow, AuditSeal
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def no_heads_of_other_tests() -> None:
+    """Their rows are gone, and with them the seals that the log knows."""
+    seals.heads_log().unlink(missing_ok=True)
+
+
 def act(count: int) -> list[int]:
     before = set(AuditRow.objects.values_list("seq", flat=True))
     for i in range(count):
@@ -124,6 +130,21 @@ def test_a_seal_rewritten_to_fit_is_found_by_a_head_kept_outside() -> None:
     assert [p["problem"] for p in seals.verify(head).problems] == ["head unknown"]
     kept = [json.loads(line) for line in (Home.current().path / "audit-heads.log").read_text().splitlines()]
     assert kept[-1]["head"] == head, "the head had left the database"
+
+
+def test_rows_taken_away_with_the_last_seal_are_missed_by_the_log_of_heads(capsys: pytest.CaptureFixture[str]) -> None:
+    sealed(2)
+    numbers, head = sealed(2)
+    with as_an_attacker():
+        AuditRow.objects.filter(seq__in=numbers).delete()
+        AuditSeal.objects.order_by("-number")[0].delete()
+    with seals.heads_log().open("a") as log:
+        log.write('{"head": "cut')
+    assert seals.verify().ok, "the tables agree with themselves"
+    assert main(["audit", "verify", "--json"]) == 1
+    assert [(p["problem"], p["head"]) for p in json.loads(capsys.readouterr().out)["problems"]] == [
+        ("head unknown", head)
+    ]
 
 
 def test_a_removed_seal_breaks_the_chain() -> None:

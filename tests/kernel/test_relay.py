@@ -221,6 +221,38 @@ def test_a_consumer_takes_effect_once_and_a_failing_event_is_retried(clean_strea
     assert (seen.count("r0"), seen.count("r1"), seen.count("r2")) == (1, 3, 1)
 
 
+@pytest.mark.parametrize("by_whom", ["relay", "another"])
+def test_a_lost_stream_loses_no_event(clean_stream: str, consumer_name: str, by_whom: str) -> None:
+    """Sent, but gone before its consumer had it: sent again to the stream that stands in its place, once effective."""
+    seen: list[str] = []
+
+    @events.consumer(consumer_name, "case.*")
+    def take(envelope: events.Envelope) -> None:
+        seen.append(envelope.id)
+
+    async def lose() -> None:
+        client = await nats.connect(clean_stream)
+        await client.jetstream().delete_stream(stream.EVENTS)
+        if by_whom == "another":  # the relay finds a stream of that name, and its connection never broke
+            await stream.ensure(client.jetstream())
+        await client.close()
+
+    with relay_process(clean_stream):
+        early = emit(3)
+        with consuming(clean_stream, consumer_name):
+            wait_until(lambda: InboxEvent.objects.filter(consumer=consumer_name).count() == 3)
+        lost = emit(4)
+        wait_until(lambda: unsent() == 0)
+        asyncio.run(lose())
+        late = emit(2)
+        with consuming(clean_stream, consumer_name):
+            wait_until(lambda: len(seen) >= 9, 40)
+            wait_until(lambda: unsent() == 0)
+    assert sorted(seen) == sorted(early + lost + late) and seen.count(lost[0]) == 1
+    streamed_ids = [e["id"] for e in streamed(clean_stream)]
+    assert [i for i in streamed_ids if i in early + lost] == early + lost, "in the order of their making"
+
+
 def test_a_poison_event_is_parked_and_those_behind_go_on(
     clean_stream: str, consumer_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

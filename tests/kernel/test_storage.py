@@ -3,26 +3,56 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from tests.kernel import s3
 
-from linli.kernel import clock, files, storage
+from linli.kernel import clock, files, jobs, storage, upkeep
 from linli.kernel.actor import PUBLIC, SYSTEM
 from linli.kernel.errors import NotFound
 from linli.kernel.models import StoredFile
 
 
-@pytest.fixture(params=["folder", "object"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> storage.Store:
-    if request.param == "folder":
-        return storage.open_store((tmp_path / "files").as_uri())
-    from obstore.store import MemoryStore
+@dataclass
+class Place:
+    """Where a store is, and how to make what is in it older."""
 
-    return storage.ObjectStore(MemoryStore())
+    url: str
+    age: Callable[[str, timedelta], None]
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "folder":
+        folder = tmp_path / "files"
+
+        def touch(key: str, by: timedelta) -> None:
+            at = time.time() - by.total_seconds()
+            os.utime(folder / key, (at, at))
+
+        yield Place(folder.as_uri(), touch)
+        return
+    with s3.serving() as (url, objects):
+
+        def redate(key: str, by: timedelta) -> None:
+            data, at = objects[f"pre/{key}"]
+            objects[f"pre/{key}"] = data, at - by
+
+        yield Place(url, redate)
+
+
+@pytest.fixture
+def store(place: Place) -> storage.Store:
+    return storage.open_store(place.url)
 
 
 def test_put_get_delete(store: storage.Store) -> None:
@@ -37,6 +67,34 @@ def test_put_get_delete(store: storage.Store) -> None:
     for bad in ("../x", "/etc/passwd", "a//b", "a/../b", "", "a\0b", "..\\x"):
         with pytest.raises(ValueError):
             store.put(bad, b"")
+
+
+def test_a_listing_tells_how_old_each_is(store: storage.Store, place: Place) -> None:
+    old, young = storage.new_key(), storage.new_key()
+    for key in (old, young):
+        store.put(key, b"abc")
+    place.age(old, timedelta(hours=30))
+    ages = {key: clock.now() - at for key, at in store.listed()}
+    assert timedelta(hours=29) < ages[old] < timedelta(hours=31) and ages[young] < timedelta(minutes=5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_no_row_names_is_swept_after_a_day(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINLI_FILES_URL", place.url)
+    files.owner("test_open", lambda actor, ref, file: True)
+    named = files.keep(b"named", content_type="image/png", owner_kind="test_open", owner_ref="1").key
+    with pytest.raises(RuntimeError), transaction.atomic():
+        orphan = files.keep(b"orphan", content_type="image/png", owner_kind="test_open", owner_ref="2").key
+        raise RuntimeError
+    store = storage.store()
+    young = storage.new_key()
+    store.put(young, b"its row may be on the way")
+    store.put("reports/2026.txt", b"not ours")
+    for key in (named, orphan, "reports/2026.txt"):
+        place.age(key, timedelta(hours=25))
+    assert "kernel.orphans" in jobs.TASKS
+    upkeep.orphans()
+    assert set(store.keys()) == {named, young, "reports/2026.txt"}
 
 
 def test_keys_are_not_guessable() -> None:

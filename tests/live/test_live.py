@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 from tests.identity.accounts import client_for, make_account
 
 from linli.identity import facade
-from linli.kernel import stream
+from linli.kernel import clock, stream
 from linli.live.main import Live
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engines]
@@ -25,7 +26,7 @@ OWN, OTHER = "D.001", "D.002"
 
 
 def envelope(type: str = "case.changed", **more: Any) -> dict[str, Any]:
-    base = {"id": str(uuid4()), "type": type, "at": "2026-11-23T08:00:00+00:00", "kind": "case", "ref": str(uuid4()),
+    base = {"id": str(uuid4()), "type": type, "at": clock.now().isoformat(), "kind": "case", "ref": str(uuid4()),
             "area": OWN, "centre": None, "audience": "staff", "permission": "live.follow", "data": {}}  # fmt: skip
     return base | more
 
@@ -209,9 +210,16 @@ def test_a_stream_made_anew_resets_every_listener(nats_url: str, live_server: Li
             await asyncio.sleep(0.1)
             await stream.ensure(b.js)
             await listener.until(lambda: bool(listener.named("reset")), 15)
+            before = len(listener.refs())
             late = envelope()
-            await b.publish(late)
+            # what the relay sends again after a loss is for the consumers: the screen has just read everything
+            again = [envelope(at=(clock.now() - timedelta(minutes=5 + n)).isoformat()) for n in range(3)]
+            await b.publish(*again, late)
             await listener.until(lambda: late["ref"] in listener.refs())
+            assert listener.refs()[before:] == [late["ref"]]
+            behind = await b.listen(authorization=key, last_event_id=f"{b.live.hub.epoch}-0")
+            await behind.until(lambda: bool(behind.refs() or behind.named("reset")))
+            assert not set(behind.refs()) & {e["ref"] for e in again}
 
     run(go())
 

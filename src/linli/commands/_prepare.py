@@ -9,6 +9,7 @@ import hashlib
 import os
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import linli
@@ -16,6 +17,8 @@ from linli import commands
 
 PACKAGE = Path(linli.__file__).resolve().parent
 STAMP_TABLE = "create table if not exists linli_prepared (stamp text primary key, at timestamptz default now())"
+LOCK_SECONDS, LOCK_PAUSE, PATIENCE = 3, 2.0, 900.0
+LOCK_NOT_AVAILABLE = "55P03"
 LOCK = 7_305_418_277  # one at a time, when several machines start against one database
 
 
@@ -71,10 +74,43 @@ def _ensure_database(url: str) -> None:
 
 
 def _migrate() -> None:
+    """Bring the tables up to date while the old version may still serve.
+
+    A migration that waits for a table makes everybody wait behind it. So it waits for seconds only, lets the others
+    go on, and comes again; each migration is a transaction, and the next try begins with the one that gave up.
+    """
     commands.django_ready()
     from django.core.management import call_command
+    from django.db import OperationalError, connection
 
-    call_command("migrate", interactive=False, verbosity=1)
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            call_command(_gentle(), interactive=False, verbosity=1)
+            with connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
+            return
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", "") != LOCK_NOT_AVAILABLE or time.monotonic() > end:
+                raise
+            print("a table is in use by a long transaction; trying again", flush=True)
+            time.sleep(LOCK_PAUSE)
+
+
+def _gentle() -> Any:
+    """Django's command, with a limit on waiting for locks. One that builds indexes beside the work (`atomic = False`)
+    stops nobody while it waits, and would leave a broken index if it gave up."""
+    from django.core.management.commands import migrate
+    from django.db import connection
+
+    class Command(migrate.Command):
+        def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
+            if action == "apply_start":
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS if migration.atomic else 0}s'")
+            super().migration_progress_callback(action, migration, fake)
+
+    return Command()
 
 
 def _load_demo() -> None:

@@ -28,11 +28,12 @@ def run_verify(args: argparse.Namespace) -> int:
     commands.django_ready()
     from linli.kernel import seals
 
-    report = seals.verify(args.head)
+    report = seals.verify(*seals.kept_heads(), *([args.head] if args.head else []))
     if args.json:
         print(json.dumps(report.as_dict(), ensure_ascii=False))
         return 0 if report.ok else 1
     print(f"{report.rows} rows in {report.seals} seals, {report.unsealed} rows not sealed yet; head {report.head}")
+    print(f"{report.kept} heads kept outside of the database were looked for")
     for problem in report.problems:
         print("  " + ", ".join(f"{k}: {v}" for k, v in problem.items()))
     print("the audit is untouched" if report.ok else f"{len(report.problems)} problems: the audit was changed")

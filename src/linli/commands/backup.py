@@ -20,6 +20,7 @@ from linli.engines.process import EngineError
 from linli.home import Home
 
 KEY = "backup.key"
+HEADS = "audit-heads.log"
 
 
 def register(sub: Any) -> None:
@@ -64,13 +65,16 @@ def read_key(path: Path) -> bytes:
 
 
 def save(home: Home, writer: archive.Writer) -> dict[str, Any]:
-    """Secrets, database, files, readings, in this order: a file is never younger than the row that names it."""
+    """Secrets, audit heads, database, files, readings, in this order: a file is never younger than the row that names
+    it, and no head younger than the rows it stands for."""
     for path in sorted(home.folder("secrets", mode=0o700).iterdir()):
         if path.name != KEY and not path.name.startswith("."):
             writer.add(f"secrets/{path.name}", path.read_bytes())
+    if (home.path / HEADS).exists():
+        writer.add(f"audit/{HEADS}", (home.path / HEADS).read_bytes())
     facts: dict[str, Any] = {"linli": linli.__version__, "at": datetime.now(UTC).isoformat()}
     facts["counts"] = _database(writer)
-    facts["files"] = _files(writer)
+    facts["files"] = save_files(writer)
     facts["readings"] = _history(writer)
     writer.close(facts)
     return facts
@@ -126,7 +130,7 @@ def client_env(url: str) -> dict[str, str]:
     return os.environ | {"PGPASSWORD": urlsplit(url).password or "", "LC_ALL": "C"}
 
 
-def _files(writer: archive.Writer) -> int:
+def save_files(writer: archive.Writer) -> int:
     from linli.kernel import storage
 
     store = storage.open_store(os.environ.get("LINLI_FILES_URL") or f"file://{Home.current().files}")
@@ -134,7 +138,7 @@ def _files(writer: archive.Writer) -> int:
     for key in store.keys():  # noqa: SIM118 - a store is no dict
         try:
             data = store.get(key)
-        except FileNotFoundError:  # deleted meanwhile
+        except storage.Missing:  # deleted meanwhile
             continue
         writer.add(f"files/{key}", data)
         count += 1

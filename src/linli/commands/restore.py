@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO
 
 from linli import commands
-from linli.commands.backup import client_env, read_key, tool, without_password
+from linli.commands.backup import HEADS, client_env, read_key, tool, without_password
 from linli.engines import archive, ports, supervisor
 from linli.engines.postgres import Postgres
 from linli.engines.process import EngineError
@@ -125,6 +125,9 @@ class Restore:
             path = self.home.folder("secrets", mode=0o700) / rest
             with open(path, "wb", opener=lambda p, flags: os.open(p, flags, 0o600)) as out:
                 self._copy(name, content, out)
+        elif name == f"audit/{HEADS}":
+            with open(self.home.path / HEADS, "wb") as out:
+                self._copy(name, content, out)
         elif kind == "history":
             path = self.history.joinpath(*parts[:-1])  # the last part numbers the pieces of one file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,6 +161,8 @@ class Restore:
                 row = db.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(name))).fetchone()
                 if row is None or row[0] != count:
                     raise EngineError(f"table {name} has {row and row[0]} rows, the backup had {count}")
+            # the stream the events were sent to is not in the backup: they are sent again, and the inbox stops repeats
+            db.execute("update kernel_outbox set sent_at = null")
 
     def _readings(self, manifest: dict[str, Any]) -> None:
         """Fill the reading store and compare its count."""

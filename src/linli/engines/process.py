@@ -82,10 +82,15 @@ def wait_until(check: Callable[[], bool], seconds: float, alive: Callable[[], bo
 
 
 def working_in(folder: Path) -> list[int]:
-    """Processes whose working directory is `folder` (or was, before it was removed)."""
-    found, wanted = [], str(folder.resolve())
+    """Processes of the folder's owner whose working directory it is (or was, before it was removed).
+
+    Of the owner only: what is found gets ended, and others may stand there too.
+    """
+    found, wanted, uid = [], str(folder.resolve()), folder.stat().st_uid
     for entry in Path("/proc").glob("[0-9]*"):
         try:
+            if entry.stat().st_uid != uid:
+                continue
             cwd = os.readlink(entry / "cwd")
         except OSError:
             continue

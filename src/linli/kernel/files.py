@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from linli.kernel import clock, storage
@@ -81,3 +82,21 @@ def purge_expired() -> int:
     for file_id in ids:
         drop(file_id)
     return len(ids)
+
+
+def sweep_orphans(batch: int = 1000) -> int:
+    """Delete stored bytes that no row names: what a rolled-back `keep` left, or a `drop` cut short after its commit.
+
+    Younger ones stay: their row may be in a transaction that has not ended. So do keys that we would not have made:
+    a bucket may be shared.
+    """
+    kept, count = storage.store(), 0
+    limit = clock.now() - ORPHAN_AGE
+    old = (key for key, at in kept.listed() if at < limit and storage.OURS.fullmatch(key))
+    while keys := list(islice(old, batch)):
+        named = set(StoredFile.objects.filter(key__in=keys).values_list("key", flat=True))
+        for key in keys:
+            if key not in named:
+                kept.delete(key)
+                count += 1
+    return count

@@ -9,15 +9,19 @@
     @jobs.periodic("*/5 * * * *", "cases.sweep")      # cron, in the district's zone-free UTC
     def sweep() -> None: ...
 
+A job whose worker died in the middle of it runs again, in half a minute or so (`requeue_stalled`).
+
 Arguments are ids and plain values, never personal data: they stand in a queue table.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.db import IntegrityError, connection, transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.tasks import Task
@@ -26,6 +30,15 @@ from linli.kernel import metrics
 
 Job = Callable[..., None]
 TASKS: dict[str, Task[Any, Any, Any]] = {}
+log = logging.getLogger("linli.jobs")
+# A living worker gives a sign every 10 s, whatever its tasks do: they run in threads.
+SILENT_SECONDS, KILLS = 30, 8
+STALLED = """
+SELECT job.id, job.task_name, job.attempts FROM procrastinate_jobs job
+LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
+WHERE job.status = 'doing' AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %s))
+ORDER BY job.id FOR UPDATE OF job SKIP LOCKED
+"""
 
 
 def task(name: str, *, attempts: int = 8, queue: str = "default", lock: str | None = None) -> Callable[[Job], Job]:
@@ -72,8 +85,6 @@ def defer(fn: Job, *, after: float = 0, once: str | None = None, **kwargs: Any) 
         options["schedule_in"] = {"seconds": int(timedelta(seconds=after).total_seconds())}
     if once:
         options["queueing_lock"] = once
-    from django.db import transaction
-
     try:
         with transaction.atomic():
             return int(TASKS[fn.task_name].configure(**options).defer(**kwargs))  # type: ignore[attr-defined]
@@ -95,3 +106,27 @@ def periodic(cron: str, name: str) -> Callable[[Callable[[], None]], Callable[[]
         return fn
 
     return register
+
+
+def requeue_stalled() -> int:
+    """Queue again what workers that died were doing; returns how many jobs.
+
+    Nobody else does: a dead worker's job stays `doing`, and its locks stop every later job of that lock for good.
+    The rows are judged and changed under their locks, so that several workers may look at once.
+    """
+    done = 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(STALLED, [SILENT_SECONDS])
+        for job_id, name, attempts in cursor.fetchall():
+            if attempts >= KILLS:  # it takes its worker with it every time
+                cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [job_id])
+                log.error("task given up: its worker died every time", extra={"task": name, "job": job_id})
+                continue
+            try:
+                with transaction.atomic():
+                    cursor.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", [job_id])
+            except IntegrityError:  # the next one of its queueing lock waits already, and does the same work
+                cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', true)", [job_id])
+            done += 1
+            log.warning("task of a dead worker queued again", extra={"task": name, "job": job_id})
+    return done

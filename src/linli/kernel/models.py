@@ -26,6 +26,16 @@ class OutboxEvent(models.Model):
         ]
 
 
+class EventStream(models.Model):
+    """Which stream the sent rows of the outbox went to. Another `life` means that NATS lost it (see `relay`)."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    life = models.CharField(max_length=40)
+
+    class Meta:
+        db_table = "kernel_stream"
+
+
 class InboxEvent(models.Model):
     """A consumer's mark that it has had an event: written in the same transaction as the effect."""
 

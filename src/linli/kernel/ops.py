@@ -66,13 +66,13 @@ def _is_migrated() -> bool:
 
 def figures(request: HttpRequest) -> HttpResponse:
     """Prometheus text of this and all other processes; each sample carries the label `process`."""
-    texts = {"web": _own_text()}
+    texts: dict[str, str | None] = {"web": _own_text()}
     with httpx.Client(trust_env=False, timeout=2) as client:
         for name, port in json.loads(os.environ.get("LINLI_METRICS_PORTS") or "{}").items():
             try:
-                texts[name] = client.get(f"http://127.0.0.1:{port}/metrics").text
+                texts[name] = client.get(f"http://127.0.0.1:{port}/metrics").raise_for_status().text
             except httpx.HTTPError:
-                continue
+                texts[name] = None
     return HttpResponse("".join(merged(texts)), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -84,13 +84,16 @@ def _own_text() -> str:
     return generate_latest(REGISTRY).decode()
 
 
-def merged(texts: dict[str, str]) -> Iterable[str]:
-    """One exposition of several processes: each family once, each sample told apart by its process."""
+def merged(texts: dict[str, str | None]) -> Iterable[str]:
+    """One exposition of several processes: each family once, each sample told apart by its process.
+
+    A process without a text did not answer: it has `linli_process_up 0` and nothing else.
+    """
     families: dict[str, tuple[str, str, list[str]]] = {}
     up = []
     for process, text in texts.items():
-        up.append(f'linli_process_up{{process="{process}"}} 1\n')
-        for family in text_string_to_metric_families(text):
+        up.append(f'linli_process_up{{process="{process}"}} {0 if text is None else 1}\n')
+        for family in text_string_to_metric_families(text or ""):
             _, _, lines = families.setdefault(family.name, (family.type, family.documentation, []))
             lines.extend(_line(sample, process) for sample in family.samples)
     yield "# TYPE linli_process_up gauge\n" + "".join(up)

@@ -8,8 +8,8 @@ Assign clear text; it is sealed at once. Reading the attribute, `values()`, JSON
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import models
@@ -18,66 +18,12 @@ from django.db.models.query_utils import DeferredAttribute
 
 from linli.kernel import crypto, masks
 from linli.kernel.masks import Found, mask_text
+from linli.kernel.personal_reads import erase, look_up, notice, read, read_many, reads_of
+from linli.kernel.personal_register import REGISTRY, PersonalSpec, Sealed, specs
 
-__all__ = ["REGISTRY", "Found", "PersonalField", "PersonalSpec", "Sealed", "erase", "mask_text", "notice", "read",
-           "read_many", "reads_of"]  # fmt: skip
+__all__ = ["REGISTRY", "Found", "PersonalField", "PersonalSpec", "Sealed", "erase", "look_up", "mask_text", "notice",
+           "read", "read_many", "reads_of", "specs"]  # fmt: skip
 BASES = ("consent", "contract", "duty", "emergency", "public_interest", "employment")
-
-
-@dataclass(frozen=True, slots=True)
-class PersonalSpec:
-    """What is declared of one personal field: shown in the notice, enforced by `read`, obeyed by retention."""
-
-    model: str
-    field: str
-    category: str
-    purposes: tuple[str, ...]
-    bases: tuple[tuple[str, str], ...]
-    retention_days: int
-    blind_index: bool
-
-    def basis_of(self, purpose: str) -> str:
-        return dict(self.bases)[purpose]
-
-
-REGISTRY: dict[tuple[str, str], PersonalSpec] = {}
-
-
-class Sealed:
-    """An encrypted personal value. Its text is a mask; there is no way from it to the clear value but `read`."""
-
-    __slots__ = ("blob", "category", "context")
-
-    def __init__(self, blob: bytes, category: str, context: bytes) -> None:
-        self.blob, self.category, self.context = blob, category, context
-
-    def __str__(self) -> str:
-        try:
-            return masks.mask(self.category, _clear(self))
-        except crypto.Unreadable:
-            return "***"
-
-    def __repr__(self) -> str:
-        return f"<Sealed {self.category} {self}>"
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sealed) and other.blob == self.blob
-
-    def __hash__(self) -> int:
-        return hash(self.blob)
-
-    def __getstate__(self) -> tuple[bytes, str, bytes]:
-        return self.blob, self.category, self.context
-
-    def __setstate__(self, state: tuple[bytes, str, bytes]) -> None:
-        self.blob, self.category, self.context = state
-
-
-def _clear(sealed: Sealed) -> str:
-    return crypto.open_sealed(sealed.blob[crypto.BLIND_SIZE :], sealed.context).decode()
 
 
 class _Attribute(DeferredAttribute):
@@ -153,8 +99,6 @@ class PersonalField(models.BinaryField):
     def fingerprint(self, clear: str) -> bytes:
         """The blind index of a value; random where the field keeps none, so that equal values cannot be told."""
         if not self.blind_index:
-            import os
-
             return os.urandom(crypto.BLIND_SIZE)
         return crypto.blind(masks.normal(self.category, clear), self.context)
 
@@ -195,18 +139,3 @@ class Blind(Lookup):
         low = field.fingerprint(str(self.rhs))
         lhs, params = self.process_lhs(compiler, connection)
         return f"({lhs} >= %s AND {lhs} < %s)", (*params, low, *params, low + b"\xff" * 4)
-
-
-def spec_of(instance: models.Model, field: str) -> PersonalSpec:
-    try:
-        return REGISTRY[instance._meta.label, field]
-    except KeyError:
-        raise TypeError(f"{instance._meta.label}.{field} is not a personal field") from None
-
-
-from linli.kernel.personal_reads import erase, notice, read, read_many, reads_of  # noqa: E402
-
-
-def specs() -> Iterable[PersonalSpec]:
-    """All registered fields, in the order of their models."""
-    return [REGISTRY[k] for k in sorted(REGISTRY)]

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+import psycopg
 from django.apps import apps
-from django.db import models
+from django.db import connection, models
 
 from linli.kernel import clock, crypto, packs
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Forbidden, Invalid
+from linli.kernel.errors import Forbidden, Invalid, LinliError
+from linli.kernel.masks import mask_text
+from linli.kernel.personal_register import REGISTRY, PersonalSpec, clear, spec_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from linli.kernel.models import PersonalRead
-    from linli.kernel.personal import PersonalSpec
 
 log = logging.getLogger("linli.personal")
+M = TypeVar("M", bound=models.Model)
 LIST_LIMIT = 200
+LOOK_UP_LIMIT = 50
 # Whether the request being answered opened personal values: such an answer is kept nowhere.
 OPENED: ContextVar[bool] = ContextVar("personal_values_opened", default=False)
 
@@ -58,23 +62,46 @@ def read_many(
     try:
         for instance in instances:
             _allow(actor, instance, fields, purpose, reason)
-    except (Forbidden, Invalid) as refusal:
-        _note(actor, instances, fields, purpose, reason, refused=True)
-        log.warning("personal read refused", extra={"purpose": purpose, "actor": actor.label, "why": refusal.detail})
+    except LinliError as refusal:
+        _refused(refusal, actor, _row(actor, type(instances[0]), instances, fields, purpose, reason))
         raise
-    _note(actor, instances, fields, purpose, reason, refused=False)
+    _row(actor, type(instances[0]), instances, fields, purpose, reason).save(force_insert=True)
     OPENED.set(True)
     return [{f: _open(instance, f) for f in fields} for instance in instances]
 
 
-def _allow(actor: Actor, instance: models.Model, fields: Sequence[str], purpose: str, reason: str) -> None:
-    from linli.kernel.personal import spec_of
+def look_up(
+    *, actor: Actor, rows: QuerySet[M], field: str, value: str, sees: Callable[[M], bool], purpose: str, reason: str
+) -> list[M]:
+    """Those of `rows` whose `field` is exactly `value` and which `sees` lets through.
 
+    Logged whether it finds anybody or not, with whom it found, never with the value.
+    """
+    found: list[M] = []
+    try:
+        _rules(actor, purpose, reason)
+        found = [r for r in rows.filter(**{f"{field}__blind": value})[:LOOK_UP_LIMIT] if sees(r)]
+        for instance in found:
+            _allow(actor, instance, (field,), purpose, reason)
+    except LinliError as refusal:
+        _refused(refusal, actor, _row(actor, rows.model, found, (field,), purpose, reason))
+        raise
+    _row(actor, rows.model, found, (field,), purpose, reason).save(force_insert=True)
+    OPENED.set(True)
+    return found
+
+
+def _rules(actor: Actor, purpose: str, reason: str, area: str | None = None) -> None:
+    """What the packs ask for before anything is read for a purpose."""
     rules = purposes().get(purpose, {})
     if rules.get("reason") and not reason.strip():
         raise Invalid("reason", "say why you need it; the person concerned can see it")
     if permission := rules.get("permission"):
-        actor.require(permission, getattr(instance, "area_path", None))
+        actor.require(permission, area)
+
+
+def _allow(actor: Actor, instance: models.Model, fields: Sequence[str], purpose: str, reason: str) -> None:
+    _rules(actor, purpose, reason, getattr(instance, "area_path", None))
     for field in fields:
         spec = spec_of(instance, field)
         if purpose not in spec.purposes:
@@ -94,25 +121,44 @@ def subject_of(instance: models.Model) -> tuple[str, str]:
     return str(instance._meta.model_name), str(instance.pk)
 
 
-def _note(
-    actor: Actor, instances: Sequence[models.Model], fields: Sequence[str], purpose: str, reason: str, *, refused: bool
-) -> None:
-    from linli.kernel.masks import mask_text
+def _row(
+    actor: Actor, model: type[models.Model], instances: Sequence[models.Model], fields: Sequence[str], purpose: str,
+    reason: str,
+) -> PersonalRead:  # fmt: skip
+    """The row of the log for a reading, not yet written."""
     from linli.kernel.models import PersonalRead
 
     subjects = [subject_of(i) for i in instances]
-    PersonalRead.objects.create(
-        actor=actor.label, account_id=actor.account_id, subject_kind=subjects[0][0],
-        subjects=sorted({ref for _, ref in subjects}), fields=list(fields), purpose=purpose,
-        reason=mask_text(reason)[0][:500], refused=refused, area_path=getattr(instances[0], "area_path", "") or "",
+    return PersonalRead(
+        actor=actor.label, account_id=actor.account_id,
+        subject_kind=subjects[0][0] if subjects else str(model._meta.model_name),
+        subjects=sorted({ref for _, ref in subjects}), fields=list(fields), purpose=purpose[:60],
+        reason=mask_text(reason)[0][:500],
+        area_path=(getattr(instances[0], "area_path", "") or "") if instances else "",
     )  # fmt: skip
 
 
-def _open(instance: models.Model, field: str) -> str | None:
-    from linli.kernel.personal import _clear
+def _refused(refusal: LinliError, actor: Actor, row: PersonalRead) -> None:
+    """Note a refusal on a connection of its own: the refusal rolls the caller's transaction back.
 
+    Not one of the pool's: a request that waits for a second connection while it holds one can wait for ever.
+    """
+    log.warning("personal read refused", extra={"purpose": row.purpose, "actor": actor.label, "why": refusal.detail})
+    row.refused = True
+    columns = {
+        str(f.column): f.get_db_prep_save(getattr(row, f.attname), connection) for f in row._meta.concrete_fields
+    }
+    names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
+    try:
+        with psycopg.connect(**connection.get_connection_params(), autocommit=True, connect_timeout=5) as own:
+            own.execute(f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({marks})", list(columns.values()))
+    except psycopg.Error as error:  # the person is refused all the same
+        log.error("refused read of personal data is not on record", extra={"why": type(error).__name__})
+
+
+def _open(instance: models.Model, field: str) -> str | None:
     sealed = getattr(instance, field)
-    return None if sealed is None else _clear(sealed)
+    return None if sealed is None else clear(sealed)
 
 
 def reads_of(subject_kind: str, subject_id: UUID | str) -> QuerySet[PersonalRead]:
@@ -124,8 +170,6 @@ def reads_of(subject_kind: str, subject_id: UUID | str) -> QuerySet[PersonalRead
 
 def erase(instance: models.Model, fields: Sequence[str] | None = None) -> list[str]:
     """Empty the personal fields of a record (all, or the named ones) and save; returns the names that held a value."""
-    from linli.kernel.personal import REGISTRY
-
     names = [f for (label, f) in REGISTRY if label == instance._meta.label and (fields is None or f in fields)]
     held = [n for n in names if getattr(instance, n) is not None]
     for name in held:
@@ -137,8 +181,6 @@ def erase(instance: models.Model, fields: Sequence[str] | None = None) -> list[s
 
 def purge_expired(batch: int = 500) -> dict[str, int]:
     """Empty every personal field whose retention is over; returns counts by `model.field`."""
-    from linli.kernel.personal import REGISTRY
-
     done: dict[str, int] = {}
     for (label, field), spec in sorted(REGISTRY.items()):
         model = apps.get_model(label)
@@ -155,8 +197,6 @@ def purge_expired(batch: int = 500) -> dict[str, int]:
 
 def rewrap_all(batch: int = 500) -> int:
     """Wrap every data key with the current key-encryption key; returns how many values changed."""
-    from linli.kernel.personal import REGISTRY
-
     changed = 0
     for label, field in sorted(REGISTRY):
         model = apps.get_model(label)
@@ -174,8 +214,6 @@ def rewrap_all(batch: int = 500) -> int:
 
 def notice(lang: str = "zh") -> list[dict[str, Any]]:
     """What the privacy notice says, from the same registry that `read` enforces: one entry per field."""
-    from linli.kernel.personal import REGISTRY
-
     words = {part: _vocabulary(part) for part in ("purposes", "categories", "bases", "holders")}
 
     def say(part: str, code: str) -> str:

@@ -3,6 +3,9 @@
 It takes rows that are `not sent` (never `id > last`: sequences commit out of order), `for update skip locked`, so
 several relays may run. A row is marked sent after the stream has it; a relay killed between the two sends the row
 again, the stream drops the copy by its message id, and consumers keep an inbox. NOTIFY wakes it; a poll backs it.
+
+PostgreSQL remembers which stream the rows were sent to. When NATS lost it and a new one stands in its place, all rows
+still kept are sent again in their order: what no consumer had yet takes effect, the inbox stops the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +31,7 @@ BATCH = 500
 POLL = 1.0
 KEEP_DAYS = 3
 CLEAN_EVERY = 600.0
+LOOK_EVERY = 5.0
 ACK_TIMEOUT = 5.0
 SENT = Counter("linli_relay_sent_total", "Events published")
 FAILED = Counter("linli_relay_failures_total", "Sessions that ended with an error")
@@ -36,7 +41,14 @@ TAKE = """
 SELECT id, type, envelope::text FROM kernel_outbox WHERE sent_at IS NULL
 ORDER BY created_at, id LIMIT %s FOR UPDATE SKIP LOCKED
 """
-MARK = "UPDATE kernel_outbox SET sent_at = clock_timestamp() WHERE id = ANY(%s)"
+# Nothing counts as sent to a stream that meanwhile turned out to be lost.
+MARK = """
+UPDATE kernel_outbox SET sent_at = clock_timestamp() WHERE id = ANY(%s)
+AND EXISTS (SELECT 1 FROM kernel_stream WHERE name = %s AND life = %s)
+"""
+KNOW = "INSERT INTO kernel_stream (name, life) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING"
+CHANGE = "UPDATE kernel_stream SET life = %s WHERE name = %s AND life <> %s"
+UNSEND = "UPDATE kernel_outbox SET sent_at = NULL WHERE sent_at IS NOT NULL"
 CLEAN = """
 DELETE FROM kernel_outbox WHERE id IN (
   SELECT id FROM kernel_outbox WHERE sent_at < now() - make_interval(days => %s) LIMIT 5000 FOR UPDATE SKIP LOCKED)
@@ -51,6 +63,7 @@ class Relay:
     nats_url: str
     connected: bool = False
     sent: int = 0
+    life: str = ""
     beat: ops_server.Beat = field(default_factory=lambda: ops_server.Beat(60.0))
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -79,7 +92,6 @@ class Relay:
                                     max_reconnect_attempts=0, error_cb=_quiet)  # fmt: skip
         try:
             js = client.jetstream(timeout=ACK_TIMEOUT)
-            await stream.ensure(js)
             async with await _connect(self.database_url) as database, await _connect(self.database_url) as ear:
                 await ear.execute("LISTEN linli_outbox")
                 listening = asyncio.create_task(_listen(ear, wake))
@@ -97,8 +109,12 @@ class Relay:
     async def _pump(
         self, database: Any, client: Any, js: Any, wake: asyncio.Event, listening: asyncio.Task[None]
     ) -> None:
+        looked = float("-inf")
         while not self._stop.is_set():
             self.beat.touch()
+            if time.monotonic() - looked > LOOK_EVERY:
+                await self.recognise(database, js)
+                looked = time.monotonic()
             if not client.is_connected:
                 raise ConnectionError("NATS went away")
             if listening.done():
@@ -107,6 +123,15 @@ class Relay:
             if await self.publish_batch(database, js) == BATCH:
                 continue
             await self._wait(wake, POLL)
+
+    async def recognise(self, database: Any, js: Any) -> None:
+        """Make the stream if it is not there; if it is another one than before, send again what is still kept."""
+        self.life = stream.life_of(await stream.ensure(js))
+        async with database.transaction():
+            await database.execute(KNOW, [stream.EVENTS, self.life])
+            if (await database.execute(CHANGE, [self.life, stream.EVENTS, self.life])).rowcount:
+                again = (await database.execute(UNSEND)).rowcount
+                log.warning("the stream of events is another one; sending again", extra={"events": again})
 
     async def publish_batch(self, database: Any, js: Any) -> int:
         """Publish one batch of unsent rows, in the order of their making; returns how many."""
@@ -125,7 +150,9 @@ class Relay:
                     )
                 )
             await asyncio.wait_for(asyncio.gather(*acks), ACK_TIMEOUT * 2)
-            await database.execute(MARK, [[row[0] for row in rows]])
+            marked = await database.execute(MARK, [[row[0] for row in rows], stream.EVENTS, self.life])
+            if marked.rowcount != len(rows):
+                raise ConnectionError("the stream of events is another one")
         self.sent += len(rows)
         SENT.inc(len(rows))
         return len(rows)

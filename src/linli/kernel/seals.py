@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -84,10 +85,26 @@ def _leaves(first: int, last: int, limit: int | None = None) -> Iterator[merkle.
     yield from (merkle.leaf_of(row) for row in (rows[:limit] if limit else rows.iterator(chunk_size=5000)))
 
 
+def heads_log() -> Path:
+    return Home.current().path / "audit-heads.log"
+
+
+def kept_heads() -> list[str]:
+    """The heads in HOME/audit-heads.log. A line that was cut by a power loss is left out."""
+    found = []
+    if heads_log().exists():
+        for line in heads_log().read_text(errors="replace").splitlines():
+            try:
+                found.append(str(json.loads(line)["head"]).lower())
+            except (ValueError, KeyError, TypeError):
+                continue
+    return found
+
+
 def publish(made: AuditSeal) -> None:
     """Take a head out of the database, to places that its administrator cannot change in silence."""
     line = {"at": made.at.isoformat(), "number": made.number, "last_seq": made.last_seq, "head": made.head}
-    path = Home.current().path / "audit-heads.log"
+    path = heads_log()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as out:
         out.write(json.dumps(line) + "\n")
@@ -112,6 +129,7 @@ class Report:
     rows: int = 0
     seals: int = 0
     unsealed: int = 0
+    kept: int = 0
     head: str = merkle.GENESIS
     at: str = ""
     problems: list[dict[str, Any]] = field(default_factory=list)
@@ -128,9 +146,12 @@ class Report:
         return {"ok": self.ok, **asdict(self)}
 
 
-def verify(head: str | None = None) -> Report:
-    """Recompute every seal from the rows; with `head`, an earlier head must still be in the chain."""
-    report = Report(at=clock.now().isoformat())
+def verify(*kept: str) -> Report:
+    """Recompute every seal from the rows; each head that was `kept` elsewhere must still be in the chain.
+
+    Without such a head, somebody who takes away the newest rows with their seal leaves no trace.
+    """
+    report = Report(at=clock.now().isoformat(), kept=len(kept))
     heads, last, number = {merkle.GENESIS}, 0, None
     for made in AuditSeal.objects.order_by("number").iterator(chunk_size=50):
         if number is not None and made.number != number + 1 and made.previous != report.head:
@@ -140,8 +161,9 @@ def verify(head: str | None = None) -> Report:
         report.head, report.seals = made.head, report.seals + 1
         heads.add(made.head)
     report.unsealed = AuditRow.objects.filter(seq__gt=last).count()
-    if head and head.lower() not in heads:
-        report.add("head unknown", head=head, meaning="seals or rows were taken away or rewritten since that head")
+    for head in kept:
+        if head.lower() not in heads:
+            report.add("head unknown", head=head, meaning="seals or rows were taken away or rewritten since that head")
     return report
 
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,7 +39,11 @@ class Store(Protocol):
     def get(self, key: str) -> bytes: ...
     def delete(self, key: str) -> None: ...
     def url(self, key: str) -> str: ...
+    def listed(self) -> Iterator[tuple[str, datetime]]: ...
     def keys(self) -> Iterator[str]: ...
+
+
+OURS = re.compile(r"[0-9a-f]{2}/[0-9a-f]{38}(?:\.\w+)?")
 
 
 def new_key(suffix: str = "") -> str:
@@ -92,10 +99,18 @@ class FolderStore:
     def url(self, key: str) -> str:
         return (self.root / _checked(key)).as_uri()
 
-    def keys(self) -> Iterator[str]:
+    def listed(self) -> Iterator[tuple[str, datetime]]:
+        """Every key with the time of its last writing."""
         for path in sorted(self.root.glob("**/*")):
-            if path.is_file() and not path.name.startswith("."):
-                yield path.relative_to(self.root).as_posix()
+            try:
+                info = path.stat()
+            except FileNotFoundError:  # deleted meanwhile
+                continue
+            if stat.S_ISREG(info.st_mode) and not path.name.startswith("."):
+                yield path.relative_to(self.root).as_posix(), datetime.fromtimestamp(info.st_mtime, UTC)
+
+    def keys(self) -> Iterator[str]:
+        yield from (key for key, _ in self.listed())
 
 
 class ObjectStore:
@@ -129,11 +144,15 @@ class ObjectStore:
     def url(self, key: str) -> str:
         return f"store:{_checked(key)}"
 
-    def keys(self) -> Iterator[str]:
+    def listed(self) -> Iterator[tuple[str, datetime]]:
+        """Every key with the time of its last writing."""
         import obstore
 
         for batch in obstore.list(self.store):
-            yield from (str(meta["path"]) for meta in batch)
+            yield from ((str(meta["path"]), meta["last_modified"]) for meta in batch)
+
+    def keys(self) -> Iterator[str]:
+        yield from (key for key, _ in self.listed())
 
 
 def open_store(url: str) -> Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Any
 
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
@@ -20,6 +21,17 @@ def config() -> StreamConfig:
         max_bytes=MAX_BYTES, duplicate_window=DUPLICATES, allow_direct=True,
         num_replicas=int(os.environ.get("LINLI_NATS_REPLICAS", "1")),
     )  # fmt: skip
+
+
+def created(info: Any) -> datetime:
+    """When the stream was made: its identity, for one made anew under the same name is another one."""
+    found = info.created
+    return found if isinstance(found, datetime) else datetime.fromisoformat(str(found))
+
+
+def life_of(info: Any) -> str:
+    """The name of a stream's life."""
+    return f"{int(created(info).timestamp() * 1000):x}"
 
 
 async def ensure(js: Any) -> Any:

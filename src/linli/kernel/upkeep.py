@@ -44,6 +44,12 @@ def retention() -> None:
         log.info("retention", extra={"removed": {k: v for k, v in done.items() if v}})
 
 
+@jobs.periodic("41 3 * * *", "kernel.orphans")
+def orphans() -> None:
+    if removed := files.sweep_orphans():
+        log.info("files without an owner", extra={"removed": removed})
+
+
 @jobs.periodic("* * * * *", "kernel.gauges")
 def gauges() -> None:
     with connection.cursor() as cursor:

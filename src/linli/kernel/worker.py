@@ -10,6 +10,7 @@ from typing import Any
 
 log = logging.getLogger("linli.jobs")
 CONCURRENCY = 4
+RESCUE_EVERY = 15.0
 
 
 async def _work(stop: asyncio.Event) -> None:
@@ -22,7 +23,8 @@ async def _work(stop: asyncio.Event) -> None:
     state: dict[str, Any] = {"worker": False}
     ops_server.serve_for("jobs", lambda: {"ready": state["worker"] and consumers.connected, **state,
                                           "events": consumers.connected})  # fmt: skip
-    tasks = [asyncio.create_task(consumers.run()), asyncio.create_task(_tasks_forever(app, state, stop))]
+    work = (consumers.run(), _tasks_forever(app, state, stop), _rescue_forever(stop))
+    tasks = [asyncio.create_task(each) for each in work]
     await stop.wait()
     consumers.stop()
     await asyncio.wait(tasks, timeout=15)
@@ -42,6 +44,31 @@ async def _tasks_forever(app: Any, state: dict[str, Any], stop: asyncio.Event) -
             await asyncio.sleep(1)
         finally:
             state["worker"] = False
+
+
+async def _rescue_forever(stop: asyncio.Event) -> None:
+    """Look at the start and every while for jobs of workers that died."""
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(_rescue)
+        except Exception as error:
+            log.warning("jobs of dead workers not looked for", extra={"why": f"{type(error).__name__}: {error}"[:200]})
+        try:
+            await asyncio.wait_for(stop.wait(), RESCUE_EVERY)
+        except TimeoutError:
+            pass
+
+
+def _rescue() -> None:
+    from django.db import close_old_connections
+
+    from linli.kernel import jobs
+
+    close_old_connections()
+    try:
+        jobs.requeue_stalled()
+    finally:
+        close_old_connections()
 
 
 async def _run_worker(app: Any, state: dict[str, Any], stop: asyncio.Event) -> None:

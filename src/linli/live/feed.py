@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import Any
 
 import nats
@@ -14,6 +15,7 @@ from linli.live.hub import Hub
 
 log = logging.getLogger("linli.live")
 CHECK = 5.0
+BEFORE = timedelta(minutes=1)  # an event's time is that of its writing; it may commit a little later
 
 
 class Gap(Exception):
@@ -69,12 +71,12 @@ class Feed:
 
     async def _follow(self, js: Any) -> Any:
         info = await stream.ensure(js)
-        epoch, state = epoch_of(info), info.state
+        epoch, state = stream.life_of(info), info.state
         oldest = max(state.first_seq, state.last_seq - (self.hub.ring.maxlen or 0) + 1, 1)
         start = self.hub.last + 1 if epoch == self.hub.epoch and self.hub.last + 1 >= oldest else oldest
         if epoch == self.hub.epoch and start > self.hub.last + 1:
             self.hub.epoch = "?"  # events fell out of the stream while we were away: a new beginning
-        self.hub.begin(epoch, start)
+        self.hub.begin(epoch, start, stream.created(info) - BEFORE)
         self._expected = 1
         config = ConsumerConfig(ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
                                 opt_start_seq=start, inactive_threshold=30.0, mem_storage=True,
@@ -114,9 +116,3 @@ class Feed:
 
     async def _lost(self) -> None:
         self._broken.set()
-
-
-def epoch_of(info: Any) -> str:
-    """The name of a stream's life: another one after the stream was made anew."""
-    created = info.created
-    return f"{int(created.timestamp() * 1000):x}" if hasattr(created, "timestamp") else str(created).replace("-", "")

@@ -119,6 +119,7 @@ class Hub:
         self.ring: deque[Entry] = deque(maxlen=ring)
         self.epoch = ""
         self.last = 0
+        self.since: datetime | None = None
         self.groups: dict[tuple[Any, ...], Group] = {}
         self.listeners: set[Listener] = set()
         self.by_account: dict[str, set[Listener]] = {}
@@ -186,8 +187,13 @@ class Hub:
 
     # events
 
-    def begin(self, epoch: str, first: int) -> None:
-        """(Re)start of the feed at sequence `first`. Another epoch makes every screen read anew."""
+    def begin(self, epoch: str, first: int, since: datetime | None = None) -> None:
+        """(Re)start of the feed at sequence `first`. Another epoch makes every screen read anew.
+
+        After a loss the relay fills the new stream with the events of days. They are for the consumers: screens have
+        read anew, or were opened later, so what was written before `since` is passed over.
+        """
+        self.since = since
         if epoch != self.epoch:
             was, self.epoch = self.epoch, epoch
             self.ring.clear()
@@ -206,6 +212,8 @@ class Hub:
             self.last = sequence
             return
         self.last = sequence
+        if envelope.type != "session.revoked" and self._old(envelope):
+            return
         frame = self.frame(envelope.type, fields, sequence)
         entry = Entry(sequence, envelope, frame)
         self.ring.append(entry)
@@ -213,6 +221,12 @@ class Hub:
             self._revoke(envelope)
             return
         self._spread(envelope, frame)
+
+    def _old(self, envelope: Envelope) -> bool:
+        try:
+            return self.since is not None and datetime.fromisoformat(envelope.at) < self.since
+        except (TypeError, ValueError):  # no time, or one without offset
+            return False
 
     def passing(self, name: str, data: bytes) -> None:
         """A message without storage, `{"area", "permission", ...}`: sent on now or never."""

@@ -93,7 +93,9 @@ def confirm_totp(request: HttpRequest, payload: TotpCode) -> Status[None]:
 @router.post("/me/totp/disable", permission=SIGNED_IN, response={204: None})
 def disable_totp(request: HttpRequest, payload: Password) -> Status[None]:
     actor = by_person(request)
-    second_factor.disable_totp(actor=actor, account=selectors.own_account(actor), password=payload.password)
+    second_factor.disable_totp(
+        actor=actor, account=selectors.own_account(actor), password=payload.password, address=origin.address(request)
+    )
     return Status(204, None)
 
 

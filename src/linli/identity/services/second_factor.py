@@ -8,7 +8,7 @@ from django.contrib.auth import hashers
 
 from linli.identity import totp
 from linli.identity.models import Account
-from linli.identity.services import changed, sessions
+from linli.identity.services import changed, lockout, sessions
 from linli.identity.services.passwords import ADMINISTRATIONS
 from linli.kernel import clock, services
 from linli.kernel.actor import Actor
@@ -41,9 +41,11 @@ def confirm_totp(*, actor: Actor, account: Account, code: str) -> None:
         changed(actor, account, "account.totp-on")
 
 
-def disable_totp(*, actor: Actor, account: Account, password: str) -> None:
+def disable_totp(*, actor: Actor, account: Account, password: str, address: str = "") -> None:
     """By its owner, who gives the password."""
+    lockout.refuse_if_locked(username=account.username, address=address)
     if not hashers.check_password(password, account.password):
+        lockout.record_failure(username=account.username, address=address, account_id=account.id)
         raise Invalid("password", "is wrong")
     _remove(actor, account, by_administration=False)
 

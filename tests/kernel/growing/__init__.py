@@ -1,0 +1,1 @@
+"""A module whose table grows by a column while its old code works on it."""
