@@ -51,7 +51,7 @@ class Sense:
         self.stream_made = ""
         self.loaded = False
         self.changed: set[UUID] = set()
-        self.strangers: set[bytes] = set()  # asked for in the registry and not ours to judge (things of households)
+        self.not_ours: set[bytes] = set()  # asked for in the registry and not ours to judge (things of households)
         self.reload = asyncio.Event()
         self.whole = False
         self.reader: asyncio.Task[None] | None = None
@@ -121,7 +121,7 @@ class Sense:
         async with self.lock:
             self.book.put_rules(rules)
             self.book.put_devices(rows, whole=device_ids is None)
-            self.strangers = set() if device_ids is None else self.strangers - {d.bytes for d in device_ids}
+            self.not_ours = set() if device_ids is None else self.not_ours - {d.bytes for d in device_ids}
             for gone in set(device_ids or ()) - {r.device_id for r in rows}:
                 self.book.forget(gone)
 
@@ -257,10 +257,10 @@ class Sense:
     async def _meet(self, batches: list[batch.Batch]) -> None:
         """A device may speak before the event of its creation is here: its first readings are judged too."""
         known = self.book.by_id
-        new = {d for b in batches for d in b.devices if d not in known} - self.strangers
+        new = {d for b in batches for d in b.devices if d not in known} - self.not_ours
         if new:
             self.book.put_devices(await self.store.registry([UUID(bytes=d) for d in new]), whole=False)
-            self.strangers |= new - known.keys()
+            self.not_ours |= new - known.keys()
 
     async def _flush(self) -> None:
         """Write what was decided. Until it is written nothing more is judged and no snapshot is taken."""
