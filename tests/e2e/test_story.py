@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from tests.district import LINLI, District
 from tests.e2e import browser as chrome
 
-from linli.sim.story import RULE
+from linli.sim.story import RULES
 from linli.sim.web import Client
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
@@ -35,14 +35,23 @@ def test_the_story_plays_and_the_console_shows_it_live(district: District, chrom
     assert told["seconds"] <= 180
 
 
-def test_the_story_fails_with_its_rule_switched_off(district: District) -> None:
+def test_a_second_night_follows_at_once_with_other_gauges(district: District) -> None:
+    """A rule does not raise the same alarm again within minutes: the next telling takes gauges that are at rest."""
+    told = [json.loads(district.run("story", "rain-night", "--json").stdout.splitlines()[-1]) for _ in range(2)]
+    first, second = ({s["step"]: s for s in one["steps"]} for one in told)
+    assert not {first["dry"]["device"], first["dry"]["rain"]} & {second["dry"]["device"], second["dry"]["rain"]}
+    assert len({f["alarm"][name] for f in (first, second) for name in ("alarm", "rain_alarm")}) == 4
+
+
+@pytest.mark.parametrize("which", RULES)
+def test_the_story_fails_with_one_of_its_rules_switched_off(district: District, which: str) -> None:
     holder = Client(district.origin).sign_in("integrator", district.passwords()["integrator"])
-    rule = next(r for r in holder.get("rules") if r["code"] == RULE)
+    rule = next(r for r in holder.get("rules") if r["code"] == RULES[which])
     holder.patch(f"rules/{rule['id']}", {"version": rule["version"], "enabled": False})
     try:
         done = district.run("story", "rain-night", check=False, timeout=200)
         assert done.returncode == 1
-        assert "the water alarm did not happen" in done.stdout
+        assert f"the {which} alarm did not happen" in done.stdout
     finally:
         now = holder.get(f"rules/{rule['id']}")
         holder.patch(f"rules/{rule['id']}", {"version": now["version"], "enabled": True})

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from django.db import connection
 
-from linli.devices.models import Alarm, Rule
+from linli.devices.models import Alarm, Device, Rule
 from linli.kernel.models import OutboxEvent
 from linli.telemetry import batch, stream
 from linli.telemetry.sense import store
@@ -56,6 +56,25 @@ def test_an_alarm_is_there_soon_and_screens_get_live_values(fleet: Callable) -> 
     assert {(v[1], v[2]) for v in seen} == {("d.1", "level")}
     event = OutboxEvent.objects.filter(type="alarm.raised").first()
     assert event.envelope["data"]["case"]["class"] == "202152"
+
+
+def test_the_first_readings_of_a_device_made_a_moment_ago_are_judged(fleet: Callable) -> None:
+    f = fleet(1)
+    f.rule()
+    f.wait_ready(f.start())
+    f.devices.append(Device.objects.create(code="W-new", name_zh="新", model=f.model, area_path="d.1"))
+    stranger = Device(code="W-never", name_zh="无", model=f.model, area_path="d.1")  # in no registry
+    f.devices.append(stranger)
+
+    async def play() -> None:
+        nc = await f.connect()
+        await f.send(nc, [(2, int(time.time() * 1000), 4.0), (1, int(time.time() * 1000), 4.0)])
+        await f.send(nc, [(2, int(time.time() * 1000), 5.0), (0, int(time.time() * 1000), 4.0)])
+        await nc.close()
+
+    asyncio.run(play())  # no event says that the device is there
+    until(lambda: Alarm.objects.count() == 2, 5)
+    assert {a.device_id for a in Alarm.objects.all()} == {f.devices[0].pk, f.devices[1].pk}
 
 
 def test_duration_and_silence_by_the_clock_and_rules_that_change(fleet: Callable) -> None:

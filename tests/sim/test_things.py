@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from linli.kernel import packs
+from linli.sim.faults import URGENT, fate
 from linli.sim.things import KNOWN, Thing
 from linli.sim.weather import Weather, weather_at
 
@@ -45,3 +47,33 @@ def test_rain_lifts_a_channel() -> None:
 def test_the_same_seed_tells_the_same_day() -> None:
     at = datetime(2026, 7, 3, 15, tzinfo=UTC)
     assert weather_at(at, 5) == weather_at(at, 5)
+
+
+def fleet_day(days: int) -> tuple[Counter[tuple[str, str]], Counter[int], list[Thing]]:
+    """What trips in the demo's fleet, by (model, property) and by hour of the day; and the things as they then are."""
+    models = {m["code"]: m for m in MODELS}
+    pack = packs.read_yaml(packs.root() / "demo" / "devices.yaml")["devices"]
+    things = [Thing(f"{d['model']}-{i}", "t", d["model"], [], float(models[d["model"]].get("interval_s") or 60),
+                    random.Random(f"{d['model']}{i}")) for d in pack for i in range(d["count"])]  # fmt: skip
+    kinds: Counter[tuple[str, str]] = Counter()
+    hours: Counter[int] = Counter()
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    for _ in range(days * 24):
+        for thing in things:
+            before = dict(thing.faults)
+            fate(thing, at, 1.0)
+            for name in thing.faults.keys() - before.keys():
+                kinds[thing.model, name] += 1
+                hours[at.hour] += name not in ("silent", "stuck")
+        at += timedelta(hours=1)
+    return kinds, hours, things
+
+
+def test_faults_of_the_demo_fleet_are_few_are_mended_and_follow_the_day() -> None:
+    days = 14
+    kinds, hours, things = fleet_day(days)
+    urgent = sum(n for kind, n in kinds.items() if kind in URGENT) / days
+    tripped = sum(hours.values()) / days
+    assert len(things) == 2000 and 0.5 <= urgent <= 5 and 8 <= tripped <= 40, kinds
+    assert sum(hours[h] for h in range(7, 21)) / 14 > 1.7 * sum(n for h, n in hours.items() if not 7 <= h < 21) / 10
+    assert sum(1 for t in things if t.faults) < 40  # not broken for ever

@@ -15,7 +15,7 @@ from linli.devices.contracts import RegistryRow, token_hash
 from linli.engines.nats import Nats
 from linli.engines.testing import some_port
 from linli.telemetry import batch, stream
-from linli.telemetry.gateway import main
+from linli.telemetry.gateway import hub, main
 from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.registry import Registry
 
@@ -43,7 +43,7 @@ class Rows:
 
 
 class Kit:
-    def __init__(self, gateway: main.Gateway, nc: Any, noted: list[dict[str, Any]], start: int) -> None:
+    def __init__(self, gateway: hub.Gateway, nc: Any, noted: list[dict[str, Any]], start: int) -> None:
         self.gateway, self.nc, self.noted, self.start = gateway, nc, noted, start
         self.mqtt = int(os.environ["LINLI_MQTT_PORT"])
         self.http = int(os.environ["LINLI_DEVICE_PORT"])
@@ -80,7 +80,7 @@ async def gateway(broker: Nats, rows: list[RegistryRow]) -> AsyncIterator[Kit]:
     async def write(text: str) -> None:
         noted.extend(json.loads(text))
 
-    g = main.Gateway(registry, Rows(rows), publisher, Notes(registry, write))
+    g = hub.Gateway(registry, Rows(rows), publisher, Notes(registry, write))
     await g.refresh()
     servers = await main.start_servers(g, "127.0.0.1")
     tasks = [asyncio.create_task(g.notes.run())]

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +118,15 @@ async def load(process: GatewayProcess, tokens: list[str]) -> dict[tuple[int, in
     return ledger
 
 
-async def stored(broker: Nats, numbers: dict[bytes, int]) -> tuple[list[tuple[int, int]], int]:
-    """Every (device, time) in the stream, doubles included, and the stream's last sequence."""
+async def stored(broker: Nats, numbers: dict[bytes, int], after: int = 0) -> tuple[list[tuple[int, int]], int]:
+    """Every (device, time) in the stream after a sequence, doubles included, and the stream's last sequence."""
     nc = await stream.connect("judge", url=broker.url)
     first, last = await stream.bounds(nc)
-    found = []
-    async for entries in stream.Reader(nc, start=first):
+    found: list[tuple[int, int]] = []
+    if last <= after:
+        await nc.close()
+        return found, last
+    async for entries in stream.Reader(nc, start=max(first, after + 1)):
         for entry in entries:
             b = batch.decode(entry.data)
             found += [(numbers[b.devices[d]], int(t)) for d, t in zip(b.device, b.ts, strict=True)]
@@ -159,3 +163,61 @@ def test_ten_kills_lose_and_double_nothing(
             if child is not None and child.poll() is None:
                 child.kill()
                 child.wait()
+
+
+async def fast_replay(process: GatewayProcess, home: Path, file: Path, seen: Callable[[], Awaitable[int]]) -> Any:
+    """`linli replay` at a speed that the district cannot follow, with the gateway killed twice on the way."""
+    (home / "run").mkdir()
+    env = {"LINLI_PUBLIC_URL": "http://127.0.0.1:1", "LINLI_MQTT_PORT": str(process.port), "LINLI_DEVICE_PORT": "1"}
+    (home / "run" / "env.json").write_text(json.dumps(env))
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "linli", "replay", str(file), "--map", "nab", "--token", "token-0", "--no-shift",
+        "--speed", "500", "--json", "--home", str(home), stdout=asyncio.subprocess.PIPE, env={**os.environ},
+    )  # fmt: skip
+    told = asyncio.create_task(child.communicate())
+    for goal in (300, 1500):
+        deadline = time.monotonic() + 30
+        while await seen() < goal:
+            assert time.monotonic() < deadline and not told.done()
+            await asyncio.sleep(0.05)
+        process.stop(signal.SIGKILL)
+        process.start()
+    out, _ = await told
+    assert child.returncode == 0
+    return json.loads(out.splitlines()[-1])
+
+
+@pytest.mark.timeout(200)
+def test_a_fast_replay_goes_on_when_the_gateway_is_killed(
+    broker: Nats, tokens: list[str], tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    count, start = 4000, int(time.time()) - 4000
+    file = tmp_path / "fast.csv"
+    rows = (f"{datetime.fromtimestamp(start + i, UTC):%Y-%m-%d %H:%M:%S},{i}\n" for i in range(count))
+    file.write_text("timestamp,value\n" + "".join(rows))
+    numbers = {pk.bytes: int(code[2:]) for pk, code in Device.objects.values_list("id", "code")}
+    process = GatewayProcess(broker, tmp_path / "gateway.log")
+    process.start()
+
+    async def go() -> tuple[Any, list[int]]:
+        nc = await stream.connect("judge", url=broker.url)
+        await stream.ensure_stream(nc)
+        _, before = await stream.bounds(nc)
+        await nc.close()
+
+        async def seen() -> int:
+            return len((await stored(broker, numbers, before))[0])
+
+        report = await fast_replay(process, tmp_path, file, seen)
+        return report, [ts for _, ts in (await stored(broker, numbers, before))[0]]
+
+    try:
+        report, times = run(go())
+        assert (report["rows"], report["sent"], report["rejected"]) == (count, count, 0)
+        wanted = [(start + i) * 1000 for i in range(count)]
+        assert list(dict.fromkeys(times)) == wanted  # all, in order of their first arrival
+        assert len(times) - count <= 2 * 50  # at most the message under way at each kill came twice
+    finally:
+        if process.child is not None and process.child.poll() is None:
+            process.child.kill()
+            process.child.wait()

@@ -113,3 +113,39 @@ def test_played_through_the_gateway(broker: Nats, run: Callable[..., Any], tmp_p
                 assert all(flags & LATE for *_, flags in stored)
 
     run(go())
+
+
+def quick(path: Path, count: int) -> list[int]:
+    """A series of one row a second, the newest now; returns its times in ms as they will be sent without a shift."""
+    start = int(time.time()) - count
+    path.write_text("timestamp,value\n" + "".join(
+        f"{datetime.fromtimestamp(start + i, UTC):%Y-%m-%d %H:%M:%S},{i}\n" for i in range(count)))  # fmt: skip
+    return [(start + i) * 1000 for i in range(count)]
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("speed", ["1000000", "100"])
+def test_rows_faster_than_a_connect_go_by_one_connection(
+    broker: Nats, run: Callable[..., Any], tmp_path: Path, speed: str
+) -> None:
+    """Each row in its own connection of one client id put the others out: doubled readings, and a storm of connects."""
+
+    async def go() -> None:
+        async with gateway(broker, [row("A", "token-a")]) as kit:
+            (tmp_path / "run").mkdir()
+            wanted = quick(tmp_path / "fast.csv", 300)
+            env = {"LINLI_PUBLIC_URL": "http://127.0.0.1:1", "LINLI_MQTT_PORT": str(kit.mqtt),
+                   "LINLI_DEVICE_PORT": str(kit.http)}  # fmt: skip
+            (tmp_path / "run" / "env.json").write_text(json.dumps(env))
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "linli", "replay", str(tmp_path / "fast.csv"), "--map", "nab", "--token",
+                "token-a", "--no-shift", "--speed", speed, "--json", "--home", str(tmp_path),
+                stdout=asyncio.subprocess.PIPE, env={**os.environ},
+            )  # fmt: skip
+            out, _ = await child.communicate()
+            report = json.loads(out.splitlines()[-1])
+            assert (child.returncode, report["sent"], report["door"]) == (0, 300, "mqtt")
+            stored = await kit.stored(1000, seconds=2)  # all there is
+            assert [r[2] for r in stored] == wanted  # each once, in the order of the recording
+
+    run(go())

@@ -14,7 +14,7 @@ from string import Formatter
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from linli.kernel import packs
+from linli.commands import _maps
 
 
 class BadMap(Exception):
@@ -139,10 +139,10 @@ def _zone(text: str) -> tzinfo:
 
 
 def load(name: str, prefix: str = "") -> Map:
-    found = {path.stem: path for path in packs.files("maps", (".yaml",))}
-    if name not in found:
+    found, own = _maps.known(), _maps.own_name(name)
+    if own not in found:
         raise BadMap(f"there is no map {name} in the packs; there are {', '.join(sorted(found))}")
-    return Map(name, packs.read_yaml(found[name]), prefix)
+    return Map(name, found[own], prefix)
 
 
 def stem(path: Path) -> str:

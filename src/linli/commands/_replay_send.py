@@ -18,6 +18,8 @@ from linli.telemetry.mqtt_client import MqttClient
 from linli.telemetry.mqtt_client import Refused as MqttRefused
 
 TELEMETRY = "v1/devices/me/telemetry"
+CHUNK = 50  # most rows of a message
+Reading = tuple[int, dict[str, float]]
 
 
 @dataclass
@@ -80,15 +82,32 @@ def place_beside(client: Client, model: str) -> dict[str, Any]:
 
 
 class Sender:
-    """Sends one device's rows in order; `put` returns when they are durable at the platform."""
+    """Sends one device's rows in order; `put` returns when they are durable at the platform.
+
+    One message is under way at a time: rows that come meanwhile wait and go together in the next. Two at once would
+    each connect after a break and, with one client id, put each other out again and again.
+    """
 
     def __init__(self, doors: Doors, token: str, door: str, warn: Callable[[str], None]) -> None:
         self.doors, self.token, self.door, self.warn = doors, token, door, warn
         self._mqtt: MqttClient | None = None
         self._http: httpx.AsyncClient | None = None
+        self._waiting: list[Reading] = []
+        self._taken = self._durable = 0  # rows given to `put`, rows at the platform
+        self._line = asyncio.Lock()
 
-    async def put(self, rows: list[tuple[int, dict[str, float]]]) -> None:
-        payload = orjson.dumps([{"ts": at, "values": values} for at, values in rows])
+    async def put(self, rows: list[Reading]) -> None:
+        self._waiting += rows
+        self._taken += len(rows)
+        mine = self._taken
+        async with self._line:
+            while self._durable < mine:
+                part = self._waiting[:CHUNK]
+                await self._send(orjson.dumps([{"ts": at, "values": values} for at, values in part]))
+                del self._waiting[: len(part)]
+                self._durable += len(part)
+
+    async def _send(self, payload: bytes) -> None:
         for attempt in range(30):
             try:
                 if self.door == "mqtt":
@@ -104,9 +123,8 @@ class Sender:
 
     async def _publish(self, payload: bytes) -> None:
         if self._mqtt is None:
-            client = MqttClient(self.doors.host, self.doors.mqtt_port, self.token, client_id="linli-replay")
-            await client.connect(keep_alive=0)
-            self._mqtt = client
+            self._mqtt = MqttClient(self.doors.host, self.doors.mqtt_port, self.token, client_id="linli-replay")
+            await self._mqtt.connect(keep_alive=0)
         await self._mqtt.publish(TELEMETRY, payload)
 
     async def _post(self, payload: bytes) -> None:

@@ -14,7 +14,7 @@ def register(sub: Any) -> None:
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     cases = what.add_parser("cases", help="recorded service requests, by a map of the packs")
     cases.add_argument("file", type=Path, metavar="FILE")
-    cases.add_argument("--map", required=True, metavar="NAME", help="such as sf311 or c311_nyc")
+    cases.add_argument("--map", required=True, metavar="NAME", help="such as c311_sf or c311_nyc")
     cases.add_argument("--json", action="store_true", help="print the report as JSON; its last line is the whole")
     commands.add_home(cases)
     cases.set_defaults(run=run)
@@ -27,11 +27,12 @@ def run(args: argparse.Namespace) -> int:
     from django.db import OperationalError
 
     from linli.cases.importing import load
+    from linli.commands import _maps
     from linli.kernel.actor import SYSTEM
     from linli.kernel.errors import LinliError
 
     try:
-        report = load.import_cases(actor=SYSTEM, path=args.file, name=args.map)
+        report = load.import_cases(actor=SYSTEM, path=args.file, name=_maps.own_name(args.map))
     except LinliError as error:
         raise commands.CommandError(error.detail) from error
     except OperationalError as error:

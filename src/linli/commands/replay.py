@@ -13,7 +13,6 @@ from typing import Any
 
 from linli import commands
 
-CHUNK = 50  # rows a message when nothing sets the pace
 BACKFILL_MS = 300 * 86_400_000  # older than this goes by the HTTP door, which takes recordings of any age
 
 
@@ -162,9 +161,7 @@ class Replay:
         await asyncio.gather(*pending)
 
     async def _rush(self, code: str, sender: Any, shift: int) -> None:
-        rows = [(r.at + shift, r.values) for r in self.rows if r.device == code]
-        for start in range(0, len(rows), CHUNK):
-            await self._put(sender, rows[start : start + CHUNK])
+        await self._put(sender, [(r.at + shift, r.values) for r in self.rows if r.device == code])
 
     async def _put(self, sender: Any, rows: list[tuple[int, dict[str, float]]]) -> None:
         await sender.put(rows)

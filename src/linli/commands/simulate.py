@@ -16,7 +16,7 @@ def register(sub: Any) -> None:
     commands.add_home(parser)
     parser.add_argument("--seconds", type=float, default=0, help="stop after so many seconds (default: when told to)")
     parser.add_argument("--devices", type=int, default=0, help="only so many devices (default: all)")
-    parser.add_argument("--pace", type=float, default=1.0, help="devices send so many times as often")
+    parser.add_argument("--pace", type=float, default=1.0, help="devices send and staff act so many times as quickly")
     parser.add_argument("--report-every", type=float, default=90, help="mean seconds between residents' reports")
     parser.add_argument("--hands-off", action="store_true", help="no simulated people, only devices")
     parser.add_argument("--seed", type=int, default=20261123)

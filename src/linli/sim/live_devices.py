@@ -9,15 +9,11 @@ from collections import Counter
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from linli.sim.faults import fate
 from linli.sim.homefiles import Demo
 from linli.sim.mqtt import Device, Refused
 from linli.sim.things import Thing
 from linli.sim.weather import Weather, weather_at
-
-# Chances a device and hour; a broken device stays so until somebody's visit would have mended it.
-SILENT, STUCK, TRIPPED = 0.004, 0.002, 0.0015
-TRIPS = {"manhole_cover": ("open",), "street_lamp": ("fault",), "lift": ("fault", "trapped"),
-         "smoke_detector": ("alarm",), "gate": ("fault",), "parking": ("fault",)}  # fmt: skip
 
 
 class Sky:
@@ -58,9 +54,10 @@ class Fleet:
         line = Device(self.demo.host, self.demo.mqtt_port, thing.token, client_id=thing.code)
         await asyncio.sleep(thing.rng.uniform(0, min(thing.interval, 5)))
         while time.monotonic() < until:
-            self._fate(thing)
-            if time.monotonic() >= thing.silent_until:
-                await self._send(line, thing, until)
+            at, weather = self.sky.now()
+            self.counts.update(fate(thing, at, thing.interval * self.pace / 3600, self.pace))
+            if "silent" not in thing.faults:
+                await self._send(line, thing, until, thing.read(at, weather))
             wait = min(thing.interval * thing.rng.uniform(0.9, 1.1), until - time.monotonic())
             while wait > 0:
                 nap = min(wait, 50)
@@ -69,12 +66,7 @@ class Fleet:
                 await line.ping()
         await line.close()
 
-    async def _send(self, line: Device, thing: Thing, until: float) -> None:
-        at, weather = self.sky.now()
-        values = {
-            **thing.read(at, weather),
-            **{p: True for p in TRIPS.get(thing.model, ()) if thing.memory.get(f"_{p}")},
-        }
+    async def _send(self, line: Device, thing: Thing, until: float, values: dict[str, float | bool]) -> None:
         message = {"ts": int(time.time() * 1000), "values": values}
         try:
             await line.telemetry(message, timeout=max(5, min(60, until - time.monotonic())))
@@ -84,17 +76,3 @@ class Fleet:
         except Refused:
             self.counts["refused"] += 1
             await asyncio.sleep(30)
-
-    def _fate(self, thing: Thing) -> None:
-        hours = thing.interval * self.pace / 3600
-        if thing.rng.random() < SILENT * hours:
-            thing.silent_until = time.monotonic() + thing.rng.uniform(600, 7200) / self.pace
-            self.counts["fell silent"] += 1
-        if thing.rng.random() < STUCK * hours:
-            thing.stuck = not thing.stuck
-            self.counts["stuck"] += thing.stuck
-        trips = TRIPS.get(thing.model)
-        if trips and thing.rng.random() < TRIPPED * hours:
-            name = f"_{thing.rng.choice(trips)}"
-            thing.memory[name] = 0.0 if thing.memory.get(name) else 1.0
-            self.counts["tripped"] += int(thing.memory[name])

@@ -15,18 +15,23 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from linli.sim.desk import Desk
 from linli.sim.homefiles import Demo
 from linli.sim.live_devices import Fleet, Sky
 from linli.sim.resident import Resident
 from linli.sim.staff import Member
 from linli.sim.web import Client, Refused
 
+# What residents say: kind, text, and the class under which the desk files it. Classes of packs/standard/catalogue.
 WORDS = (
-    ("problem", "楼道灯不亮,晚上看不清台阶"), ("problem", "单元门口垃圾没有清运"), ("problem", "井盖松动,骑车经过会响"),
-    ("problem", "路边有人占道摆摊,推婴儿车过不去"), ("problem", "树枝压到电线了"), ("problem", "消防通道停了车"),
-    ("need", "想在楼下加一把休息椅"), ("need", "老人想预约上门理发"), ("opinion", "希望晚上广场舞音量小一点"),
-    ("problem", "路面有积水,老人出门容易滑倒"), ("problem", "电梯运行有异响"), ("problem", "健身器材坏了一个"),
+    ("problem", "楼道灯不亮,晚上看不清台阶", "202162"), ("problem", "单元门口垃圾没有清运", "200102"),
+    ("problem", "井盖松动,骑车经过会响", "202156"), ("problem", "路边有人占道摆摊,推婴儿车过不去", "200501"),
+    ("problem", "树枝压到电线了", "100402"), ("problem", "消防通道停了车", "202167"),
+    ("need", "想在楼下加一把休息椅", "909001"), ("need", "老人想预约上门理发", "909003"),
+    ("opinion", "希望晚上广场舞音量小一点", "900103"), ("problem", "路面有积水,老人出门容易滑倒", "200406"),
+    ("problem", "电梯运行有异响", "202159"), ("problem", "健身器材坏了一个", "100126"),
 )  # fmt: skip
+CLASSES = {text: code for _, text, code in WORDS}
 WALKERS = ("member", "crew", "patrol1", "enforcement1", "safety1", "community1")
 
 
@@ -117,7 +122,7 @@ class Simulation:
     def _walkers(self) -> None:
         homes = self.rng.sample(self.demo.units, len(WALKERS))
         members = [
-            Member(self._client(name), (u["lon"], u["lat"]), random.Random(f"{name}"))
+            Member(self._client(name), (u["lon"], u["lat"]), random.Random(f"{name}"), self.plan.pace)
             for name, u in zip(WALKERS, homes, strict=True)
         ]
         for member in members:
@@ -127,7 +132,7 @@ class Simulation:
                 before = sum(member.counts.values())
                 member.step()
                 self.counts["acts of staff"] += sum(member.counts.values()) - before
-            self.stopped.wait(4)
+            self.stopped.wait(max(1.0, 4 / self.plan.pace))
         for member in members:
             member.sign_off()
 
@@ -136,39 +141,20 @@ class Simulation:
             self.stopped.wait(self.rng.expovariate(1 / self.plan.report_every))
             if not self.running():
                 return
-            kind, text = self.rng.choice(WORDS)
+            kind, text, _ = self.rng.choice(WORDS)
             unit = self.rng.choice(self.demo.units)
             Resident(self.demo.origin).report(unit["qr"], kind, text)
             self.counts["reports"] += 1
 
     def _desk(self) -> None:
-        """A dispatcher who gives people time to act, then sends waiting cases to the recommended team."""
-        desk, lead = self._client("dispatcher"), self._client("dutylead")
+        """A dispatcher and a duty lead who give people time to act first."""
+        desk = Desk(
+            self._client("dispatcher"), self._client("dutylead"), CLASSES, self.plan.dispatch_after / self.plan.pace
+        )
         while self.running():
-            self.stopped.wait(10)
-            for one in desk.get("cases", state="filed", limit=20)["items"]:
-                self._dispatch(desk, one)
-            for one in lead.get("cases", state="submitted", limit=20)["items"]:
-                self._accept(lead, one)
-            for one in lead.get("cases", state="handled", limit=20)["items"]:
-                done = {"version": one["version"], "note": "核实通过(模拟)"}
-                lead.post(f"cases/{one['id']}/actions/close", done)
-                self.counts["closed"] += 1
-
-    def _old(self, case: dict[str, Any]) -> bool:
-        from datetime import UTC, datetime
-
-        age = (datetime.now(UTC) - datetime.fromisoformat(case["created_at"])).total_seconds()
-        return age > self.plan.dispatch_after
-
-    def _accept(self, lead: Client, case: dict[str, Any]) -> None:
-        if self._old(case) and case["class_code"]:
-            lead.post(f"cases/{case['id']}/actions/file", {"version": case["version"]})
-            self.counts["filed"] += 1
-
-    def _dispatch(self, desk: Client, case: dict[str, Any]) -> None:
-        suggestions = desk.get(f"cases/{case['id']}")["suggestions"]
-        if self._old(case) and case["class_code"] and suggestions:
-            given = {"version": case["version"], "team": suggestions[0]["team_id"]}
-            desk.post(f"cases/{case['id']}/actions/dispatch", given)
-            self.counts["dispatched"] += 1
+            self.stopped.wait(max(1.0, 10 / self.plan.pace))
+            before = Counter(desk.counts)
+            try:
+                desk.round()
+            finally:
+                self.counts.update(desk.counts - before)

@@ -13,10 +13,12 @@ from typing import Any
 
 import httpx
 
+from linli.sim.desk import age
 from linli.sim.pictures import street
 from linli.sim.web import Client, Refused
 
 WALK = 1.2  # metres a second
+LEAVE_S = 60.0  # a task is left so long to whoever plays this person in a browser
 
 
 def now() -> str:
@@ -26,8 +28,8 @@ def now() -> str:
 class Member:
     """One person at work. `step()` is called every few seconds and does at most one thing."""
 
-    def __init__(self, client: Client, home: tuple[float, float], rng: random.Random) -> None:
-        self.client, self.rng = client, rng
+    def __init__(self, client: Client, home: tuple[float, float], rng: random.Random, pace: float = 1.0) -> None:
+        self.client, self.rng, self.pace = client, rng, pace
         self.lon, self.lat = home
         self.goal = home
         self.duty = ""
@@ -54,6 +56,7 @@ class Member:
             self.client.post(f"duty/{self.duty}/positions", {"positions": [point]})
             self.counts["positions"] += 1
         tasks = self.client.get("tasks", mine="true", state="running", limit=20)["items"]
+        tasks = [t for t in tasks if age(t["created_at"]) > LEAVE_S / self.pace]
         if tasks:
             self._work(tasks[-1])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import time
 import uuid
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from linli.sim.pictures import street
 from linli.sim.resident import Resident, Ticket
 from linli.sim.web import Client
 
-RULE = "water-level-high"
+RULES = {"water": "water-level-high", "rain": "rain-heavy"}  # both must raise their alarm, and make one case
+NEAR_M = 350.0  # within the rules' merge radius
 PATIENCE = 45.0  # seconds to wait for one thing to happen
 
 
@@ -58,7 +60,7 @@ class Story:
 
     def run(self) -> dict[str, Any]:
         gauge, rain = self._devices()
-        self._stand_down(gauge)
+        self._stand_down(gauge, rain)
         ticket = self._resident(gauge)
         self._rain(gauge, rain)
         case = self._one_case(gauge, rain)
@@ -70,26 +72,40 @@ class Story:
         return {"story": "rain-night", "case": case["number"], "seconds": self.steps[-1]["at_s"], "steps": self.steps}
 
     def _devices(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A water level gauge and the rain gauge nearest to it."""
-        desk = self.staff("dispatcher")
-        pins = desk.pages("devices", model="rain_gauge", limit=200)
+        """A water level gauge and a rain gauge near each other, the nearest pair that is at rest."""
+        desk = self._desk_client()
+        rains = desk.pages("devices", model="rain_gauge", limit=200)
         gauges = desk.pages("devices", model="water_level", limit=200)
-        pairs = [(abs(g["lon"] - r["lon"]) + abs(g["lat"] - r["lat"]), g, r) for g in gauges for r in pins]
-        _, gauge, rain = min(pairs, key=lambda p: p[0])
-        return self._with_token(gauge), self._with_token(rain)
+        pairs = sorted(((_metres(g, r), g, r) for g in gauges for r in rains), key=lambda p: p[0])
+        rest = max(r["reraise_s"] for r in desk.get("rules") if r["code"] in RULES.values())
+        tired: dict[str, bool] = {}
+        for far, *pair in pairs:
+            for device in pair:
+                if device["id"] not in tired:
+                    tired[device["id"]] = self._tired(device, rest)
+            if far <= NEAR_M and not any(tired[d["id"]] for d in pair):
+                return self._with_token(pair[0]), self._with_token(pair[1])
+        raise StoryFailed(f"every pair of gauges had an alarm in the last {rest} s; try again later")
+
+    def _tired(self, device: dict[str, Any], rest: int) -> bool:
+        """Whether an alarm of an earlier night is on, or ended so lately that its rule would not raise it again."""
+        found = self._desk_client().get("alarms", device_id=device["id"], state="all", limit=20)["items"]
+        ends = [datetime.fromisoformat(a["cleared_at"]) for a in found if a["cleared_at"]]
+        return len(ends) < len(found) or any((datetime.now(UTC) - e).total_seconds() < rest + 20 for e in ends)
 
     def _with_token(self, device: dict[str, Any]) -> dict[str, Any]:
         return {**device, "name_zh": device["name"]["zh"], "token": self.demo.devices[device["code"]]["token"]}
 
-    def _stand_down(self, gauge: dict[str, Any]) -> None:
-        """Begin dry: an alarm left over from an earlier night ends first."""
+    def _stand_down(self, gauge: dict[str, Any], rain: dict[str, Any]) -> None:
+        """Begin dry."""
+        self._send(rain, {"rain_rate": 0, "rain_total": 0})
         self._send(gauge, {"level": 1.1, "battery": 93})
-        self.until("an earlier alarm's end", lambda: not self._alarms(gauge))
-        self.note("dry", f"夜里,{gauge['name']['zh']}读数正常,1.10 m", device=gauge["code"])
+        self.note("dry", f"夜里,{gauge['name']['zh']}读数正常,1.10 m", device=gauge["code"], rain=rain["code"])
 
-    def _alarms(self, device: dict[str, Any]) -> list[dict[str, Any]]:
-        desk = self._desk_client()
-        return desk.get("alarms", device_id=device["id"], active="true", limit=20)["items"]
+    def _alarms(self, device: dict[str, Any], which: str) -> list[dict[str, Any]]:
+        """The device's active alarms of one of the two rules."""
+        found = self._desk_client().get("alarms", device_id=device["id"], active="true", limit=20)["items"]
+        return [a for a in found if a["rule_code"] == RULES[which]]
 
     def _desk_client(self) -> Client:
         if not hasattr(self, "_dispatcher"):
@@ -123,33 +139,22 @@ class Story:
         self.note("water", f"{gauge['name']['zh']}:水位 3.20 m")
 
     def _one_case(self, gauge: dict[str, Any], rain: dict[str, Any]) -> dict[str, Any]:
-        alarm = self.until("the water alarm", lambda: self._still_high(gauge), 90)[0]
-        self.note("alarm", "水位告警", alarm=alarm["id"])
+        raining = self.until("the rain alarm", lambda: self._alarms(rain, "rain"), 60)[0]
+        high = self.until("the water alarm", lambda: self._alarms(gauge, "water"), 60)[0]
+        self.note("alarm", "雨量告警、水位告警", alarm=high["id"], rain_alarm=raining["id"])
         desk = self._desk_client()
 
-        def case_of_the_gauge() -> Any:
+        def case_of_both() -> Any:
             for one in desk.get("cases", channel="device", open="true", limit=50)["items"]:
                 signals = desk.get(f"cases/{one['id']}")["signals"]
                 devices = {s.get("device_id") or (s.get("data") or {}).get("device_id") for s in signals}
-                if gauge["id"] in devices:
-                    return {**one, "devices": devices, "signals": len(signals)}
+                if {gauge["id"], rain["id"]} <= devices:
+                    return {**one, "signals": len(signals)}
             return None
 
-        case = self.until("a case of the alarm", case_of_the_gauge)
-        if self._alarms(rain):
-            case = self.until("both alarms in one case", lambda: self._both(case_of_the_gauge(), rain))
+        case = self.until("one case of both alarms", case_of_both)
         self.note("case", f"告警合并成一个案件 {case['number']}({case['signals']} 个信号)", case=case["number"])
         return case
-
-    def _still_high(self, gauge: dict[str, Any]) -> list[dict[str, Any]]:
-        """The gauge goes on measuring; a rule that ended minutes ago is not raised again at once."""
-        found = [a for a in self._alarms(gauge) if a["severity"] == "urgent"]
-        if not found:
-            self._send(gauge, {"level": 3.2, "battery": 93}, every=1.0)
-        return found
-
-    def _both(self, case: dict[str, Any] | None, rain: dict[str, Any]) -> Any:
-        return case if case and rain["id"] in case["devices"] else None
 
     def act(self, who: Client, case_id: str, action: str, **given: Any) -> Any:
         version = who.get(f"cases/{case_id}")["version"]
@@ -198,7 +203,7 @@ class Story:
     def _water_falls(self, gauge: dict[str, Any], rain: dict[str, Any]) -> None:
         self._send(rain, {"rain_rate": 6, "rain_total": 24}, {"rain_rate": 0, "rain_total": 24})
         self._send(gauge, *({"level": v, "battery": 93} for v in (2.9, 2.5, 1.9, 1.5)))
-        self.until("the alarm's end", lambda: not [a for a in self._alarms(gauge) if a["severity"] == "urgent"])
+        self.until("the alarms' end", lambda: not self._alarms(gauge, "water") and not self._alarms(rain, "rain"))
         self.note("cleared", "水位回落,告警解除")
 
     def _close(self, case_id: str) -> None:
@@ -226,3 +231,8 @@ class Story:
 
     def report(self) -> str:
         return json.dumps({"steps": self.steps}, ensure_ascii=False)
+
+
+def _metres(a: dict[str, Any], b: dict[str, Any]) -> float:
+    east = (a["lon"] - b["lon"]) * 111_320 * math.cos(math.radians(a["lat"]))
+    return math.hypot(east, (a["lat"] - b["lat"]) * 110_540)

@@ -24,12 +24,11 @@ class Thing:
     rng: random.Random = field(default_factory=random.Random)
     memory: dict[str, float] = field(default_factory=dict)
     last: datetime | None = None
-    silent_until: float = 0.0
-    stuck: bool = False
+    faults: dict[str, datetime] = field(default_factory=dict)  # what is wrong, and when it will have been mended
 
     def read(self, at: datetime, weather: Weather) -> dict[str, float | bool]:
-        """All numeric properties at local time `at`; a stuck device repeats its last values."""
-        if self.stuck and self.memory:
+        """All numeric properties at local time `at`; a stuck device repeats its last values, what tripped is true."""
+        if "stuck" in self.faults and self.memory:
             return {k: round(v, 3) for k, v in self.memory.items() if not k.startswith("_")}
         seconds = (at - self.last).total_seconds() if self.last else self.interval
         self.last = at
@@ -42,6 +41,8 @@ class Thing:
             value = make(self, at, weather, seconds) if make else self.walk(prop)
             self.memory[name] = float(value)
             values[name] = bool(value) if prop.get("type") in ("bool", "boolean") else round(float(value), 3)
+            if name in self.faults:
+                values[name] = True
         return values
 
     def walk(self, prop: dict[str, Any]) -> float:
@@ -60,7 +61,7 @@ class Thing:
 Maker = Callable[[Thing, datetime, Weather, float], float]
 
 
-def _busy(at: datetime) -> float:
+def busy(at: datetime) -> float:
     """How busy the streets are, 0 to 1: two rush hours and a quiet night."""
     hour = at.hour + at.minute / 60
     peaks = math.exp(-(((hour - 8) / 1.6) ** 2)) + math.exp(-(((hour - 18) / 2.0) ** 2))
@@ -73,8 +74,8 @@ def _level(t: Thing, at: datetime, w: Weather, s: float) -> float:
 
 
 def _fill(t: Thing, at: datetime, w: Weather, s: float) -> float:
-    now = t.memory.get("fill", t.own("start", 5, 60)) + s / 3600 * t.own("rate", 1.5, 4) * (0.4 + _busy(at))
-    return t.rng.uniform(2, 8) if now > t.own("emptied_at", 70, 97) else now
+    now = t.memory.get("fill", t.own("start", 5, 60)) + s / 3600 * t.own("rate", 1.5, 4) * (0.4 + busy(at))
+    return t.rng.uniform(2, 8) if now > t.own("emptied_at", 60, 92) else now
 
 
 def _lit(t: Thing, at: datetime, w: Weather, s: float) -> float:
@@ -82,7 +83,7 @@ def _lit(t: Thing, at: datetime, w: Weather, s: float) -> float:
 
 
 def _pm25(t: Thing, at: datetime, w: Weather, s: float) -> float:
-    return max(3, t.own("dirt", 18, 45) * (0.7 + 0.5 * _busy(at)) * (0.55 if w.rain else 1) + t.rng.gauss(0, 3))
+    return max(3, t.own("dirt", 18, 45) * (0.7 + 0.5 * busy(at)) * (0.55 if w.rain else 1) + t.rng.gauss(0, 3))
 
 
 def _walker(low: float, high: float) -> Maker:
@@ -111,15 +112,15 @@ def _rain_total(t: Thing, at: datetime, w: Weather, s: float) -> float:
 
 
 def _laeq(t: Thing, at: datetime, w: Weather, s: float) -> float:
-    return 41 + 21 * _busy(at) * t.own("street", 0.7, 1.1) + t.rng.gauss(0, 2)
+    return 41 + 21 * busy(at) * t.own("street", 0.7, 1.1) + t.rng.gauss(0, 2)
 
 
 def _power(t: Thing, at: datetime, w: Weather, s: float) -> float:
-    return 95 * _lit(t, at, w, s) if t.model == "street_lamp" else 4 + 16 * _busy(at)
+    return 95 * _lit(t, at, w, s) if t.model == "street_lamp" else 4 + 16 * busy(at)
 
 
 def _current(t: Thing, at: datetime, w: Weather, s: float) -> float:
-    return 0.45 * _lit(t, at, w, s) if t.model == "street_lamp" else 8 + 30 * _busy(at)
+    return 0.45 * _lit(t, at, w, s) if t.model == "street_lamp" else 8 + 30 * busy(at)
 
 
 def _off(t: Thing, at: datetime, w: Weather, s: float) -> float:
@@ -158,10 +159,10 @@ KNOWN: dict[str, Maker] = {
     "current": _current,
     "voltage": lambda t, at, w, s: 220 + t.rng.gauss(0, 2.2),
     "power": _power,
-    "energy": lambda t, at, w, s: t.memory.get("energy", t.own("kwh", 100, 9000)) + s / 3600 * (4 + 16 * _busy(at)),
+    "energy": lambda t, at, w, s: t.memory.get("energy", t.own("kwh", 100, 9000)) + s / 3600 * (4 + 16 * busy(at)),
     "battery": lambda t, at, w, s: t.memory.get("battery", t.own("charge", 40, 100)) - s / 3600 * 0.01,
-    "occupied": lambda t, at, w, s: round(t.own("spaces", 60, 220) * (0.95 - 0.5 * _busy(at))),
-    "passages": lambda t, at, w, s: t.rng.randint(0, int(2 + 28 * _busy(at))),
+    "occupied": lambda t, at, w, s: round(t.own("spaces", 60, 220) * (0.95 - 0.5 * busy(at))),
+    "passages": lambda t, at, w, s: t.rng.randint(0, int(2 + 28 * busy(at))),
     "trips": lambda t, at, w, s: t.memory.get("trips", round(t.own("count", 1e3, 9e4))) + t.rng.randint(0, 3),
     "conductivity": _walker(320, 620),
     "ph": _walker(7.1, 8.2),

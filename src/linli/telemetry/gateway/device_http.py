@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
 
+from linli.telemetry.gateway.hub import Gateway
 from linli.telemetry.gateway.payload import BadPayload
 from linli.telemetry.http1 import Request, Response, json_response, problem
 
-if TYPE_CHECKING:
-    from linli.telemetry.gateway.main import Gateway
-
-MAX_BODY = 256 * 1024
 STORE_S = 20.0
 _PATH = re.compile(r"/api/v1/([^/]{1,200})/(telemetry|attributes)")
 

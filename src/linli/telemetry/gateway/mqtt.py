@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from linli.telemetry.gateway.payload import BadPayload
 from linli.telemetry.gateway.registry import Device
-
-if TYPE_CHECKING:
-    from linli.telemetry.gateway.main import Gateway
 
 MAX_PACKET = 256 * 1024
 CONNECT_S = 10.0
@@ -57,13 +54,32 @@ def _text(raw: bytes) -> str:
     return text
 
 
+class Hub(Protocol):
+    """What a connection needs of the gateway behind it."""
+
+    tick: float
+
+    @property
+    def ready(self) -> bool: ...
+    def opened(self, connection: Connection) -> None: ...
+    def closed(self, connection: Connection) -> None: ...
+    def entered(self, connection: Connection) -> None: ...
+    def identify(self, user: str, password: str) -> Device | None: ...
+    def refused(self, connection: Connection, error: ValueError) -> None: ...
+    def slow_down(self, connection: Connection, seconds: float) -> None: ...
+    def take(self, device: Device, payload: bytes, ack: Any) -> float: ...
+    def take_attributes(self, device: Device, payload: bytes, ack: Any) -> None: ...
+    def take_will(self, device: Device, topic: bytes, payload: bytes) -> None: ...
+    def answer(self, device: Device, topic: str, payload: bytes) -> tuple[str, bytes] | None: ...
+
+
 class Connection(asyncio.Protocol):
     """One client, from its first byte to its last."""
 
     __slots__ = ("client_id", "device", "gateway", "heard", "keep_alive", "own_topic", "paused", "peer", "rest",
                  "transport", "waiting_since", "will")  # fmt: skip
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Hub) -> None:
         self.gateway = gateway
         self.device: Device | None = None
         self.transport: Any = None

@@ -7,15 +7,13 @@ the field and the reason: half a message is never stored.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from linli.telemetry.batch import CLAMPED, CODED, LATE, MAX_POINTS, NO_TIME, OUT_OF_RANGE
+from linli.telemetry.gateway.batcher import Part
 from linli.telemetry.gateway.registry import MAX_NAMES, Device
-
-if TYPE_CHECKING:
-    from linli.telemetry.gateway.batcher import Part
 
 AHEAD_MS = 10 * 60_000
 BEHIND_MS = 400 * 86_400_000

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
@@ -15,14 +15,19 @@ from linli.devices import contracts
 from linli.devices.contracts import RegistryRow
 from linli.telemetry.batch import partition_of
 
-if TYPE_CHECKING:
-    from linli.telemetry.gateway.mqtt import Connection
-
 log = logging.getLogger("linli.gateway")
 MAX_NAMES = 200  # distinct properties of one device
 POINTS_PER_S = 5_000.0
 BURST = 50_000.0
 Limits = tuple[float, float] | None
+
+
+class Session(Protocol):
+    """A device's open connection."""
+
+    will: tuple[bytes, bytes] | None
+
+    def close(self) -> None: ...
 
 
 class Device:
@@ -37,7 +42,7 @@ class Device:
         self.uuid = str(row.device_id)
         self.id = row.device_id.bytes
         self.partition = partition_of(self.id, partitions)
-        self.sessions: dict[str, Connection] = {}
+        self.sessions: dict[str, Session] = {}
         self.messages = self.points = self.bad = self.refused = self.late = self.clamped = 0
         self.error = ""
         self.last_seen = 0

@@ -51,6 +51,7 @@ class Sense:
         self.stream_made = ""
         self.loaded = False
         self.changed: set[UUID] = set()
+        self.not_ours: set[bytes] = set()  # asked for in the registry and not ours to judge (things of households)
         self.reload = asyncio.Event()
         self.whole = False
         self.reader: asyncio.Task[None] | None = None
@@ -120,6 +121,7 @@ class Sense:
         async with self.lock:
             self.book.put_rules(rules)
             self.book.put_devices(rows, whole=device_ids is None)
+            self.not_ours = set() if device_ids is None else self.not_ours - {d.bytes for d in device_ids}
             for gone in set(device_ids or ()) - {r.device_id for r in rows}:
                 self.book.forget(gone)
 
@@ -227,7 +229,7 @@ class Sense:
         async for entries in reader:
             started = time.perf_counter()
             async with self.lock:
-                self._take_entries(entries)
+                await self._take_entries(entries)
                 await self._flush()
             metrics.PENDING.set(entries[-1].pending)
             spent = time.perf_counter() - started
@@ -235,20 +237,30 @@ class Sense:
             if spent < LINGER_S:
                 await asyncio.sleep(LINGER_S - spent)
 
-    def _take_entries(self, entries: list[stream.Entry]) -> None:
-        batches = []
+    async def _take_entries(self, entries: list[stream.Entry]) -> None:
+        batches, done = [], dict(self.done)
         for entry in entries:
             part = entry.partition
-            if entry.sequence <= self.done.get(part, 1 << 62):
+            if entry.sequence <= done.get(part, 1 << 62):
                 continue
-            self.done[part] = entry.sequence
+            done[part] = entry.sequence
             try:
                 batches.append(batch.decode(entry.data))
             except batch.BadBatch as error:
                 metrics.BAD.inc()
                 log.warning("message %s of the stream is not a batch: %s", entry.sequence, error)
+        await self._meet(batches)
+        self.done = done
         self.judge.take(batches)
         metrics.MESSAGES.inc(len(batches))
+
+    async def _meet(self, batches: list[batch.Batch]) -> None:
+        """A device may speak before the event of its creation is here: its first readings are judged too."""
+        known = self.book.by_id
+        new = {d for b in batches for d in b.devices if d not in known} - self.not_ours
+        if new:
+            self.book.put_devices(await self.store.registry([UUID(bytes=d) for d in new]), whole=False)
+            self.not_ours |= new - known.keys()
 
     async def _flush(self) -> None:
         """Write what was decided. Until it is written nothing more is judged and no snapshot is taken."""
