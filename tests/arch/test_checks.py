@@ -16,7 +16,7 @@ from linli.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 # The sum of all exceptions. It may only become smaller; raising it is a decision that needs a page.
-CEILING = 3
+CEILING = 2
 
 GOOD = {
     "src/linli/parks/__init__.py": '"""Parks."""\n',

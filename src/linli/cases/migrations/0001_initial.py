@@ -124,7 +124,6 @@ class Migration(migrations.Migration):
                 ('original', linli.kernel.personal.PersonalField(blind_index=False, category='text')),
                 ('consent_at', models.DateTimeField(null=True)),
                 ('withdrawn_at', models.DateTimeField(null=True)),
-                ('area_path', models.CharField(default='', max_length=120)),
                 ('created_at', models.DateTimeField(default=linli.kernel.clock.now)),
                 ('ended_at', models.DateTimeField(null=True)),
                 ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.case')),
