@@ -1,14 +1,9 @@
-"""Import of grids (GeoJSON) and of compounds, buildings and units (CSV or GeoJSON), with a report row by row.
-
-A dry run reports what an import would do. An import is idempotent: rows are known by their code, and the same file
-again changes nothing. A row that is refused leaves the others alone; the report names row, field and reason.
-"""
+"""Reading the files of an import: rows, fields by the names of the packs in force, and what is wrong with them."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -16,12 +11,10 @@ from typing import Any
 import orjson
 
 from linli.kernel import packs
-from linli.kernel.actor import Actor
-from linli.kernel.errors import FieldError, Invalid, TooLarge
+from linli.kernel.errors import FieldError, Invalid
+from linli.places import geo
 
-MAX_BYTES = 20 * 1024 * 1024
 MAX_ROWS = 200_000
-KINDS = ("grids", "compounds", "buildings", "units")
 
 
 @lru_cache(maxsize=1)
@@ -63,22 +56,6 @@ class Row:
     number: int
     fields: dict[str, Any]
     geometry: dict[str, Any] | None = None
-
-
-def import_file(*, actor: Actor, kind: str, name: str, data: bytes, apply: bool, system: str = "wgs84",
-                update: bool = True, force: bool = False) -> Report:  # fmt: skip
-    """Read a file of `kind` and, with `apply`, write it. Without `update`, rows known already are left as they are."""
-    from linli.places.services import import_buildings, import_grids
-
-    if kind not in KINDS:
-        raise Invalid("kind", f"must be one of {', '.join(KINDS)}")
-    if len(data) > MAX_BYTES:
-        raise TooLarge(f"an import file has at most {MAX_BYTES // 1024 // 1024} MB")
-    rows = read_rows(name, data)
-    report = Report(kind, apply, rows=len(rows))
-    loader: Callable[..., None] = import_grids.load if kind == "grids" else getattr(import_buildings, f"load_{kind}")
-    loader(actor=actor, rows=rows, report=report, apply=apply, system=system, update=update, force=force)
-    return report
 
 
 def read_rows(name: str, data: bytes) -> list[Row]:
@@ -182,8 +159,6 @@ class Reader:
         return bool(flags.get(value))
 
     def point(self, system: str) -> tuple[float, float]:
-        from linli.places import geo
-
         geometry = self.row.geometry
         if geometry and geometry.get("type") == "Point" and isinstance(geometry.get("coordinates"), list):
             self.row.fields.setdefault("lon", (geometry["coordinates"] + [None, None])[0])
