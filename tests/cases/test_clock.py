@@ -104,6 +104,17 @@ def test_beyond_the_notice_deadlines_are_provisional() -> None:
     assert clock.add_limit(CAL, at, 5, "calendar_day")[1] is False
 
 
+def test_a_day_not_yet_settled_makes_what_goes_over_it_provisional() -> None:
+    from dataclasses import replace
+
+    doubtful = replace(CAL, known_until=date.max, provisional_days=frozenset({date(2026, 11, 25)}))
+    known = ((23, 1, "work_day", False), (23, 2, "work_day", True), (25, 1, "work_hour", True),
+             (26, 3, "work_day", False), (23, 5, "calendar_day", False))  # fmt: skip
+    for day, limit, unit, expected in known:
+        at = datetime(2026, 11, day, 15, tzinfo=CAL.zone)
+        assert clock.add_limit(doubtful, at, limit, unit)[1] is expected, (day, limit, unit)
+
+
 def test_a_corrected_calendar_moves_the_deadline() -> None:
     from dataclasses import replace
 

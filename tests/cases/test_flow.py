@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, SOUTH, D, Desk, jpeg
 
+from linli.cases import tables
 from linli.cases.models import Case, TimelineEntry
 from linli.kernel import ids
 from linli.kernel.models import AuditRow, OutboxEvent
@@ -39,7 +40,7 @@ def test_a_report_becomes_a_case_with_place_clock_number_events_and_audit(desk: 
     made = report(desk)
     got = desk.client("dispatcher").get(f"{CASES}/{made['id']}").json()
     assert got["area_path"] == NORTH and got["state"] == "submitted" and got["step"] == 1
-    assert got["number"] == made["number"] and got["number"][:5] == "2026-"
+    assert got["number"] == made["number"] and got["number"][:5] == f"{tables.today():%Y-}"
     assert got["class"]["zh"] == "道路积水" and got["area_names"]["zh"] == ["第001网格"]
     assert [c["stage"] for c in got["clocks"]] == ["intake"] and got["clocks"][0]["running"]
     assert got["condition"]["illustrative"] is True and made["illustrative"] is True
@@ -154,6 +155,37 @@ def test_a_dispatch_is_taken_back_within_ten_seconds(desk: Desk) -> None:
     act(dispatcher, case_id, "dispatch", team=str(desk.pump))
     with time_machine.travel(case.updated_at.timestamp() + 30, tick=True):
         assert post(dispatcher, f"{CASES}/{case_id}/dispatch/undo").status_code == 409
+
+
+def test_taking_a_dispatch_back_leaves_nothing_of_it(desk: Desk) -> None:
+    case_id, dispatcher = report(desk, text="有水", class_code="200406")["id"], desk.client("dispatcher")
+
+    def as_it_is() -> tuple[Any, ...]:
+        case = Case.objects.get(pk=case_id)
+        return case.class_code, case.condition_no, case.urgent, case.private, sorted(case.tokens), case.filed_at
+
+    before = as_it_is()
+    body = {"class": "202157", "condition": 1, "urgent": True, "private": True, "team": str(desk.pump)}
+    assert act(dispatcher, case_id, "dispatch", **body).status_code == 200
+    assert all(new != old for new, old in zip(as_it_is(), before, strict=True))
+    assert post(dispatcher, f"{CASES}/{case_id}/dispatch/undo").status_code == 200
+    assert as_it_is() == before
+
+
+def test_a_case_handled_without_a_team_is_sent_back(desk: Desk) -> None:
+    member, lead = desk.client("grid_member"), desk.client("duty_lead")
+    case_id = report(desk)["id"]
+    assert member.post(f"{CASES}/{case_id}/photos", {"file": picture(), "stage": "after"}).status_code == 201
+    assert act(member, case_id, "self_handle", note="已清理").json()["state"] == "handled"
+    assert act(lead, case_id, "rework", reason="仍有积水").status_code == 403  # there is no team to send it to
+    offered = {a["act"] for a in lead.get(f"{CASES}/{case_id}").json()["actions"]}
+    assert "refile" in offered and "rework" not in offered
+    assert act(lead, case_id, "refile").status_code == 422
+    assert act(lead, case_id, "refile", reason="仍有积水").json()["state"] == "filed"
+    case = Case.objects.get(pk=case_id)
+    assert (case.rework_count, case.finished_at) == (1, None)
+    assert [name for name, clock in case.clocks.items() if clock["since"]] == ["dispatch"]
+    assert act(desk.client("dispatcher"), case_id, "dispatch", team=str(desk.pump)).json()["state"] == "dispatched"
 
 
 def test_what_lies_outside_the_area_is_not_there(desk: Desk) -> None:

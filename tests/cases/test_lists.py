@@ -15,6 +15,7 @@ from tests.cases.test_flow import CASES, act, dispatched, post, report
 
 from linli.cases.models import Case
 from linli.cases.rules import words
+from linli.cases.selectors import fast
 from linli.kernel import clock
 
 pytestmark = pytest.mark.django_db
@@ -115,13 +116,29 @@ def test_lists_cost_the_same_however_long(some: Desk) -> None:
     assert len(one) <= 3, [q["sql"] for q in one]
 
 
-def test_two_characters_use_the_index(some: Desk) -> None:
+def test_two_characters_use_the_index_at_volume(some: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list's own query, among 20,000 cases, as the planner sees it by its statistics."""
+    names = [f.column for f in Case._meta.concrete_fields]
+    made = {"id": "gen_random_uuid()", "number": "'2025-01-' || n", "created_at": "created_at - n * interval '1 min'",
+            "tokens": "ARRAY[chr(19968 + n % 900), chr(19968 + n % 900) || chr(19968 + n % 70)]"}  # fmt: skip
     with connection.cursor() as db:
-        db.execute("SET LOCAL enable_seqscan = off")
-        db.execute("SET LOCAL enable_indexscan = off")
-        db.execute("EXPLAIN SELECT id FROM cases_case c WHERE c.tokens @> %s", [["漏水"]])
-        plan = "\n".join(r[0] for r in db.fetchall())
-    assert "cases_words" in plan
+        db.execute(
+            f"INSERT INTO cases_case ({', '.join(names)}) SELECT {', '.join(made.get(c, c) for c in names)}"
+            " FROM (SELECT * FROM cases_case LIMIT 1) c, generate_series(10000, 29999) n"
+        )
+        db.execute("ANALYZE cases_case")
+    asked: list[tuple[str, Any]] = []
+
+    def overheard(sql: str, params: Any) -> Any:
+        asked.append((sql, params))
+        return rows(sql, params)
+
+    rows = fast.rows
+    monkeypatch.setattr(fast, "rows", overheard)
+    assert len(items(some.client("dispatcher"), "q=漏水")) == 2
+    [listing] = [(sql, params) for sql, params in asked if "c.tokens @>" in sql]
+    plan = "\n".join(r[0] for r in rows(f"EXPLAIN {listing[0]}", listing[1]))
+    assert "Bitmap Index Scan on cases_words" in plan and "Seq Scan" not in plan, plan
 
 
 def test_pins_and_counts(some: Desk) -> None:

@@ -48,7 +48,7 @@ class Machine(RuleBasedStateMachine):
         if not ways:
             return
         item = ways[pick % len(ways)]
-        if item.act in ("check", "close", "rework"):
+        if item.act in ("check", "close", "rework", "refile"):
             assert person.account_id not in self.handlers
         if "own_team" in item.guards:
             assert self.case.team_id in person.team_ids
@@ -86,6 +86,13 @@ class Machine(RuleBasedStateMachine):
         desk = Actor("account", uuid4(), grants=(Grant("all", "d", ALL),), team_ids=TEAMS)
         if self.case.state not in FINAL:
             assert workflow.allowed(TABLE, self.facts(), desk, self.now)
+
+    @invariant()
+    def handled_work_can_be_found_wanting(self) -> None:
+        verifier = Actor("account", uuid4(), grants=(Grant("verifier", "d", frozenset({"cases.verify"})),))
+        if self.case.state in ("handled", "checked"):
+            ways = workflow.allowed(TABLE, self.facts(), verifier, self.now)
+            assert any("count_rework" in item.effects for item in ways)
 
     @invariant()
     def a_team_has_the_case_while_it_is_theirs(self) -> None:

@@ -42,6 +42,21 @@ def test_a_corrected_calendar_moves_open_deadlines_and_ends_being_provisional(de
     assert after.handle_due_at == after.due_at and after.clocks["handle"]["provisional"] is False
 
 
+def test_a_calendar_that_only_settles_a_day_ends_being_provisional(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline stays where it was, and the case says no longer that it may move."""
+    known = tables.calendar()
+    settled = replace(known, known_until=date(2027, 12, 31), provisional_days=frozenset())
+    with time_machine.travel(FRIDAY, tick=False):
+        case_id = report(desk, class_code="200102")["id"]
+        act(desk.client("dispatcher"), case_id, "dispatch", team=str(desk.pump))
+    before = Case.objects.get(pk=case_id)
+    monkeypatch.setattr(tables, "forget", lambda: monkeypatch.setattr(tables, "calendar", lambda: settled))
+    jobs.recompute_deadlines()
+    after = Case.objects.get(pk=case_id)
+    assert before.clocks["handle"]["provisional"] and not after.clocks["handle"]["provisional"]
+    assert after.due_at == before.due_at
+
+
 def test_open_cases_move_with_their_grid() -> None:
     assert rehoming.TABLES["cases.case"].table == "cases_case"
     assert "closed_at IS NULL" in rehoming.TABLES["cases.case"].where

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import zlib
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import segno
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from PIL import Image
 from tests.places.conftest import STEP, S, W, someone, square
 
 from linli.kernel import http
 from linli.kernel.actor import Actor
 from linli.places import index
-from linli.places.models import Compound, Grid, Unit
+from linli.places.models import Compound, Grid, QrCode, Unit
+from linli.places.sheet import url as sheet_url
 
 pytestmark = pytest.mark.django_db
 Town = dict[str, Grid]
@@ -128,6 +134,39 @@ def test_the_sheet_carries_its_own_chinese_typeface(town: Town, planner: Actor, 
     made = web.post(f"{API}/units/{unit.id}/qr/rotate", {"reason": "被涂改"}, content_type="application/json").json()
     now = web.get(f"{API}/units/{unit.id}/qr").json()
     assert [c["code"] for c in now] == [made["code"], first[0]["code"]] and now[1]["replaced_at"]
+
+
+def test_a_label_says_place_hotline_and_short_code_and_its_qr_is_the_units_own(
+    town: Town, planner: Actor, as_actor: Any, tmp_path: Path
+) -> None:
+    sheet, compound = tmp_path / "sheet.pdf", Compound.objects.get()
+    sheet.write_bytes(as_actor(planner).get(f"{API}/compounds/{compound.id}/sheet.pdf").content)
+    said = subprocess.run(["pdftotext", "-layout", sheet, "-"], capture_output=True, check=True).stdout.decode()
+    units = list(Unit.objects.order_by("code"))
+    assert said.count("扫码报问题") == said.count(compound.hotline) == len(units) == 4
+    for unit in units:
+        assert f"{compound.name_zh} {unit.building.name_zh} {unit.label_zh}" in said
+        assert f"{unit.short_code[:3]} {unit.short_code[3:]}" in said
+    subprocess.run(["pdftoppm", "-r", "200", "-gray", "-png", "-singlefile", sheet, tmp_path / "page"], check=True)
+    page = np.asarray(Image.open(tmp_path / "page.png").convert("L")) < 128
+    for column, unit in enumerate(units[:2]):
+        code = QrCode.objects.get(unit=unit, replaced_at=None).code
+        wanted = np.array(list(segno.make(sheet_url(code), error="m", micro=False).matrix), bool)
+        assert (printed(page, column, len(wanted)) == wanted).all(), unit.code
+
+
+def printed(page: np.ndarray, column: int, size: int) -> np.ndarray:
+    """The squares of the QR code in the first row of labels: it is 64 mm wide with a rim of two squares."""
+    mm = 200 / 25.4
+    side, left = 64 * mm / (size + 4), (10 + column * 96.5 + 46 - 32) * mm
+    rim = page[
+        :, round(left + 2.5 * side)
+    ]  # goes down through the first square of the upper left mark: seven dark ones
+    top, run = 0, round(6.5 * side)
+    while not rim[top : top + run].all():
+        top += 1
+    middle = (np.arange(size) + 0.5) * side
+    return page[np.ix_((top + middle).astype(int), (left + 2 * side + middle).astype(int))]
 
 
 def test_layers_of_the_map_are_cached_and_nothing_else_is_served(db: None) -> None:

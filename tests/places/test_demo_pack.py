@@ -11,16 +11,16 @@ from django.db.models import Count
 
 from linli.kernel import packs
 from linli.kernel.actor import SYSTEM
-from linli.places import checks, codes, facade, index, pack, selectors, services
+from linli.places import checks, codes, facade, index, pack, selectors
 from linli.places.models import Building, Compound, Grid, QrCode, Unit
-from linli.places.services import reshape
+from linli.places.services import qr, reshape
 
 pytestmark = pytest.mark.django_db
 
 
 def test_it_loads_whole_quickly_and_only_once() -> None:
     start = time.perf_counter()
-    first = services.load_pack()
+    first = pack.load_pack()
     took = time.perf_counter() - start
     print(f"demo pack loaded in {took:.2f} s: { {k: r['created'] for k, r in first.items()} }")
     assert all(r["rejected"] == 0 for r in first.values())
@@ -35,12 +35,12 @@ def test_it_loads_whole_quickly_and_only_once() -> None:
     assert QrCode.objects.count() == Unit.objects.count()
     assert not Unit.objects.exclude(short_code__regex=r"^\d{6}$").exists()
     assert {len(u.area_path.split(".")) for u in Unit.objects.all()} == {5}
-    again = services.load_pack()
+    again = pack.load_pack()
     assert all(r["created"] == 0 for r in again.values())
 
 
 def test_its_grids_fit_without_overlap_or_gap() -> None:
-    services.load_pack()
+    pack.load_pack()
     nodes = index.refresh().nodes
     assert checks.problems([(n.info, n.shape) for n in nodes]) == []
     wanli = next(g for g in facade.grids(2) if g.name_zh == "万里社区")
@@ -51,7 +51,7 @@ def test_its_grids_fit_without_overlap_or_gap() -> None:
 
 
 def test_a_unit_is_found_by_both_its_codes_and_not_by_a_replaced_one() -> None:
-    services.load_pack()
+    pack.load_pack()
     index.refresh()
     unit = Unit.objects.order_by("code").first()
     assert unit is not None
@@ -59,14 +59,14 @@ def test_a_unit_is_found_by_both_its_codes_and_not_by_a_replaced_one() -> None:
     found = facade.unit_by_code(code)
     assert found is not None and found.unit_id == unit.id and found.community_zh.endswith("社区")
     assert facade.unit_by_code(unit.short_code) == found
-    made = services.rotate_qr(actor=SYSTEM, unit_id=unit.id, reason="被涂改")
+    made = qr.rotate_qr(actor=SYSTEM, unit_id=unit.id, reason="被涂改")
     assert facade.unit_by_code(code) is None and facade.replaced_code(code)
     assert facade.unit_by_code(made.code) == found
     assert facade.unit_by_code(codes.new_qr()) is None and facade.unit_by_code("1234567890") is None
 
 
 def test_a_split_of_a_loaded_community_finds_its_thousands_of_rows() -> None:
-    services.load_pack()
+    pack.load_pack()
     index.refresh()
     wanli = Grid.objects.get(name_zh="万里社区", valid_to=None)
     ring = {"type": "LineString", "coordinates": [[wanli.lon - 0.05, wanli.lat], [wanli.lon + 0.05, wanli.lat]]}

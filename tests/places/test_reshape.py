@@ -16,7 +16,7 @@ from linli.kernel.models import AuditRow, OutboxEvent
 from linli.places import facade, index
 from linli.places.contracts import RehomedTable
 from linli.places.models import Grid, Unit
-from linli.places.services import rehoming, reshape
+from linli.places.services import rehoming, reshape, sweeping
 
 Town = dict[str, Grid]
 pytestmark = pytest.mark.django_db
@@ -199,7 +199,7 @@ def test_other_modules_rows_move_counted_journalled_and_swept(town: Town, planne
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO x_case VALUES (9, %s, %s, %s, %s, false)",
                            [town["a"].area_path, town["a"].id, W + 0.005, S + 0.003])  # fmt: skip
-            assert reshape.sweep(change.id)["x"] == 1
+            assert sweeping.sweep(change.id)["x"] == 1
             cursor.execute("SELECT id, grid_id FROM x_case ORDER BY id")
             assert cursor.fetchall() == [(0, south.id), (1, keeps.id), (2, keeps.id), (9, south.id)]
             reshape.undo(planner, change.id)

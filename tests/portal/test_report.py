@@ -20,7 +20,7 @@ from tests.portal.conftest import browser
 from linli.cases.models import Case, Photo, Reporter
 from linli.kernel.actor import SYSTEM
 from linli.places.models import Unit
-from linli.places.services import rotate_qr
+from linli.places.services.qr import rotate_qr
 from linli.portal import limits
 from linli.portal.models import Count, Submission
 

@@ -1,4 +1,4 @@
-"""The doors cases uses in rooms below: work, orgs, identity. In one place, so that it is seen what is asked of them."""
+"""The doors cases uses in rooms below: work, devices, orgs, identity. In one place, to see what it asks of them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,23 @@ def open_task(*, actor: Actor, case_id: UUID, team_id: UUID, area_path: str, tit
     )  # fmt: skip
 
 
-def cancel_task(*, actor: Actor, task_id: UUID, reason: str) -> None:
+def cancel_task(*, actor: Actor, task_id: UUID, reason: str, untouched: bool = False) -> bool:
+    """False when the team was first: it has ended the task or, with `untouched`, begun with it."""
     from linli.work import facade
 
-    facade.cancel_task(actor=actor, task_id=task_id, reason=reason)
+    return facade.cancel_task(actor=actor, task_id=task_id, reason=reason, untouched=untouched)
+
+
+def task(task_id: UUID) -> Any:
+    """The task as it is now, which may be ahead of the events that tell of it."""
+    from linli.work import facade
+
+    return facade.task(task_id)
 
 
 def task_result(task_id: UUID) -> str:
     """What the team wrote when it ended the task."""
-    from linli.work import facade
-
-    found = facade.task(task_id)
+    found = task(task_id)
     return found.result if found else ""
 
 
@@ -49,6 +55,13 @@ def handlers_of(case_id: UUID) -> set[UUID]:
     from linli.work import facade
 
     return set(facade.handlers_of(case_id))
+
+
+def alarm_cleared_at(alarm_id: UUID) -> datetime | None:
+    from linli.devices import facade
+
+    found = facade.alarm(alarm_id)
+    return found.cleared_at if found else None
 
 
 def team(team_id: UUID) -> Any:

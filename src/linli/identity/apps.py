@@ -6,8 +6,10 @@ class IdentityConfig(AppConfig):
     label = "identity"
 
     def ready(self) -> None:
+        from linli.identity.services import areas
         from linli.kernel.middleware import never_keep
 
+        areas.register()
         never_keep(
             r"/api/v1/session",
             r"/api/v1/apikeys",

@@ -14,13 +14,13 @@ from ninja.files import UploadedFile
 from linli.kernel.errors import Invalid, NotFound
 from linli.kernel.http import PUBLIC, Router, actor_of
 from linli.kernel.paging import Page, keyset
-from linli.places import checks, geo, index, pack, selectors, services, sheet
+from linli.places import checks, geo, index, pack, selectors, sheet
 from linli.places import schemas as s
 from linli.places.models import Grid
-from linli.places.services import import_buildings, imports, reshape
+from linli.places.services import import_buildings, imports, qr, reshape
 
 router = Router(tags=["places"])
-VIEW, EDIT, QR = selectors.VIEW, reshape.EDIT, services.QR
+VIEW, EDIT, QR = selectors.VIEW, reshape.EDIT, qr.QR
 
 
 @router.get("/grids", permission=VIEW, response=Page[s.GridOut])
@@ -173,7 +173,7 @@ def get_grid(request: HttpRequest, grid_id: UUID) -> Grid:
 
 @router.patch("/grids/{uuid:grid_id}", permission=EDIT, response=s.GridFull)
 def rename_grid(request: HttpRequest, grid_id: UUID, body: s.RenameIn) -> Grid:
-    return services.rename_grid(
+    return qr.rename_grid(
         actor=actor_of(request), grid_id=grid_id, name_zh=body.name_zh, name_en=body.name_en, purpose=body.purpose
     )
 
@@ -245,7 +245,7 @@ def unit_qr(request: HttpRequest, unit_id: UUID) -> Any:
 @router.post("/units/{uuid:unit_id}/qr/rotate", permission=QR, response={201: s.QrOut})
 def rotate_qr(request: HttpRequest, unit_id: UUID, body: s.RotateIn) -> Any:
     """Replace the QR code of a unit; scans of the old one say that it was replaced."""
-    return 201, _qr(services.rotate_qr(actor=actor_of(request), unit_id=unit_id, reason=body.reason))
+    return 201, _qr(qr.rotate_qr(actor=actor_of(request), unit_id=unit_id, reason=body.reason))
 
 
 @router.get("/units/{uuid:unit_id}/qr.svg", permission=QR)

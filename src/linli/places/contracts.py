@@ -89,7 +89,10 @@ class RehomedTable:
     """A table whose rows belong to grids; places moves its rows when boundaries change, and moves them back on undo.
 
     `where` narrows to rows that still count (SQL over the table alias `t`), for example `t.closed_at IS NULL`.
-    Columns left empty do not exist; without lon and lat a row follows its grid's largest part.
+    Columns left empty do not exist; without lon and lat a row follows its grid's largest part. A table with an area
+    only, such as one of rights, moves when its path as a whole becomes another, as in a merge. `unique` names the
+    columns that may stand once an area: a row whose twin is there already stays where it is. With `narrowed_zh` and
+    `narrowed_en` the preview also counts the rows whose area keeps its path and loses ground.
     """
 
     name: str
@@ -102,6 +105,9 @@ class RehomedTable:
     grid_column: str = "grid_id"
     lon_column: str = "lon"
     lat_column: str = "lat"
+    unique: tuple[str, ...] = ()
+    narrowed_zh: str = ""
+    narrowed_en: str = ""
 
 
 RehomeHook = Callable[[Sequence[AreaChange]], None]

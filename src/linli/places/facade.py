@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
 
-from linli.places import index, selectors
+from linli.places import index, selectors, unit_selectors
 from linli.places.contracts import GridInfo, Place, RehomedTable, RehomeHook, UnitInfo
 from linli.places.geo import Metres, metres_at
 from linli.places.services import rehoming
@@ -86,12 +86,12 @@ def polygon(grid_id: UUID) -> dict[str, object] | None:
 
 
 def unit(unit_id: UUID) -> UnitInfo | None:
-    return selectors.unit_info(id=unit_id)
+    return unit_selectors.unit_info(id=unit_id)
 
 
 def unit_by_code(code: str) -> UnitInfo | None:
     """The unit of a QR code or of a short code; None when unknown or replaced (see `replaced_code`)."""
-    return selectors.unit_by_code(code)
+    return unit_selectors.unit_by_code(code)
 
 
 def replaced_code(code: str) -> bool:
@@ -100,7 +100,7 @@ def replaced_code(code: str) -> bool:
 
 
 def units(unit_ids: Sequence[UUID]) -> dict[UUID, UnitInfo]:
-    return selectors.unit_infos(unit_ids)
+    return unit_selectors.unit_infos(unit_ids)
 
 
 def layer(name: str) -> dict[str, object] | None:

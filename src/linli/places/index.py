@@ -19,6 +19,7 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from linli.places import selectors
 from linli.places.contracts import DEDICATED, GeoJSON, GridInfo, Place
 
 CELLS = 256  # along the longer side of the box: about 40 m in a district of 10 km
@@ -169,8 +170,6 @@ def invalidate() -> None:
 
 def _refresh() -> Index:
     global _current, _checked
-    from linli.places import selectors
-
     revision, token = selectors.revision_token()
     if _current is None or (_current.revision, _current.token) != (revision, token):
         _current = Index(revision, selectors.all_grids(), token)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from linli.kernel import jobs
-from linli.places.services import reshape
+from linli.places.services import sweeping
 
 
 @jobs.task("places.sweep")
 def sweep(change_id: str) -> None:
     """Move rows that were written with the old boundaries while a change was being made."""
-    reshape.sweep(UUID(change_id))
+    sweeping.sweep(UUID(change_id))

@@ -161,6 +161,17 @@ def merge(grids: Sequence[Grid], name: tuple[str, str], family: Family) -> Plan:
     return plan
 
 
+def narrowed(plan: Plan) -> list[str]:
+    """The paths that stay in force with less ground than before."""
+    after = {made.area_path: shape(made.polygon) for made in plan.create}
+    found = []
+    for old in plan.retire:
+        lost = shape(old.polygon).difference(after[old.area_path]) if old.area_path in after else None
+        if lost is not None and not lost.is_empty and geo.area_m2(lost) >= 1:
+            found.append(old.area_path)
+    return found
+
+
 def redraw(shapes: Sequence[tuple[Grid, BaseGeometry]], parents: Sequence[Grid], siblings: Sequence[Grid],
            *, trim: bool) -> Plan:  # fmt: skip
     """Give grids new shapes; with `trim`, siblings of the same level and kind lose what the new shapes take."""

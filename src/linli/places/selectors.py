@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
@@ -13,7 +13,7 @@ from linli.kernel import scope
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
 from linli.places import codes
-from linli.places.contracts import GeoJSON, GridInfo, UnitInfo
+from linli.places.contracts import GeoJSON, GridInfo
 from linli.places.models import Building, Compound, Grid, GridChange, PlacesRevision, QrCode, Unit
 
 VIEW = "grids.view"
@@ -109,39 +109,6 @@ def qr_codes(unit_ids: Sequence[UUID]) -> dict[UUID, str]:
 
 def qr_history(unit_id: UUID) -> QuerySet[QrCode]:
     return QrCode.objects.filter(unit_id=unit_id).order_by("-created_at")
-
-
-def _unit_info(found: Unit) -> UnitInfo:
-    from linli.places import index
-
-    building, compound = found.building, found.building.compound
-    node = index.current().by_id.get(found.grid_id) if found.grid_id else None
-    return UnitInfo(
-        unit_id=found.id, label_zh=found.label_zh, label_en=found.label_en, building_id=building.id,
-        building_zh=building.name_zh, building_en=building.name_en, compound_id=compound.id,
-        compound_zh=compound.name_zh, compound_en=compound.name_en,
-        community_zh=node.place.community_name if node else "",
-        community_en=node.place.community_name_en if node else "", hotline=compound.hotline,
-        lon=found.lon, lat=found.lat, grid_id=found.grid_id, area_path=found.area_path, short_code=found.short_code,
-    )  # fmt: skip
-
-
-def unit_info(**by: Any) -> UnitInfo | None:
-    found = Unit.objects.select_related("building__compound").filter(**by).first()
-    return _unit_info(found) if found else None
-
-
-def unit_infos(unit_ids: Sequence[UUID]) -> dict[UUID, UnitInfo]:
-    found = Unit.objects.select_related("building__compound").filter(id__in=unit_ids)
-    return {u.id: _unit_info(u) for u in found}
-
-
-def unit_by_code(code: str) -> UnitInfo | None:
-    code = code.strip().lower()
-    if codes.is_qr(code):
-        unit_id = QrCode.objects.filter(code=code, replaced_at=None).values_list("unit_id", flat=True).first()
-        return unit_info(id=unit_id) if unit_id else None
-    return unit_info(short_code=code) if codes.short_ok(code) else None
 
 
 def was_replaced(code: str) -> bool:

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
+from linli.kernel.services import unit
 from linli.work import services
-from linli.work.contracts import RUNNING, OnDuty, TaskInfo
+from linli.work.contracts import OPEN, RUNNING, OnDuty, TaskInfo
 from linli.work.models import Duty, Task, TaskPhoto, TaskStep
 
 
@@ -77,14 +78,18 @@ def handlers_of(case_id: UUID) -> set[UUID]:
     return {found for found in rows.values_list("actor_id", flat=True) if found}
 
 
-def cancel_task(*, actor: Actor, task_id: UUID, reason: str = "") -> bool:
-    """Call a task off; False when it had ended already. The caller has checked that `actor` may."""
-    found = Task.objects.filter(id=task_id).first()
-    if found is None:
-        raise NotFound()
-    if found.state not in RUNNING:
-        return False
-    services.cancel_task(actor=actor, task=found, reason=reason)
+def cancel_task(*, actor: Actor, task_id: UUID, reason: str = "", untouched: bool = False) -> bool:
+    """Call a task off; False when it had ended already, or, with `untouched`, when the team had begun with it.
+
+    The caller has checked that `actor` may.
+    """
+    with unit(actor):
+        found = Task.objects.select_for_update(of=("self",)).filter(id=task_id).first()
+        if found is None:
+            raise NotFound()
+        if found.state not in ((OPEN,) if untouched else RUNNING):
+            return False
+        services.cancel_task(actor=actor, task=found, reason=reason)
     return True
 
 

@@ -91,8 +91,8 @@ def is_provisional(calendar: Calendar, start: datetime, due: datetime, unit: str
     """Whether the way to `due` goes over days that are not settled yet."""
     if unit in WALL_UNITS:
         return False
-    last = due.astimezone(calendar.zone).date()
-    return last > calendar.known_until
+    first, last = start.astimezone(calendar.zone).date(), due.astimezone(calendar.zone).date()
+    return last > calendar.known_until or any(first <= day <= last for day in calendar.provisional_days)
 
 
 def add_limit(calendar: Calendar, start: datetime, limit: float, unit: str) -> tuple[datetime, bool]:

@@ -14,13 +14,14 @@ from linli.cases.models import Case, Photo
 from linli.cases.rules import workflow
 from linli.cases.rules.workflow import Transition
 from linli.cases.selectors import visible
-from linli.cases.services import common, photos
+from linli.cases.services import common, intake, photos
 from linli.cases.services.effects import EFFECTS
 from linli.kernel import clock, services
-from linli.kernel.actor import Actor
+from linli.kernel.actor import SYSTEM, Actor
 from linli.kernel.errors import Conflict, FieldError, Forbidden, Invalid
 
-UNDO_FIELDS = ("state", "team_id", "task_id", "dispatched_at", "clocks", "filed_at")
+AS_IT_WAS = ("state", "clocks", "class_code", "condition_no", "urgent", "private")
+UNDO_FIELDS = (*AS_IT_WAS, "team_id", "task_id", "dispatched_at", "filed_at")
 
 
 def act(
@@ -33,7 +34,18 @@ def act(
         raise Invalid("action", f"must be one of {', '.join(table.transitions)}")
     with services.unit(actor):
         case = visible.get(actor, case_id, lock=True)
-        return do(case=case, actor=actor, item=item, version=version, given=dict(given or {}))
+        done = do(case=case, actor=actor, item=item, version=version, given=dict(given or {}))
+        if "resume" in (item.clock or {}):
+            done = _catch_up(case) or done
+        return done
+
+
+def _catch_up(case: Case) -> Done | None:
+    """What the team did with its task while the case stood still, and could not follow."""
+    task = ports.task(case.task_id) if case.task_id else None
+    if task is None or task.state not in ("done", "returned"):
+        return None
+    return _follow(case, SYSTEM, task.id, task.state, {"handler_id": task.done_by and str(task.done_by)})
 
 
 def do(*, case: Case, actor: Actor, item: Transition, version: int | None, given: dict[str, Any]) -> Done:
@@ -109,8 +121,10 @@ def undo_dispatch(*, actor: Actor, case_id: UUID) -> Done:
             raise Conflict(
                 common.say("已超过 10 秒, 请改用“收回改派”", "The 10 seconds are over; use Recall"), code="too-late"
             )
-        if case.task_id:
-            ports.cancel_task(actor=actor, task_id=case.task_id, reason="undo")
+        if case.task_id and not ports.cancel_task(actor=actor, task_id=case.task_id, reason="undo", untouched=True):
+            raise common.task_conflict(case.task_id) or Conflict(
+                common.say("任务已被取消", "The task was called off"), code="task-changed"
+            )
         _restore(case, undo["before"])
         common.save(case, at)
         common.entry(case=case, actor=actor, act="undo_dispatch", at=at, from_state="dispatched")
@@ -120,8 +134,9 @@ def undo_dispatch(*, actor: Actor, case_id: UUID) -> Done:
 
 
 def _restore(case: Case, before: Mapping[str, Any]) -> None:
-    case.state = before["state"]
-    case.clocks = before["clocks"]
+    for name in AS_IT_WAS:
+        setattr(case, name, before[name])
+    case.tokens = intake.search_tokens(case)  # the words of the class are among them
     for name in ("team_id", "task_id"):
         setattr(case, name, UUID(before[name]) if before[name] else None)
     for name in ("dispatched_at", "filed_at"):
@@ -132,23 +147,25 @@ def _restore(case: Case, before: Mapping[str, Any]) -> None:
 
 def follow_task(*, actor: Actor, case_id: UUID, task_id: UUID, state: str, given: Mapping[str, Any]) -> bool:
     """What the team did with its task moves the case. False when the case has moved on, which is no error."""
-    table = tables.transitions()
-    action = table.tasks.get(state, "")
     case = Case.objects.select_for_update().defer("tokens").filter(pk=case_id).first()
     if case is None or case.source != "linli":
         return False
     _take_photos(case, task_id, actor)
-    if case.task_id != task_id or not action:
-        return False
+    return case.task_id == task_id and _follow(case, actor, task_id, state, given) is not None
+
+
+def _follow(case: Case, actor: Actor, task_id: UUID, state: str, given: Mapping[str, Any]) -> Done | None:
+    table = tables.transitions()
+    if not (action := table.tasks.get(state, "")):
+        return None
     item = table.transitions[action]
     if action == "finish" and case.state == "dispatched" and "take" in table.transitions:
         do(case=case, actor=actor, item=table.transitions["take"], version=None, given={**given, "from_task": True})
     if case.state not in item.sources:
-        return False
+        return None
     told = ports.task_result(task_id) or ("—" if item.need else "")
     with_note = {"note": told, "reason": told, **{k: v for k, v in given.items() if v}}
-    do(case=case, actor=actor, item=item, version=None, given={**with_note, "from_task": True})
-    return True
+    return do(case=case, actor=actor, item=item, version=None, given={**with_note, "from_task": True})
 
 
 def _take_photos(case: Case, task_id: UUID, actor: Actor) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from linli.cases import geo, tables
+from linli.cases import geo, ports, tables
 from linli.cases.contracts import NewCase
 from linli.cases.models import FINAL, Case, Signal
 from linli.cases.services import common, intake
@@ -24,13 +24,20 @@ def alarm_raised(data: dict[str, Any]) -> UUID | None:
     if not policy or Signal.objects.filter(kind="alarm", ref=alarm_id).exists():
         return None
     with services.unit(SYSTEM):
-        with connection.cursor() as cursor:  # two alarms of one downpour must not make two cases
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"case-alarm:{policy['class']}"])
+        _one_by_one(str(policy["class"]))
         case = open_near(data, str(policy["class"]), float(policy.get("merge_radius_m") or DEFAULT_RADIUS_M))
         if case is not None:
             _join(case, alarm_id, data)
-            return case.id
-        return _new(alarm_id, data, policy)
+        case_id = case.id if case is not None else _new(alarm_id, data, policy)
+        if cleared_at := ports.alarm_cleared_at(alarm_id):  # news of its end came first, and found no case
+            _cleared(alarm_id, cleared_at.isoformat())
+        return case_id
+
+
+def _one_by_one(class_code: str) -> None:
+    """Two alarms of one downpour must not make two cases."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"case-alarm:{class_code}"])
 
 
 def open_near(data: dict[str, Any], class_code: str, radius_m: float) -> Case | None:
@@ -87,16 +94,39 @@ def _new(alarm_id: UUID, data: dict[str, Any], policy: dict[str, Any]) -> UUID:
 
 def alarm_changed(data: dict[str, Any]) -> None:
     """A cleared alarm is noted; when none of the case's alarms is left, closing is proposed, never done."""
-    alarm_id = UUID(str(data["alarm_id"]))
-    signal = Signal.objects.select_related("case").filter(kind="alarm", ref=alarm_id).first()
-    if signal is None or data.get("state") != "cleared" or signal.case.state in FINAL:
+    if data.get("state") != "cleared":
         return
     with services.unit(SYSTEM):
-        case = Case.objects.select_for_update().defer("tokens").get(pk=signal.case_id)
-        signal.data = {**signal.data, "cleared_at": data.get("cleared_at") or clock.now().isoformat()}
-        signal.save(update_fields=["data"])
-        left = Signal.objects.filter(case=case, kind="alarm", data__cleared_at__isnull=True).count()
-        act, at = ("alarm_cleared" if left else "propose_close"), clock.now()
-        common.entry(case=case, actor=SYSTEM, act=act, at=at, detail={"alarm_id": str(alarm_id), "left": left})
-        common.record(case=case, actor=SYSTEM, act=act, detail={"alarm": str(alarm_id)})
-        common.tell(case=case, actor=SYSTEM, type="case.changed", act=act)
+        if policy := data.get("case"):  # the news that it was raised may be on its way in another process
+            _one_by_one(str(policy["class"]))
+        _cleared(UUID(str(data["alarm_id"])), str(data.get("cleared_at") or clock.now().isoformat()))
+
+
+def _cleared(alarm_id: UUID, cleared_at: str) -> None:
+    signal = Signal.objects.filter(kind="alarm", ref=alarm_id).first()
+    if signal is None or "cleared_at" in signal.data:
+        return
+    case = _locked(signal.case_id)
+    while case.state == "merged" and case.parent_id:  # who merged it works on that one now
+        case = _locked(case.parent_id)
+    signal.data = {**signal.data, "cleared_at": cleared_at}
+    signal.save(update_fields=["data"])
+    if case.state in FINAL:
+        return
+    left = Signal.objects.filter(case__in=_family(case), kind="alarm", data__cleared_at__isnull=True).count()
+    act, at = ("alarm_cleared" if left else "propose_close"), clock.now()
+    common.entry(case=case, actor=SYSTEM, act=act, at=at, detail={"alarm_id": str(alarm_id), "left": left})
+    common.record(case=case, actor=SYSTEM, act=act, detail={"alarm": str(alarm_id)})
+    common.tell(case=case, actor=SYSTEM, type="case.changed", act=act)
+
+
+def _locked(case_id: UUID) -> Case:
+    return Case.objects.select_for_update().defer("tokens").get(pk=case_id)
+
+
+def _family(case: Case) -> list[UUID]:
+    """The case and all that were merged into it, at any remove."""
+    found = layer = [case.id]
+    while layer := list(Case.objects.filter(parent_id__in=layer).values_list("id", flat=True)):
+        found = [*found, *layer]
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import get_language
 
@@ -81,6 +82,23 @@ def conflict(case: Case, action_zh: str, action_en: str) -> Conflict:
         f"the case is now “{state.en}”. Reload, then {action_en.lower()}"
     )
     return Conflict(say(zh, en), code="case-changed")
+
+
+TASK_WORDS = {"accepted": ("接单", "taken"), "arrived": ("到场", "arrived for"), "done": ("办结", "finished"),
+              "returned": ("退回", "returned")}  # fmt: skip
+
+
+def task_conflict(task_id: UUID) -> Conflict | None:
+    """What the team has done with its task, where the case is behind; None when it has done nothing."""
+    task = ports.task(task_id)
+    if task is None or task.state not in TASK_WORDS:
+        return None
+    who = ports.names([who_id]).get(who_id, "") if (who_id := task.done_by or task.assignee_id) else ""
+    zh, en = TASK_WORDS[task.state]
+    return Conflict(
+        say(f"{who or '班组'}已{zh}此任务; 请刷新后再办", f"{who or 'The team'} has {en} the task; reload the case"),
+        code="task-changed",
+    )
 
 
 def save(case: Case, at: datetime) -> None:

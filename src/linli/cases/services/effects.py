@@ -9,7 +9,7 @@ from uuid import UUID
 
 from linli.cases import clocks, ports, tables
 from linli.cases.models import FINAL, Case, Reporter, Signal
-from linli.cases.services import intake
+from linli.cases.services import common, intake
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Invalid, NotFound
 
@@ -94,14 +94,25 @@ def title(case: Case) -> str:
 
 
 def cancel_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
-    """Take the team's open task back; nothing to do when the task itself is what changed."""
-    if case.task_id and not given.get("from_task"):
-        ports.cancel_task(actor=actor, task_id=case.task_id, reason=str(given.get("reason") or ""))
+    """Take the team's open task back; what the team has ended meanwhile is not called off behind its back."""
+    if not _called_off(case, actor, given) and case.task_id and (said := common.task_conflict(case.task_id)):
+        raise said
     case.task_id = None
     return {}
 
 
-end_task = cancel_task
+def end_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    """The work is done: the task ends with it, if it had not ended already."""
+    _called_off(case, actor, given)
+    case.task_id = None
+    return {}
+
+
+def _called_off(case: Case, actor: Actor, given: Given) -> bool:
+    """False when the task had ended before; nothing to do when the task itself is what changed."""
+    if not case.task_id or given.get("from_task"):
+        return True
+    return ports.cancel_task(actor=actor, task_id=case.task_id, reason=str(given.get("reason") or ""))
 
 
 def drop_team(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
@@ -175,5 +186,5 @@ def supervise(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str,
 EFFECTS: dict[str, Effect] = {
     fn.__name__: fn
     for fn in (classify, stamp_filed, stamp_finished, stamp_verifier, add_handler, open_task, cancel_task, drop_team,
-               count_return, count_rework, extend, merge, outcome, reopen, score, supervise)
-} | {"end_task": end_task}  # fmt: skip
+               end_task, count_return, count_rework, extend, merge, outcome, reopen, score, supervise)
+}  # fmt: skip

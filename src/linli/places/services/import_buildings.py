@@ -9,7 +9,8 @@ from linli.kernel.actor import Actor
 from linli.kernel.errors import FieldError, Invalid
 from linli.places import codes, geo, index
 from linli.places.models import Building, Compound, QrCode, Unit
-from linli.places.services.imports import Reader, Report, Row
+from linli.places.services.import_rows import Reader, Report, Row
+from linli.places.services.qr import new_codes
 
 BATCH = 2000
 EDIT = "units.manage"
@@ -126,8 +127,6 @@ def _place(reader: Reader, actor: Actor, now: index.Index, system: str) -> dict[
 
 
 def _write(actor: Actor, model: Any, new: list[Any], changed: list[Any]) -> None:
-    from linli.places.services import new_codes
-
     kind = model.__name__.lower()
     with services.unit(actor):
         labels = new_codes(new) if model is Unit else []

@@ -13,10 +13,10 @@ from linli.kernel import audit, clock, events, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import FieldError, Invalid
 from linli.places import geo, plans
-from linli.places.contracts import DEDICATED, RESPONSIBILITY
+from linli.places.contracts import DEDICATED, RESPONSIBILITY, AreaChange
 from linli.places.models import Grid
-from linli.places.services import reshape
-from linli.places.services.imports import Reader, Report, Row
+from linli.places.services import rehoming, reshape, revision
+from linli.places.services.import_rows import Reader, Report, Row
 
 
 @dataclass
@@ -144,7 +144,7 @@ def _changed(actor: Actor, drafts: list[Draft], known: dict[str, Grid], report: 
 
 
 def _insert(actor: Actor, new: list[Draft], known: dict[str, Grid]) -> None:
-    number = reshape.bump(reshape.lock())
+    number = revision.bump(revision.lock())
     grids: list[Grid] = [d.fields["grid"] for d in new]
     for grid in grids:
         grid.revision, grid.valid_from = number, clock.now()
@@ -159,9 +159,6 @@ def _insert(actor: Actor, new: list[Draft], known: dict[str, Grid]) -> None:
 
 def _relocate_into(grids: list[Grid]) -> None:
     """Rows of the grids above the new ones, when there are any, move down into them by their point."""
-    from linli.places.contracts import AreaChange
-    from linli.places.services import rehoming
-
     parents: dict[UUID, Grid] = {g.id: g for g in Grid.objects.filter(id__in={g.parent_id for g in grids})}
     changes = []
     for parent in parents.values():
@@ -179,7 +176,7 @@ def _apply_changed(actor: Actor, changed: list[Draft], known: dict[str, Grid], f
                 **{n: draft.fields[n] for n in ("name_zh", "name_en", "purpose")}
             )
     if not redrawn:
-        number = reshape.bump(reshape.lock())
+        number = revision.bump(revision.lock())
         events.emit(type="grid.changed", kind="grid", ref=str(known[changed[0].code].id),
                     area=known[changed[0].code].area_path, permission="grids.view",
                     data={"revision": number, "change": "rename"})  # fmt: skip

@@ -8,17 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from shapely.geometry import shape
 
-from linli.kernel import audit, clock, events, ids, jobs, services
+from linli.kernel import audit, clock, events, jobs, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from linli.places import checks, geo, index, plans, selectors
+from linli.places import checks, geo, plans, selectors
 from linli.places.contracts import DEDICATED, RESPONSIBILITY, AreaChange
-from linli.places.models import Grid, GridChange, PlacesRevision
+from linli.places.jobs import sweep as sweep_task
+from linli.places.models import Grid, GridChange
 from linli.places.plans import Family, Plan
 from linli.places.services import rehoming
+from linli.places.services.revision import bump, lock
 
 EDIT = "grids.manage"
 UNDO_WINDOW = timedelta(hours=24)
@@ -33,20 +34,6 @@ class Preview:
     created: list[Grid]
     counts: list[dict[str, Any]]
     problems: list[checks.Problem]
-
-
-def lock() -> PlacesRevision:
-    """Grid writes are one after the other, and each has its revision."""
-    PlacesRevision.objects.get_or_create(id=1)
-    return PlacesRevision.objects.select_for_update().get(id=1)
-
-
-def bump(row: PlacesRevision) -> int:
-    row.revision += 1
-    row.token = ids.new_id()
-    row.save(update_fields=["revision", "token"])
-    transaction.on_commit(index.invalidate)
-    return row.revision
 
 
 def family_of(*grids: Grid) -> Family:
@@ -125,7 +112,8 @@ def _free_code(code: str) -> str:
 
 def preview(plan: Plan) -> Preview:
     """Counts of what would move, and the problems that the new boundaries would have."""
-    return Preview(selectors.revision(), plan.retire, plan.create, rehoming.count(plan.changes), problems_of(plan))
+    counts = rehoming.count(plan.changes, plans.narrowed(plan))
+    return Preview(selectors.revision(), plan.retire, plan.create, counts, problems_of(plan))
 
 
 def problems_of(plan: Plan) -> list[checks.Problem]:
@@ -207,7 +195,7 @@ def undo(actor: Actor, change_id: UUID) -> GridChange:
             Grid.objects.filter(id=child).update(parent_id=parent)
         change.undone_at = clock.now()
         change.save(update_fields=["undone_at"])
-        rehoming.undo(change, unpack(change.back))
+        rehoming.undo(change, rehoming.unpack(change.back))
         _tell(actor, change, "places.grid.undo")
         _sweep_later(change)
     return change
@@ -215,10 +203,8 @@ def undo(actor: Actor, change_id: UUID) -> GridChange:
 
 def _sweep_later(change: GridChange) -> None:
     """Other processes may use their picture of the grids for another second, in transactions of some seconds."""
-    from linli.places import jobs as tasks
-
     for after in (5, 60):
-        jobs.defer(tasks.sweep, after=after, change_id=str(change.id))
+        jobs.defer(sweep_task, after=after, change_id=str(change.id))
 
 
 def _undoable(change: GridChange) -> None:
@@ -228,28 +214,8 @@ def _undoable(change: GridChange) -> None:
         raise Conflict(f"could be undone until {change.undo_until.isoformat()}", code="too-late")
 
 
-def sweep(change_id: UUID) -> dict[str, int]:
-    """Move rows that were written with the old boundaries while the change was being made. Idempotent."""
-    with transaction.atomic():
-        lock()
-        change = GridChange.objects.filter(id=change_id).first()
-        if change is None:
-            return {}
-        later = GridChange.objects.filter(revision__gt=change.revision).exists()
-        if later:  # a later change has its own sweep, and this one's picture is out of date
-            return {}
-        changes = unpack(change.back if change.undone_at else change.changed)
-        return rehoming.sweep(change, changes)
-
-
 def _pack(changes: Sequence[AreaChange]) -> list[list[Any]]:
     return [[c.old_area, c.new_area, str(c.new_grid_id), c.polygon is not None] for c in changes]
-
-
-def unpack(rows: Sequence[Sequence[Any]]) -> list[AreaChange]:
-    """Area changes as stored: shapes are looked up by the grid's id."""
-    shapes = dict(Grid.objects.filter(id__in={r[2] for r in rows}).values_list("id", "polygon"))
-    return [AreaChange(old, new, UUID(i), shapes[UUID(i)] if shaped else None) for old, new, i, shaped in rows]
 
 
 def _editable(actor: Actor, grid_id: UUID) -> Grid:
