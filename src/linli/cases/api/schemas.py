@@ -186,6 +186,8 @@ class Counts(Schema):
     open: int
     urgent: int
     overdue: int
+    pressing: int
+    soon: int
     supervised: int
     next_due_at: datetime | None
     by_state: dict[str, int]
@@ -193,6 +195,17 @@ class Counts(Schema):
     created_today: int
     closed_today: int
     closed_on_time_today: int
+
+
+class Share(Schema):
+    closed: int
+    on_time: int
+
+
+class OnTime(Schema):
+    at: datetime
+    today: Share
+    before: Share
 
 
 class TextIn(Schema):
