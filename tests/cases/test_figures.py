@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.cases.conftest import NORTH, Desk
-from tests.cases.test_flow import CASES, report
+from tests.cases.test_flow import CASES, dispatched, report
 
 from linli.cases.models import Case
 from linli.kernel import clock
@@ -63,3 +63,17 @@ def test_on_time_compares_like_with_like(desk: Desk, monkeypatch: pytest.MonkeyP
     counts = client.get(f"{CASES}/counts").json()
     assert (counts["closed_today"], counts["closed_on_time_today"]) == (2, 1), "the same figure"
     assert client.get(f"{CASES}/on-time?area={NORTH}.x").json()["before"] == {"closed": 0, "on_time": 0}
+
+
+def test_a_list_says_of_the_limit_it_shows_whether_it_has_a_source(desk: Desk) -> None:
+    client = desk.client("dispatcher")
+    waiting = report(desk, class_code="200102")["id"]
+    worked = dispatched(desk, class_code="200102")
+    rows = {one["id"]: one for one in client.get(CASES).json()["items"]}
+    for case_id in (waiting, worked):
+        one = client.get(f"{CASES}/{case_id}").json()
+        (running,) = [clock for clock in one["clocks"] if clock["running"]]
+        assert running["due_at"][:19] == rows[case_id]["due_at"][:19]
+        assert rows[case_id]["illustrative"] is one["illustrative"] is running["illustrative"]
+    assert rows[waiting]["illustrative"] is True, "no source says how soon a report must be accepted"
+    assert rows[worked]["illustrative"] is False

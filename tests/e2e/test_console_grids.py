@@ -56,7 +56,9 @@ def nodes(district: District) -> tuple[Client, dict[str, Any]]:
 
 
 @contextmanager
-def grid_page(district: District, chromium: Browser, node: dict[str, Any], polygon: Any) -> Iterator[tuple[Page, Sheet]]:
+def grid_page(
+    district: District, chromium: Browser, node: dict[str, Any], polygon: Any
+) -> Iterator[tuple[Page, Sheet]]:
     with chrome.context(chromium) as context:
         page = context.new_page()
         chrome.sign_in(page, district.origin, "admin", district.passwords()["admin"], f"/console/grids/{node['id']}")

@@ -17,7 +17,7 @@ class Name(Schema):
 
 
 class CaseRow(Schema):
-    """A case as lists show it. `overdue` and `illustrative` speak of the running clock and the handling limit."""
+    """A case as lists show it. `overdue` and `illustrative` speak of the limit that runs."""
 
     id: UUID
     number: str

@@ -27,7 +27,10 @@ SHORT = 160
 SOON = timedelta(hours=2)
 NUMBER = re.compile(r"\d{4}-\d{2}-\d{3,8}")
 _SELECT = ", ".join(f"left(c.text, {SHORT})" if n == "text" else f"c.{n}" for n in COLUMNS)
-_ILLUSTRATIVE = "(c.clocks->'handle'->>'illustrative')::bool"
+ILLUSTRATIVE = (  # the limits of the other stages have no source but the table of acts
+    "CASE WHEN c.due_at <> c.handle_due_at OR c.handle_due_at IS NULL AND c.due_at IS NOT NULL THEN true"
+    " ELSE (c.clocks->'handle'->>'illustrative')::bool END"
+)
 _DUE = f"coalesce(c.due_at, '{NEVER.isoformat()}'::timestamptz)"
 
 
@@ -149,7 +152,7 @@ def page(
         where += f" AND {after}"
         params += _cursor(cursor)
     rows = fast.rows(
-        f"SELECT {_SELECT}, {_ILLUSTRATIVE}, {key} FROM cases_case c WHERE {where} ORDER BY {order} LIMIT %s",
+        f"SELECT {_SELECT}, {ILLUSTRATIVE}, {key} FROM cases_case c WHERE {where} ORDER BY {order} LIMIT %s",
         [*params, limit + 1],
     )
     more, rows = len(rows) > limit, rows[:limit]
