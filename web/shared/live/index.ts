@@ -1,5 +1,6 @@
 /** Live events for screens: `live.on("case.changed", fn)`, and `link` says how fresh the screen is. */
 import { computed, onScopeDispose, ref, shallowRef } from "vue";
+import { oldSince } from "../util/fresh";
 import { Connection, type Link } from "./connection";
 import type { StreamEvent } from "./sse";
 
@@ -20,8 +21,10 @@ const resets = new Set<() => void>();
 export const link = shallowRef<Link>({ state: "connecting", seen: 0 });
 export const lastEventAt = ref(0);
 /** Lost for long enough to say so; a blink of the network is no news. */
-export const stale = ref(false);
-export const lostAt = ref(0);
+const cut = ref(false), cutAt = ref(0);
+/** What is on screen may be old: the stream is lost, or the service did not answer a reading. */
+export const stale = computed(() => cut.value || oldSince.value > 0);
+export const lostAt = computed(() => Math.min(cut.value ? cutAt.value : Infinity, oldSince.value || Infinity));
 export const denied = computed(() => link.value.state === "denied");
 let staleTimer: ReturnType<typeof setTimeout> | undefined;
 let send: ((message: object) => void) | null = null;
@@ -33,11 +36,11 @@ function onLink(next: Link): void {
   if (next.state === "open") {
     clearTimeout(staleTimer);
     staleTimer = undefined;
-    stale.value = false;
+    cut.value = false;
     return;
   }
-  if (was === "open" || !lostAt.value || !stale.value) lostAt.value = next.seen || Date.now();
-  staleTimer ??= setTimeout(() => (stale.value = link.value.state !== "open"), next.state === "denied" ? 0 : 2_500);
+  if (was === "open" || !cutAt.value || !cut.value) cutAt.value = next.seen || Date.now();
+  staleTimer ??= setTimeout(() => (cut.value = link.value.state !== "open"), next.state === "denied" ? 0 : 2_500);
 }
 
 /** Passes one event of the stream to whoever listens. Exported for tests. */

@@ -2,6 +2,7 @@
 import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from "vue";
 import { api, type Page, type Query } from "../api/client";
 import { Problem, problemOf } from "../api/problem";
+import { useFresh } from "./fresh";
 
 export interface Loaded<T> {
   data: ShallowRef<T | null>;
@@ -15,6 +16,7 @@ export interface Loaded<T> {
 export function useLoad<T>(read: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const data = shallowRef<T | null>(null), problem = shallowRef<Problem | null>(null), loading = ref(false), at = ref(0);
   let current: AbortController | null = null;
+  const fresh = useFresh(() => (loading.value ? Promise.resolve() : load()));
   async function load(): Promise<void> {
     current?.abort();
     const mine = (current = new AbortController());
@@ -25,8 +27,11 @@ export function useLoad<T>(read: (signal: AbortSignal) => Promise<T>): Loaded<T>
       data.value = found;
       problem.value = null;
       at.value = Date.now();
+      fresh.read();
     } catch (error) {
-      if (mine === current) problem.value = problemOf(error);
+      if (mine !== current) return;
+      problem.value = problemOf(error);
+      fresh.failed(problem.value, data.value === null ? 0 : at.value);
     } finally {
       if (mine === current) loading.value = false;
     }
@@ -53,7 +58,8 @@ export interface Listed<T> {
 export function useList<T>(path: string, query: () => Query): Listed<T> {
   const items = shallowRef<T[]>([]), next = ref<string | null>(null), loaded = ref(false);
   const problem = shallowRef<Problem | null>(null), loading = ref(false);
-  let current: AbortController | null = null;
+  let current: AbortController | null = null, at = 0;
+  const fresh = useFresh(() => (loading.value ? Promise.resolve() : read(null)));
   async function read(cursor: string | null): Promise<void> {
     current?.abort();
     const mine = (current = new AbortController());
@@ -66,8 +72,12 @@ export function useList<T>(path: string, query: () => Query): Listed<T> {
       next.value = Array.isArray(page) ? null : page.next;
       problem.value = null;
       loaded.value = true;
+      if (!cursor) at = Date.now();
+      fresh.read();
     } catch (error) {
-      if (mine === current) problem.value = problemOf(error);
+      if (mine !== current) return;
+      problem.value = problemOf(error);
+      fresh.failed(problem.value, at);
     } finally {
       if (mine === current) loading.value = false;
     }

@@ -1,5 +1,5 @@
 /** 来访模式: names, phones and photos are not drawn while visitors look at the screens. Shared by all windows of this browser. */
-import { ref } from "vue";
+import { computed, ref } from "vue";
 import { t } from "../i18n/index";
 
 const KEY = "linli.masked";
@@ -26,6 +26,14 @@ export function maskKey(event: KeyboardEvent): boolean {
 export function person(name: string | null | undefined): string {
   return !name ? "" : masked.value ? t("mask.name") : name;
 }
+
+/** A sign-in name, or any text that may hold personal data. */
+export function covered(text: string | null | undefined): string {
+  return !text ? "" : masked.value ? "••••••" : text;
+}
+
+/** The type of a field in which names and phones are typed. */
+export const typed = computed(() => (masked.value ? "password" : "text"));
 
 export function phone(number: string | null | undefined): string {
   return !number ? "" : masked.value ? "•••••••••••" : number;

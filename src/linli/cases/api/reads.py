@@ -13,7 +13,7 @@ from ninja import Query, Schema
 
 from linli.cases import geo
 from linli.cases.api import router
-from linli.cases.api.schemas import CaseDetail, CasePage, Counts, Pins, answer
+from linli.cases.api.schemas import CaseDetail, CasePage, Counts, OnTime, Pins, answer
 from linli.cases.selectors import detail, figures, listing
 from linli.cases.selectors.listing import Filter
 from linli.kernel import audit, services
@@ -24,7 +24,10 @@ EXPORT_LIMIT = 50_000
 
 
 class FilterIn(Schema):
-    """`state` takes several by comma; `class` and `area` take a code and all below it; `open` defaults to any."""
+    """`state` takes several by comma; `class` and `area` take a code and all below it; `open` defaults to any.
+
+    `pressing`: open and urgent or overdue. `soon`: open and due within two hours. Both are counted by /cases/counts.
+    """
 
     state: str = ""
     step: int | None = None
@@ -39,6 +42,8 @@ class FilterIn(Schema):
     mine: bool = False
     overdue: bool | None = None
     urgent: bool | None = None
+    pressing: bool = False
+    soon: bool = False
     open: bool | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
@@ -87,8 +92,14 @@ def _box(text: str) -> tuple[float, float, float, float] | None:
 
 @router.get("/cases/counts", permission="cases.view", response=Counts)
 def case_counts(request: HttpRequest, area: str = "") -> HttpResponse:
-    """Open cases by state and step, urgent, overdue; came and closed today."""
+    """Open cases by state and step, urgent, overdue, pressing, due soon; came and closed today."""
     return answer(figures.counts(actor_of(request), area))
+
+
+@router.get("/cases/on-time", permission="cases.view", response=OnTime)
+def on_time_share(request: HttpRequest, area: str = "") -> HttpResponse:
+    """Closed and closed in time: today so far, and on the last four same weekdays up to the same hour."""
+    return answer(figures.on_time(actor_of(request), area))
 
 
 @router.get("/cases/nearby", permission="cases.view")

@@ -17,7 +17,7 @@ class Name(Schema):
 
 
 class CaseRow(Schema):
-    """A case as lists show it. `overdue` and `illustrative` speak of the running clock and the handling limit."""
+    """A case as lists show it. `overdue` and `illustrative` speak of the limit that runs."""
 
     id: UUID
     number: str
@@ -187,6 +187,8 @@ class Counts(Schema):
     open: int
     urgent: int
     overdue: int
+    pressing: int
+    soon: int
     supervised: int
     next_due_at: datetime | None
     by_state: dict[str, int]
@@ -194,6 +196,17 @@ class Counts(Schema):
     created_today: int
     closed_today: int
     closed_on_time_today: int
+
+
+class Share(Schema):
+    closed: int
+    on_time: int
+
+
+class OnTime(Schema):
+    at: datetime
+    today: Share
+    before: Share
 
 
 class TextIn(Schema):

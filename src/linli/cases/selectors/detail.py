@@ -81,7 +81,8 @@ def _explain(actor: Actor, item: dict[str, Any]) -> None:
     facts = Facts(item["state"], item["area_path"], item["team_id"], tuple(item["handler_ids"]), item["closed_at"])
     acts = workflow.allowed(table, facts, actor, now) if item["source"] == "linli" else []
     item["clocks"] = clocks.view(item["clocks"], now)
-    item["illustrative"] = any(c["illustrative"] for c in item["clocks"] if c["stage"] == "handle")
+    limits = [c for c in item["clocks"] if c["running"]] or [c for c in item["clocks"] if c["stage"] == "handle"]
+    item["illustrative"] = any(c["illustrative"] for c in limits)
     item["actions"] = [{"act": a.act, "zh": a.zh, "en": a.en, "to": a.target, "need": a.need} for a in acts]
     item["area_names"] = {"zh": places.area_names(item["area_path"]), "en": places.area_names(item["area_path"], "en")}
     item["condition"] = condition_view(item["class_code"], item["condition_no"])
@@ -157,7 +158,7 @@ def nearby(
     where, params = visible.where(actor)
     columns = ", ".join(f"c.{n}" for n in listing.COLUMNS)
     rows = fast.rows(
-        f"SELECT {columns}, (c.clocks->'handle'->>'illustrative')::bool, NULL, c.x, c.y FROM cases_case c"
+        f"SELECT {columns}, {listing.ILLUSTRATIVE}, NULL, c.x, c.y FROM cases_case c"
         f" WHERE {where} AND c.closed_at IS NULL AND c.source = 'linli' AND c.x BETWEEN %s AND %s"
         " AND c.y BETWEEN %s AND %s LIMIT 500",
         [*params, x - reach, x + reach, y - reach, y + reach],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import orjson
@@ -41,27 +41,58 @@ def pins(actor: Actor, f: Filter, bbox: tuple[float, float, float, float] | None
     return b'%s,"rows":[%s]}' % (head[:-1], (rows or "").encode())
 
 
-def counts(actor: Actor, area: str = "") -> dict[str, Any]:
-    """Open cases by state, urgent, overdue, private, soon due; and how many came and were closed today."""
-    now = clock.now()
+_CLOSED = "c.state IN ('closed', 'evaluated')"
+_DONE = "count(*), count(*) FILTER (WHERE c.handle_due_at IS NULL OR c.finished_at <= c.handle_due_at)"
+
+
+def _midnight(now: datetime) -> datetime:
     zone = tables.calendar().zone
-    midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
+    return datetime.combine(now.astimezone(zone).date(), time(), zone)
+
+
+def on_time(actor: Actor, area: str = "") -> dict[str, Any]:
+    """Closed since midnight and of that in time; and the same of the last four same weekdays up to this hour."""
+    now = clock.now()
     where, params = listing.conditions(actor, Filter(area=area))
+    spans = []
+    for week in range(5):
+        start = _midnight(now) - timedelta(weeks=week)
+        spans += [start, start + (now - _midnight(now))]
+    (closed, done), (closed_before, done_before) = (
+        fast.rows(
+            f"SELECT {_DONE} FROM cases_case c WHERE {where} AND {_CLOSED}"
+            f" AND ({' OR '.join(['c.closed_at >= %s AND c.closed_at <= %s'] * (len(part) // 2))})",
+            [*params, *part],
+        )[0]
+        for part in (spans[:2], spans[2:])
+    )
+    return {
+        "at": now, "today": {"closed": closed, "on_time": done},
+        "before": {"closed": closed_before, "on_time": done_before},
+    }  # fmt: skip
+
+
+def counts(actor: Actor, area: str = "") -> dict[str, Any]:
+    """Open cases by state, urgent, overdue, pressing, due soon; and how many came and were closed today."""
+    now = clock.now()
+    midnight = _midnight(now)
+    where, params = listing.conditions(actor, Filter(area=area))
+    (pressing, now_pressing), (soon, now_soon) = listing.pressing(), listing.soon()
     rows = fast.rows(
         "SELECT c.state, count(*), count(*) FILTER (WHERE c.urgent), count(*) FILTER (WHERE c.due_at < %s),"
-        " count(*) FILTER (WHERE c.supervised), min(c.due_at)"
-        f" FROM cases_case c WHERE {where} AND c.closed_at IS NULL GROUP BY 1",
-        [now, *params],
+        f" count(*) FILTER (WHERE c.supervised), min(c.due_at), count(*) FILTER (WHERE {pressing}),"
+        f" count(*) FILTER (WHERE {soon}) FROM cases_case c WHERE {where} AND c.closed_at IS NULL GROUP BY 1",
+        [now, *now_pressing, *now_soon, *params],
     )
     created, closed, on_time = fast.rows(
-        f"SELECT (SELECT count(*) FROM cases_case c WHERE {where} AND c.created_at >= %s), count(*),"
-        " count(*) FILTER (WHERE c.handle_due_at IS NULL OR c.finished_at <= c.handle_due_at)"
-        f" FROM cases_case c WHERE {where} AND c.closed_at >= %s AND c.state IN ('closed', 'evaluated')",
+        f"SELECT (SELECT count(*) FROM cases_case c WHERE {where} AND c.created_at >= %s), {_DONE}"
+        f" FROM cases_case c WHERE {where} AND c.closed_at >= %s AND {_CLOSED}",
         [*params, midnight, *params, midnight],
     )[0]
     return {
         "at": now, "by_state": {r[0]: r[1] for r in rows}, "by_step": _by_step(rows), "open": sum(r[1] for r in rows),
         "urgent": sum(r[2] for r in rows), "overdue": sum(r[3] for r in rows), "supervised": sum(r[4] for r in rows),
+        "pressing": sum(r[6] for r in rows), "soon": sum(r[7] for r in rows),
         "next_due_at": min((r[5] for r in rows if r[5]), default=None), "created_today": created,
         "closed_today": closed, "closed_on_time_today": on_time,
     }  # fmt: skip

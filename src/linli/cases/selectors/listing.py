@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,9 +24,13 @@ COLUMNS = (
     "finished_at",
 )  # fmt: skip
 SHORT = 160
+SOON = timedelta(hours=2)
 NUMBER = re.compile(r"\d{4}-\d{2}-\d{3,8}")
 _SELECT = ", ".join(f"left(c.text, {SHORT})" if n == "text" else f"c.{n}" for n in COLUMNS)
-_ILLUSTRATIVE = "(c.clocks->'handle'->>'illustrative')::bool"
+ILLUSTRATIVE = (  # the limits of the other stages have no source but the table of acts
+    "CASE WHEN c.due_at <> c.handle_due_at OR c.handle_due_at IS NULL AND c.due_at IS NOT NULL THEN true"
+    " ELSE (c.clocks->'handle'->>'illustrative')::bool END"
+)
 _DUE = f"coalesce(c.due_at, '{NEVER.isoformat()}'::timestamptz)"
 
 
@@ -47,6 +51,8 @@ class Filter:
     mine: bool = False
     overdue: bool | None = None
     urgent: bool | None = None
+    pressing: bool = False
+    soon: bool = False
     open: bool | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
@@ -82,6 +88,9 @@ def conditions(actor: Actor, f: Filter) -> tuple[str, list[Any]]:
         add("c.closed_at IS NULL" if f.open else "c.closed_at IS NOT NULL")
     if f.overdue:
         add("c.closed_at IS NULL AND c.due_at < %s", clock.now())
+    for asked, (text, values) in ((f.pressing, pressing()), (f.soon, soon())):
+        if asked:
+            add(f"c.closed_at IS NULL AND {text}", *values)
     if f.mine:
         me = actor.account_id
         add("(c.claimed_by = %s OR %s = ANY(c.handler_ids) OR c.created_by = %s OR c.team_id = ANY(%s))",
@@ -93,6 +102,17 @@ def conditions(actor: Actor, f: Filter) -> tuple[str, list[Any]]:
     if f.q.strip():
         _search(f.q.strip(), add)
     return " AND ".join(parts), params
+
+
+def pressing() -> tuple[str, list[Any]]:
+    """Of open cases those that somebody must see to now: urgent, or past their time."""
+    return "(c.urgent OR coalesce(c.due_at < %s, false))", [clock.now()]
+
+
+def soon() -> tuple[str, list[Any]]:
+    """Of open cases those that will be pressing within two hours."""
+    now = clock.now()
+    return "(NOT c.urgent AND coalesce(c.due_at >= %s AND c.due_at < %s, false))", [now, now + SOON]
 
 
 def _like(text: str) -> str:
@@ -132,7 +152,7 @@ def page(
         where += f" AND {after}"
         params += _cursor(cursor)
     rows = fast.rows(
-        f"SELECT {_SELECT}, {_ILLUSTRATIVE}, {key} FROM cases_case c WHERE {where} ORDER BY {order} LIMIT %s",
+        f"SELECT {_SELECT}, {ILLUSTRATIVE}, {key} FROM cases_case c WHERE {where} ORDER BY {order} LIMIT %s",
         [*params, limit + 1],
     )
     more, rows = len(rows) > limit, rows[:limit]

@@ -1,6 +1,7 @@
 /** One case on a screen: read, renewed by events, and after an act at once. */
 import { watch, type Ref } from "vue";
 import { onLive, onReset } from "@shared/live/index";
+import { unanswered } from "@shared/util/fresh";
 import { batched, useLoad } from "@shared/util/load";
 import { readCase } from "../data/cases";
 import type { CaseDetail, Done } from "../data/types";
@@ -17,6 +18,7 @@ export function useCase(id: Ref<string>) {
     if (about) soon();
   });
   onReset(soon);
+  watch(loaded.problem, (now) => now && !unanswered(now) && (loaded.data.value = null)); // refused: it is no longer mine to see
   function changed(done: Done): void {
     if (done.id === id.value) {
       if (done.case) loaded.data.value = done.case;

@@ -1,8 +1,10 @@
 /** What needs someone now: counts of the bar, urgent items nobody has acknowledged, and the one sound of the console. */
-import { computed, onScopeDispose, ref, shallowRef, watch } from "vue";
+import { computed, effectScope, onScopeDispose, shallowRef, ref, watch } from "vue";
 import type { RouteLocationRaw } from "vue-router";
 import { api, type Page } from "@shared/api/client";
+import { problemOf } from "@shared/api/problem";
 import { onLive, onReset } from "@shared/live/index";
+import { useFresh } from "@shared/util/fresh";
 import { batched } from "@shared/util/load";
 import { can } from "../session";
 import { useDuty } from "./duty";
@@ -13,41 +15,41 @@ export interface Item { id: string; kind: "alarm" | "case"; to: RouteLocationRaw
 export const caseCounts = shallowRef<CaseCounts | null>(null);
 export const alarmCounts = shallowRef<AlarmCounts | null>(null);
 export const attention = shallowRef<Item[]>([]);
-const soonCount = ref(0);
 const { onDuty, load: loadDuty } = useDuty();
 
 export const ringing = computed(() => attention.value.length);
 export const counts = computed(() => ({
   open: caseCounts.value?.open ?? 0,
-  urgent: (caseCounts.value?.urgent ?? 0) + (caseCounts.value?.overdue ?? 0),
-  soon: soonCount.value,
+  urgent: caseCounts.value?.pressing ?? 0,
+  soon: caseCounts.value?.soon ?? 0,
   alarms: alarmCounts.value?.active ?? 0,
   ringing: attention.value.length,
   onDuty: onDuty.value.length,
 }));
 
-async function quiet(run: () => Promise<void>): Promise<void> {
+/** A figure that cannot be read keeps its last state, and the banner says since when. */
+const freshness = effectScope(true).run(() => useFresh(() => loadAttention()))!;
+let readAt = 0;
+
+export async function loadAttention(): Promise<void> {
   try {
-    await run();
-  } catch {
-    // the banner says that the link is lost; the figures keep their last state
+    await readAll();
+    readAt = Date.now();
+    freshness.read();
+  } catch (error) {
+    freshness.failed(problemOf(error), readAt);
   }
 }
 
-export async function loadAttention(): Promise<void> {
+async function readAll(): Promise<void> {
   const jobs: Promise<void>[] = [];
   if (can("cases.view")) {
-    jobs.push(quiet(async () => void (caseCounts.value = await api.get<CaseCounts>("/cases/counts", { area: area.value }))));
-    jobs.push(quiet(async () => {
-      const page = await api.get<Page<CaseRow>>("/cases", { sort: "due", open: "true", area: area.value, limit: 200 });
-      const now = Date.now(), soon = now + 2 * 3_600_000;
-      soonCount.value = page.items.filter((one) => one.due_at && Date.parse(one.due_at) > now && Date.parse(one.due_at) < soon && !one.urgent).length;
-    }));
+    jobs.push(api.get<CaseCounts>("/cases/counts", { area: area.value }).then((found) => void (caseCounts.value = found)));
   }
   if (can("alarms.view")) {
-    jobs.push(quiet(async () => void (alarmCounts.value = await api.get<AlarmCounts>("/alarms/counts", { area: area.value }))));
+    jobs.push(api.get<AlarmCounts>("/alarms/counts", { area: area.value }).then((found) => void (alarmCounts.value = found)));
   }
-  jobs.push(quiet(loadRinging));
+  jobs.push(loadRinging());
   if (can("duty.view")) jobs.push(loadDuty());
   await Promise.all(jobs);
 }
@@ -128,6 +130,7 @@ export function startAttention(): void {
   onScopeDispose(() => {
     clearInterval(minute);
     clearInterval(timer);
+    freshness.read();
     attention.value = [];
     caseCounts.value = alarmCounts.value = null;
     removeEventListener("pointerdown", unlock);

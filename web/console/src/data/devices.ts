@@ -1,8 +1,10 @@
 /** Devices: models by code, pins for the map, series for charts, and the latest values kept up by the stream. */
 import { computed, onScopeDispose, ref, shallowRef, triggerRef } from "vue";
 import { api } from "@shared/api/client";
-import { onLive, wantValues } from "@shared/live/index";
+import { problemOf } from "@shared/api/problem";
+import { onLive, onReset, wantValues } from "@shared/live/index";
 import type { Collection } from "@shared/map/base";
+import { useFresh } from "@shared/util/fresh";
 import { severityStatus } from "@shared/util/status";
 import type { Series } from "../charts/series";
 import { t } from "../i18n/index";
@@ -73,6 +75,8 @@ export function useLatest(ids: () => string[]) {
     const before = values.value.get(device)!.get(property);
     if (!before || before.at <= time) values.value.get(device)!.set(property, { value, at: time });
   };
+  let readAt = 0;
+  const fresh = useFresh(() => load());
   async function load(): Promise<void> {
     const wanted = ids();
     if (!wanted.length) return;
@@ -83,10 +87,13 @@ export function useLatest(ids: () => string[]) {
         for (const [property, one] of Object.entries(row.values ?? {})) put(row.device_id, property, one.value, ms(one.at ?? one.t ?? 0));
       }
       triggerRef(values);
-    } catch {
-      // the figures stay empty until the stream brings some
+      readAt = Date.now();
+      fresh.read();
+    } catch (error) {
+      fresh.failed(problemOf(error), readAt);
     }
   }
+  onReset(() => void load());
   wantValues();
   let pending = false;
   const timer = setInterval(() => {

@@ -1,21 +1,28 @@
 /** Who is on duty, and where they were last. Positions exist only while on duty. */
-import { ref, shallowRef } from "vue";
+import { effectScope, ref, shallowRef } from "vue";
 import { api, type Page } from "@shared/api/client";
+import { problemOf } from "@shared/api/problem";
 import type { Collection } from "@shared/map/base";
+import { useFresh } from "@shared/util/fresh";
 import { can } from "../session";
 import type { Duty, Position } from "./types";
 
 const onDuty = shallowRef<Duty[]>([]);
 const positions = shallowRef<Position[]>([]);
 const problem = ref(false);
+const fresh = effectScope(true).run(() => useFresh(() => load()))!;
+let readAt = 0;
 
 async function load(): Promise<void> {
   try {
     if (can("duty.view")) onDuty.value = (await api.get<Page<Duty>>("/duty", { limit: 200 })).items;
     if (can("positions.view")) positions.value = (await api.get<Page<Position>>("/positions", { limit: 200 })).items;
     problem.value = false;
-  } catch {
+    readAt = Date.now();
+    fresh.read();
+  } catch (error) {
     problem.value = true;
+    fresh.failed(problemOf(error), readAt);
   }
 }
 

@@ -70,7 +70,7 @@ export interface CaseRow {
   id: string; number: string; kind: string; class_code: string; class: Label | null; text: string; address: string; area_path: string; lon: number | null; lat: number | null;
   unit_id: string | null; state: string; state_name: Label; step: number; urgent: boolean; supervised: boolean; private: boolean; channel: string; source: string;
   team_id: string | null; team: Label | null; claimed_by: string | null; claimed_by_name: string | null; claimed_until: string | null; due_at: string | null;
-  handle_due_at: string | null; overdue: boolean; illustrative: boolean; created_at: string; closed_at: string | null; version: number; signal_count: number;
+  handle_due_at: string | null; finished_at: string | null; overdue: boolean; illustrative: boolean; created_at: string; closed_at: string | null; version: number; signal_count: number;
   me_too: number; rework_count: number; flags: string[]; distance_m?: number; same_class?: boolean;
 }
 export interface ClockView {
@@ -86,11 +86,11 @@ export interface CaseDetail extends CaseRow {
   condition: Condition | null; clocks: ClockView[]; actions: Action[]; suggestions: Suggestion[]; photos: Photo[]; signals: Signal[];
   area_names: { zh: string[]; en: string[] }; people: Record<string, string>; undo_until: string | null; has_contact: boolean; comments: number; parent_id: string | null;
   parent_number: string | null; task_id: string | null; handler_ids: string[]; verifier_id: string | null; device_id: string | null; alarm_id: string | null;
-  reopen_count: number; return_count: number; score: number | null; filed_at: string | null; dispatched_at: string | null; finished_at: string | null; updated_at: string;
+  reopen_count: number; return_count: number; score: number | null; filed_at: string | null; dispatched_at: string | null; updated_at: string;
 }
 export interface Done { id: string; number: string; state: string; version: number; case: CaseDetail | null }
 export interface CaseCounts {
-  at: string; open: number; urgent: number; overdue: number; supervised: number; next_due_at: string | null; by_state: Record<string, number>; by_step: number[];
+  at: string; open: number; urgent: number; overdue: number; pressing: number; soon: number; supervised: number; next_due_at: string | null; by_state: Record<string, number>; by_step: number[];
   created_today: number; closed_today: number; closed_on_time_today: number;
 }
 export interface CasePins { at: string; columns: string[]; rows: (string | number | boolean | null)[][]; more: boolean }

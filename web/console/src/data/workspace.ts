@@ -1,15 +1,15 @@
 /** The workspace: a centre or an area. It narrows the queue, the lists, the map and the figures together. */
-import { computed, ref } from "vue";
+import { computed, ref, watch } from "vue";
 import { centres, loadTeams } from "./names";
 import { areas, loadAreas } from "./places";
 import { me } from "../session";
 
-const KEY = "linli.workspace";
+const key = () => `linli.workspace.${me.value?.account_id ?? ""}`; // each account its own
 export interface Workspace { area: string; centre: string }
 
 function stored(): Workspace {
   try {
-    const found = JSON.parse(sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "") as Partial<Workspace>;
+    const found = JSON.parse(sessionStorage.getItem(key()) ?? localStorage.getItem(key()) ?? "") as Partial<Workspace>;
     return { area: found.area ?? "", centre: found.centre ?? "" };
   } catch {
     return { area: "", centre: "" };
@@ -17,10 +17,11 @@ function stored(): Workspace {
 }
 
 export const workspace = ref<Workspace>(stored());
+watch(() => me.value?.account_id, () => (workspace.value = stored()), { flush: "sync" });
 
 export function setWorkspace(next: Workspace): void {
   workspace.value = next;
-  for (const store of [sessionStorage, localStorage]) store.setItem(KEY, JSON.stringify(next));
+  for (const store of [sessionStorage, localStorage]) store.setItem(key(), JSON.stringify(next));
 }
 
 export const centre = computed(() => centres.value.find((one) => one.id === workspace.value.centre) ?? null);

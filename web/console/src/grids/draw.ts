@@ -20,11 +20,33 @@ export function polygonOf(points: Point[]): GeoJSON.Polygon {
   return { type: "Polygon", coordinates: [[...ring, ring[0]!]] };
 }
 
-/** The corners of a polygon's outer ring, without the repeated last one. */
-export function cornersOf(shape: GeoJSON.Polygon | GeoJSON.MultiPolygon): Point[] {
-  const rings = shape.type === "Polygon" ? [shape.coordinates[0]!] : shape.coordinates.map((one) => one[0]!);
-  const ring = [...rings].sort((a, b) => b.length - a.length)[0] ?? [];
+export type Shape = GeoJSON.Polygon | GeoJSON.MultiPolygon;
+
+function partsOf(shape: Shape): GeoJSON.Position[][][] {
+  return shape.type === "Polygon" ? [shape.coordinates] : shape.coordinates;
+}
+
+function areaOf(ring: GeoJSON.Position[]): number {
+  return Math.abs(ring.slice(1).reduce((sum, at, i) => sum + ring[i]![0]! * at[1]! - at[0]! * ring[i]![1]!, 0));
+}
+
+/** Of a grid in several parts the largest is redrawn. */
+function redrawn(parts: GeoJSON.Position[][][]): number {
+  const areas = parts.map((one) => areaOf(one[0] ?? []));
+  return areas.indexOf(Math.max(...areas));
+}
+
+/** The corners of a shape's outer ring, without the repeated last one. */
+export function cornersOf(shape: Shape): Point[] {
+  const parts = partsOf(shape), ring = parts[redrawn(parts)]?.[0] ?? [];
   return ring.slice(0, -1).map((at) => [at[0]!, at[1]!]);
+}
+
+/** The shape with these corners as its outer ring; its holes and its other parts stay. */
+export function withCorners(shape: Shape, points: Point[]): Shape {
+  const parts = [...partsOf(shape)], i = redrawn(parts);
+  parts[i] = [polygonOf(points).coordinates[0]!, ...parts[i]!.slice(1)];
+  return parts.length === 1 ? { type: "Polygon", coordinates: parts[0]! } : { type: "MultiPolygon", coordinates: parts };
 }
 
 export function enough(mode: Mode, points: Point[]): boolean {
@@ -42,7 +64,7 @@ export function sketch(mode: Mode, points: Point[]): Collection {
 }
 
 export function addSketchLayers(map: MapLibre): void {
-  for (const id of ["grid-selected", "grid-preview", "grid-problems", "sketch"]) setData(map, id, NOTHING);
+  for (const id of ["grid-selected", "grid-preview", "grid-problems", "sketch"]) if (!map.getSource(id)) setData(map, id, NOTHING);
   if (map.getLayer("sketch-line")) return;
   const add = (layer: object) => map.addLayer(layer as never);
   add({ id: "selected-fill", type: "fill", source: "grid-selected", paint: { "fill-color": token("accent"), "fill-opacity": 0.14 } });

@@ -1,15 +1,18 @@
 /** The line of what just happened, in words, newest first. */
-import { ref } from "vue";
+import { onMounted, ref } from "vue";
+import { api, type Page } from "@shared/api/client";
 import { onLive, type Envelope } from "@shared/live/index";
 import type { RouteLocationRaw } from "vue-router";
 import { stateName, transitions } from "../data/cases";
 import { teamNames } from "../data/names";
 import { areaName } from "../data/places";
 import { named, t } from "../i18n/index";
-import type { Label } from "../data/types";
+import type { Alarm, CaseRow, Label } from "../data/types";
+import { area } from "../data/workspace";
+import { can } from "../session";
 
 export interface News { id: string; at: string; words: () => string; to: RouteLocationRaw | null; urgent: boolean; key: string }
-const KEEP = 60;
+const KEEP = 60, BEFORE = 20;
 
 type CaseData = { number: string; act: string; state: string; urgent: boolean; team_id: string | null };
 type AlarmData = { device_id?: string; title?: Label; severity?: string; state?: string; value?: number };
@@ -32,14 +35,36 @@ function alarmNews(event: Envelope<AlarmData>): News {
   };
 }
 
+function reported(it: CaseRow): News {
+  return {
+    id: `case:${it.id}`, at: it.created_at, key: `case:${it.id}`, urgent: it.urgent, to: { name: "live", params: { case: it.id } },
+    words: () => [t("feed.reported"), it.number, areaName(it.area_path)].filter(Boolean).join(" "),
+  };
+}
+
+function raised(it: Alarm): News {
+  return {
+    id: `alarm:${it.id}`, at: it.raised_at, key: `alarm:${it.id}:alarm.raised`, urgent: it.severity === "urgent" && !it.cleared_at, to: { name: "alarms", params: { id: it.id } },
+    words: () => [named(it.title), t("feed.raised"), areaName(it.area_path)].filter(Boolean).join(" "),
+  };
+}
+
 export function useFeed() {
   const news = ref<News[]>([]);
-  const seen = new Set<string>();
   function add(one: News): void {
-    if (seen.has(one.id)) return;
-    seen.add(one.id);
-    news.value = [one, ...news.value].slice(0, KEEP);
+    if (!news.value.some((other) => other.id === one.id)) news.value = [one, ...news.value].slice(0, KEEP);
   }
+  /** What happened before the page was opened: the newest reports and alarms. */
+  onMounted(async () => {
+    const items = <T>(call: Promise<Page<T>>) => call.then((page) => page.items, (): T[] => []);
+    const [cases, alarms] = await Promise.all([
+      can("cases.view") ? items(api.get<Page<CaseRow>>("/cases", { area: area.value, limit: BEFORE })) : [],
+      can("alarms.view") ? items(api.get<Page<Alarm>>("/alarms", { area: area.value, state: "all", limit: BEFORE })) : [],
+    ]);
+    const known = new Set(news.value.map((one) => one.key));
+    const before = [...cases.map(reported), ...alarms.map(raised)].filter((one) => !known.has(one.key));
+    news.value = [...news.value, ...before.sort((a, b) => Date.parse(b.at) - Date.parse(a.at))].slice(0, KEEP);
+  });
   onLive<CaseData>(["case.created", "case.changed"], (event) => event.data.act !== "claim" && event.data.act !== "unclaim" && event.data.act !== undefined && add(caseNews(event)));
   onLive<AlarmData>("alarm.*", (event) => add(alarmNews(event)));
   onLive<{ state: string }>("task.changed", (event) => {

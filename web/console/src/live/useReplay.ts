@@ -2,28 +2,48 @@
 import { computed, ref, shallowRef } from "vue";
 import { api, type Page } from "@shared/api/client";
 import type { Collection } from "@shared/map/base";
-import { severityStatus } from "@shared/util/status";
+import { dueStatus, severityStatus, type Status } from "@shared/util/status";
 import { millis, serverNow } from "@shared/util/time";
-import { sayProblem } from "@shared/util/toasts";
+import { say, sayProblem } from "@shared/util/toasts";
 import type { Alarm, CaseRow } from "../data/types";
 import { area } from "../data/workspace";
+import { t } from "../i18n/index";
 import { can } from "../session";
 
 const DAY = 86_400_000;
 
-async function pages<T>(path: string, query: Record<string, string>, most = 1_000): Promise<T[]> {
+const MOST = 5_000;
+
+async function pages<T>(path: string, query: Record<string, string>): Promise<T[]> {
   const found: T[] = [];
   let cursor: string | null = null;
   do {
     const page: Page<T> = await api.get<Page<T>>(path, { ...query, limit: 200, cursor });
     found.push(...page.items);
     cursor = page.next;
-  } while (cursor && found.length < most);
+  } while (cursor && found.length < MOST);
+  if (cursor) say(t("live.replayCut", { n: found.length }));
   return found;
 }
 
 export function standing(from: string, to: string | null, at: number): boolean {
   return millis(from) <= at && (!to || millis(to) > at);
+}
+
+/** How a case stood at a moment of the past, by its handling limit. */
+export function stood(it: Pick<CaseRow, "urgent" | "due_at" | "handle_due_at" | "finished_at">, at: number): Status {
+  if (it.urgent) return "urgent";
+  if (it.finished_at && millis(it.finished_at) <= at) return "fine";
+  return dueStatus({ due_at: it.handle_due_at ?? it.due_at }, at);
+}
+
+/** Every case that was open at some moment since: those open now, and those closed since. */
+export async function openSince(since: string, inArea: string): Promise<CaseRow[]> {
+  const [open, closed] = await Promise.all([
+    pages<CaseRow>("/cases", { area: inArea, open: "true" }),
+    pages<CaseRow>("/cases", { area: inArea, closed_from: since }),
+  ]);
+  return [...new Map([...open, ...closed].map((one) => [one.id, one])).values()];
 }
 
 export function useReplay() {
@@ -36,12 +56,11 @@ export function useReplay() {
       end.value = serverNow();
       start.value = end.value - DAY;
       const since = new Date(start.value).toISOString();
-      const [fresh, open, alarms] = await Promise.all([
-        pages<CaseRow>("/cases", { area: area.value, created_from: since }),
-        pages<CaseRow>("/cases", { area: area.value, open: "true" }),
+      const [cases, alarms] = await Promise.all([
+        openSince(since, area.value),
         can("alarms.view") ? pages<Alarm>("/alarms", { area: area.value, state: "all", since }) : Promise.resolve([]),
       ]);
-      rows.value = [...new Map([...fresh, ...open].map((one) => [one.id, one])).values()];
+      rows.value = cases;
       alarmRows.value = alarms;
       at.value = end.value;
       on.value = true;
@@ -55,7 +74,7 @@ export function useReplay() {
   const cases = computed<Collection>(() => ({
     type: "FeatureCollection",
     features: rows.value.filter((one) => one.lon !== null && standing(one.created_at, one.closed_at, at.value)).map((one) => ({
-      type: "Feature", properties: { id: one.id, status: one.urgent ? "urgent" : "fine", number: one.number }, geometry: point(one.lon, one.lat),
+      type: "Feature", properties: { id: one.id, status: stood(one, at.value), number: one.number }, geometry: point(one.lon, one.lat),
     })),
   }));
   const alarms = computed<Collection>(() => ({

@@ -11,10 +11,20 @@ const has = typeof BroadcastChannel !== "undefined";
 const channel = has ? new BroadcastChannel("linli-selection") : null;
 export const selection = ref<Selection>({});
 const followers = new Set<(next: Selection) => void>();
-channel?.addEventListener("message", (event: MessageEvent<Selection>) => {
-  selection.value = event.data;
-  followers.forEach((fn) => fn(event.data));
+channel?.addEventListener("message", (event: MessageEvent<Selection | "ask">) => {
+  if (event.data === "ask") {
+    if (selection.value.caseId) share(selection.value);
+    return;
+  }
+  const next = event.data;
+  selection.value = next;
+  followers.forEach((fn) => fn(next));
 });
+
+/** A window that has just opened asks the others what is selected; it hears it as if it had just been selected. */
+export function ask(): void {
+  if (!selection.value.caseId) channel?.postMessage("ask");
+}
 
 /** Tells the other windows what is selected here. */
 export function share(next: Selection): void {
