@@ -12,6 +12,7 @@ from tests.faults.stand import LIMIT, Stand
 pytestmark = pytest.mark.slow
 ROUNDS = int(os.environ.get("LINLI_FAULT_ROUNDS", "10"))
 SUPERVISOR_ROUNDS = 3
+WHOLE_START = 45.0  # seconds for all processes at once, loaded; a process of its own has LIMIT
 
 
 @pytest.mark.timeout(3600)
@@ -50,4 +51,4 @@ def test_kill_the_supervisor_under_load_and_start_it_again(district: Stand) -> N
     print(f"\n{ledger.facts()}; back after " + ", ".join(f"{seconds:.1f} s" for seconds in took))
     assert not ledger.refused, ledger.refused[:3]
     assert judge(api, load.dispatcher, ledger) == []
-    assert max(took) <= LIMIT, took
+    assert max(took) <= WHOLE_START, took
