@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,23 +11,53 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 LINLI = [sys.executable, "-m", "linli"]
 
 
+def own_database(url: str) -> str:
+    """A new, empty database on the server of `url`."""
+    import psycopg
+
+    name = f"district_{uuid.uuid4().hex[:10]}"
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+@contextlib.contextmanager
+def others_servers() -> Iterator[tuple[str, str]]:
+    """Addresses of the distribution's PostgreSQL and of a NATS server, both started by somebody else."""
+    tool = Path(__file__).resolve().parents[1] / "tools" / "with-external-engines"
+    words = [str(tool), "sh", "-c", 'echo "urls $LINLI_DATABASE_URL $LINLI_NATS_URL"; exec cat']
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as servers:
+        assert servers.stdin and servers.stdout
+        said = next((line.split() for line in servers.stdout if line.startswith("urls ")), None)
+        assert said, "the servers did not start"
+        yield said[1], said[2]
+        servers.stdin.close()  # ends `cat`, and the tool its servers
+
+
 class District:
-    """`with District(demo=True) as d:` runs `linli up` on free ports; `d.origin`, `d.key()`, `d.status()`."""
+    """`with District(demo=True) as d:` runs `linli up` on free ports; `d.origin`, `d.key()`, `d.status()`.
+
+    With `by_url` = (PostgreSQL, NATS) it uses these servers, with a database of its own, and starts neither.
+    """
 
     def __init__(self, *, demo: bool = True, home: Path | None = None, env: dict[str, str] | None = None,
-                 args: tuple[str, ...] = ()) -> None:  # fmt: skip
+                 args: tuple[str, ...] = (), by_url: tuple[str, str] | None = None) -> None:  # fmt: skip
         self._own = home is None
         self.home = home or Path(tempfile.mkdtemp(prefix="linli-district-"))
         self.demo, self.args = demo, args
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("LINLI_") or k == "LINLI_PACKS"}
         for name in ("LINLI_PACKS",):
             inherited.pop(name, None)
+        if by_url:
+            inherited |= {"LINLI_DATABASE_URL": own_database(by_url[0]), "LINLI_NATS_URL": by_url[1]}
         self.env = {**inherited, **(env or {}), "LINLI_HOME": str(self.home)}
         self.process: subprocess.Popen[bytes] | None = None
         self.seconds_to_ready = 0.0

@@ -82,6 +82,8 @@ def test_what_is_no_good_picture_is_refused(desk: Desk, data: bytes, status: int
     case_id = report(desk)["id"]
     answer = send(desk.client("intake"), case_id, data)
     assert answer.status_code == status, answer.content
+    told = answer.json()["errors"]
+    assert [e["field"] for e in told] == ["photo"] and all(e["reason"] for e in told), told
     assert desk.client("intake").get(f"{CASES}/{case_id}/photos").json()["items"] == []
 
 

@@ -1,26 +1,40 @@
-"""A stranger with one API key and no source: every step by the documented addresses only."""
+"""A stranger with one API key and no source: every step by the documented addresses only.
+
+Once with the engines that Linli brings, once with a PostgreSQL (the distribution's) and a NATS that others run.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.district import District
+from tests.district import District, others_servers
 
 from linli.sim.mqtt import Device
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def district() -> Iterator[District]:
-    with District(demo=True) as running:
+@pytest.fixture(scope="module", params=["embedded", "by-url"])
+def district(request: pytest.FixtureRequest) -> Iterator[District]:
+    if request.param == "embedded":
+        with District(demo=True) as running:
+            yield running
+        return
+    with others_servers() as urls, District(demo=True, by_url=urls) as running:
         yield running
+
+
+def test_the_engines_are_those_that_were_asked_for(district: District) -> None:
+    own = {"postgres", "nats"} & set(district.status()["processes"])
+    assert own == (set() if "LINLI_NATS_URL" in district.env else {"postgres", "nats"})
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +60,15 @@ def wait_for(look: Any, seconds: float = 20) -> Any:
     raise AssertionError(f"nothing after {seconds} s")
 
 
+def test_story_and_backup_run(district: District, tmp_path: Path) -> None:
+    told = json.loads(district.run("story", "rain-night", "--json").stdout.splitlines()[-1])
+    assert told["steps"][-1]["step"] == "told"
+    saved = district.run("backup", str(tmp_path / "district.backup"), "--home", str(district.home))
+    assert "readings" in saved.stdout and (tmp_path / "district.backup").stat().st_size > 10_000
+
+
 def test_openapi_is_there_without_a_key(district: District) -> None:
-    document = httpx.get(district.origin + "/api/v1/openapi.json").json()
+    document = httpx.get(district.origin + "/api/v1/openapi.json", timeout=30).json()
     assert document["openapi"].startswith("3.") and len(document["paths"]) > 40
 
 

@@ -22,6 +22,9 @@ def refused(answer: Any) -> None:
     assert answer.status_code < 500, answer.content
     if answer.status_code >= 400:
         assert answer["Content-Type"] == "application/problem+json"
+    if answer.status_code in (400, 413, 422):
+        told = answer.json()["errors"]
+        assert told and all(e["field"] and e["reason"] for e in told), answer.content
 
 
 @pytest.mark.parametrize("bad", BAD)

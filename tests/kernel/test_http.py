@@ -45,6 +45,7 @@ def test_malformed_addresses_are_refused_clearly(path: str) -> None:
 def test_a_huge_body_is_refused() -> None:
     answer = post(b'{"code": "' + b"x" * (13 << 20) + b'"}')
     assert answer.status_code == 413 and answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["errors"][0]["field"] == "body" and answer.json()["errors"][0]["reason"]
 
 
 def test_unknown_addresses_and_methods() -> None:

@@ -135,5 +135,6 @@ def test_an_import_stays_in_the_actors_area(town: Town) -> None:
     ("x.csv", b"\xff\xfe\x00\x01"), ("x.csv", b"a,b\n\x00,1\n"),
 ])  # fmt: skip
 def test_files_that_are_not_what_they_say(town: Town, planner: Actor, name: str, data: bytes) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refusal:
         run(planner, "grids" if "geojson" in name else "compounds", data, name)
+    assert all(e.field and e.reason for e in refusal.value.errors)

@@ -66,7 +66,12 @@ class Conflict(LinliError):
 
 
 class TooLarge(LinliError):
+    """413: names what was too large, as every refusal does."""
+
     status, code, title = 413, "too-large", "Too large"
+
+    def __init__(self, detail: str = "", *, field: str = "body") -> None:
+        super().__init__(detail, errors=[FieldError(field, detail or self.title)])
 
 
 class TooMany(LinliError):

@@ -38,7 +38,7 @@ def sniff(data: bytes) -> str:
 def prepare(data: bytes) -> Prepared:
     """A fresh JPEG and its thumbnail from untrusted bytes; refuses what is not a picture, broken or a bomb."""
     if len(data) > MAX_BYTES:
-        raise TooLarge(f"a picture has at most {MAX_BYTES // 1024 // 1024} MB")
+        raise TooLarge(f"a picture has at most {MAX_BYTES // 1024 // 1024} MB", field="photo")
     form = sniff(data)
     if not form:
         raise Invalid("photo", "is not a JPEG, PNG or WebP picture")

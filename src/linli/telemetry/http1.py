@@ -101,7 +101,8 @@ class Server:
                 await self._answer(conn, writer, response, close=True)
                 return
             except TooLarge:
-                response = problem(413, "too-large", f"the body is larger than {self.max_body} bytes")
+                reason = f"larger than {self.max_body} bytes"
+                response = problem(413, "too-large", f"the body is {reason}", [("body", reason)])
                 await self._answer(conn, writer, response, close=True)
                 return
             if request is None:

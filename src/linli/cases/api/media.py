@@ -37,7 +37,7 @@ def add_photo(
 ) -> Status:
     """Add a picture (multipart: `file`, `stage` = report, before, after). EXIF and position are dropped."""
     if (file.size or 0) > images.MAX_BYTES:
-        raise TooLarge(f"a picture has at most {images.MAX_BYTES // 1024 // 1024} MB")
+        raise TooLarge(f"a picture has at most {images.MAX_BYTES // 1024 // 1024} MB", field="photo")
     row = photos.add_photo(actor=actor_of(request), case_id=case_id, stage=stage, data=file.read())
     return Status(201, _shown(row))
 

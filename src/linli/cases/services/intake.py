@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from linli.cases.services import common, photos
 from linli.kernel import clock, ids, images, rows, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Invalid
-from linli.kernel.masks import mask_text
+from linli.kernel.masks import mask, mask_text
 
 MAX_TEXT, MAX_PHOTOS = 2000, 6
 
@@ -74,11 +75,22 @@ def _check(new: NewCase) -> None:
         raise Invalid(errors=errors)
 
 
+def masked(text: str, contact: Contact | None) -> tuple[str, bool]:
+    """`text` without numbers and the reporter's own name, and whether it held any: else it outlives a withdrawal."""
+    clear, found = mask_text(text)
+    name = contact.name.strip() if contact else ""
+    if len(name) < 2:
+        return clear, bool(found)
+    word = rf"\b{re.escape(name)}\b" if name.isascii() else re.escape(name)
+    clear, times = re.subn(word, lambda _: mask("name", name), clear)
+    return clear, bool(found or times)
+
+
 def locate(new: NewCase) -> dict[str, Any]:
     """The columns that say where: from the unit, the point, or the district when only words are given."""
     from linli.places import facade as places
 
-    lon, lat, address = new.lon, new.lat, mask_text(new.address)[0].strip()[:240]
+    lon, lat, address = new.lon, new.lat, masked(new.address, new.contact)[0].strip()[:240]
     grid_id, area = None, ""
     if new.unit_id is not None:
         unit = places.unit(new.unit_id)
@@ -110,7 +122,7 @@ def is_private(new: NewCase) -> bool:
 
 
 def _create(actor: Actor, new: NewCase, pictures: list[images.Prepared], within: str) -> Receipt:
-    table, text, at = tables.transitions(), mask_text(new.text.strip()), clock.now()
+    table, text, at = tables.transitions(), masked(new.text.strip(), new.contact), clock.now()
     place = locate(new)
     if within:
         actor.require(within, place["area_path"])
@@ -151,7 +163,7 @@ def search_tokens(case: Case) -> list[str]:
     return words.tokens(case.text, case.address, *names, case.number.rpartition("-")[2])
 
 
-def _reporter(case: Case, new: NewCase, found: list[Any], at: datetime) -> str:
+def _reporter(case: Case, new: NewCase, hidden: bool, at: datetime) -> str:
     secret = secrets.token_urlsafe(18)
     contact = new.contact or Contact(consent=False)
     told = bool(contact.phone or contact.name) and contact.consent
@@ -161,7 +173,7 @@ def _reporter(case: Case, new: NewCase, found: list[Any], at: datetime) -> str:
     )  # fmt: skip
     if told:
         row.phone, row.name = contact.phone.strip()[:32] or None, contact.name.strip()[:60] or None
-        if found:  # what was masked is kept, sealed, because the reporter wants to be called about it
+        if hidden:  # what was masked is kept, sealed, because the reporter wants to be called about it
             row.original = new.text
     row.save(force_insert=True)
     return secret

@@ -23,7 +23,7 @@ def import_file(*, actor: Actor, kind: str, name: str, data: bytes, apply: bool,
     if kind not in KINDS:
         raise Invalid("kind", f"must be one of {', '.join(KINDS)}")
     if len(data) > MAX_BYTES:
-        raise TooLarge(f"an import file has at most {MAX_BYTES // 1024 // 1024} MB")
+        raise TooLarge(f"an import file has at most {MAX_BYTES // 1024 // 1024} MB", field="file")
     rows = read_rows(name, data)
     report = Report(kind, apply, rows=len(rows))
     loader: Callable[..., None] = import_grids.load if kind == "grids" else getattr(import_buildings, f"load_{kind}")
