@@ -16,14 +16,7 @@ from tests.kernel.test_relay import database_url, wait_until
 
 from linli.kernel import jobs
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engines]
-
-
-@pytest.fixture(autouse=True)
-def no_other_jobs() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_jobs")
-
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engines, pytest.mark.usefixtures("no_other_jobs")]
 
 # A worker with two tasks of its own: one says when it begins and waits for a file before it ends.
 PROGRAM = """

@@ -19,7 +19,7 @@ from tests.kernel.test_relay import database_url, wait_until
 from linli.engines import testing
 from linli.kernel import jobs
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engines]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engines, pytest.mark.usefixtures("no_other_jobs")]
 
 
 def state(port: int) -> dict[str, Any]:
