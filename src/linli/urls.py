@@ -13,3 +13,5 @@ urlpatterns = [
     path("api/v1/", api.urls),
     *[path("", include(f"linli.{name}.urls")) for name in settings.LINLI_APPS if find_spec(f"linli.{name}.urls")],
 ]
+
+handler404 = "linli.portal.pages.missing"
