@@ -19,6 +19,7 @@ from linli.sim.resident import Resident
 from linli.sim.web import Client
 
 MINUTE = 60_000
+GRID = "万里社区第一网格 2 号微网格"  # a line through its middle cuts it in two
 LIMIT = 3.0  # above it the water rule of the standard pack raises an urgent alarm
 
 
@@ -57,7 +58,7 @@ def gather(district: District) -> Facts:
     return Facts(
         unit=unit, old_code=replaced(known, staff["admin"]), ticket=report.secret, case=case["id"],
         device=device["id"], alarm=alarm["id"], rule=rule["id"],
-        grid=next(g["id"] for g in staff["admin"].get("grids", limit=200)["items"] if g["level"] == 3),
+        grid=next(g["id"] for g in staff["admin"].pages("grids", limit=200) if g["name_zh"] == GRID),
         team=team["id"], task=task_for(desk, staff["crew"], team), passwords=known.accounts,
     )  # fmt: skip
 

@@ -48,6 +48,12 @@ def cut(addresses: str, then: str) -> Callable[[Page], None]:
     return act
 
 
+def lost(page: Page) -> None:
+    """The stream of events fails; without a shared worker the page itself asks for it, where it can be cut."""
+    page.add_init_script("delete window.SharedWorker")
+    cut("**/live/events*", "[data-testid=live-banner]")(page)
+
+
 def offline(page: Page) -> None:
     page.context.set_offline(True)
     page.locator("[data-testid=net].off").wait_for()
@@ -133,8 +139,7 @@ SCREENS = (
     Screen("console-empty", "/console/cases?q=zzzzzz", "dispatcher", "[data-testid=state-empty]", DESK),
     Screen("console-failed", "/console/cases", "dispatcher", "h1", DESK,
            act=cut("**/api/v1/cases?*", "[data-testid=state-error]")),
-    Screen("console-lost", "/console/live", "dispatcher", "[data-testid=live-view]", DESK,
-           act=cut("**/live/events*", "[data-testid=live-banner]")),
+    Screen("console-lost", "/console/live", "dispatcher", "[data-testid=live-view]", DESK, act=lost),
     Screen("window-map", "/console/window/map", "dispatcher", "[data-testid=map][data-ready=true]", HALL),
     Screen("window-queue", "/console/window/queue", "dispatcher", "[data-testid=queue-item]", HALL),
     Screen("window-case", "/console/window/case/{case}", "dispatcher", "[data-testid=case-page] h1", HALL),
