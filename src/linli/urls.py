@@ -15,3 +15,5 @@ urlpatterns = [
     path("api/v1/", (by_first_part(_routes), _app, _namespace)),
     *[path("", include(f"linli.{name}.urls")) for name in settings.LINLI_APPS if find_spec(f"linli.{name}.urls")],
 ]
+
+handler404 = "linli.portal.pages.missing"

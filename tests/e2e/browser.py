@@ -1,9 +1,8 @@
-"""A real Chromium for the tests, screenshots by name, axe, and the language crawler."""
+"""A real Chromium for the tests, screenshots by name, and axe."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,11 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
-SIZES = {"laptop": (1366, 768), "wall": (3840, 2160), "phone": (390, 844)}
+SIZES = {"laptop": (1366, 768), "wall": (3840, 2160), "wall-hd": (1920, 1080), "phone": (390, 844)}
 LANGUAGES = {"zh": "zh-CN", "en": "en-US"}
-THEMES = ("light", "dark")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader",
          "--enable-unsafe-swiftshader"]  # fmt: skip
-HAN = re.compile(r"[\u4e00-\u9fff]")
-LATIN_WORDS = re.compile(r"\b[A-Za-z]{3,}(?:\s+[A-Za-z]{2,})+\b")
 
 
 def chromium_path() -> str:
@@ -38,13 +34,17 @@ def launch(playwright: Playwright, *more: str) -> Browser:
 def context(
     browser: Browser, *, size: str = "laptop", language: str = "zh", theme: str = "light", **options: Any
 ) -> Iterator[BrowserContext]:
+    """`theme` is light or dark as the system asks for it, or sun: the field app's own choice."""
     width, height = SIZES[size]
     made = browser.new_context(
-        viewport={"width": width, "height": height}, locale=LANGUAGES[language], color_scheme=theme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": height}, locale=LANGUAGES[language],
+        color_scheme="dark" if theme == "dark" else "light",
         timezone_id="Asia/Shanghai", is_mobile=size == "phone", has_touch=size == "phone",
         device_scale_factor=1, **options,
     )  # fmt: skip
     made.set_default_timeout(20_000)
+    if theme == "sun":
+        made.add_init_script("localStorage.setItem('linli.theme', 'sun')")
     try:
         yield made
     finally:
@@ -69,45 +69,6 @@ def axe_violations(page: Page) -> list[dict[str, Any]]:
         {"id": v["id"], "impact": v["impact"], "nodes": [n["target"] for n in v["nodes"]][:5]}
         for v in found.response["violations"]
     ]
-
-
-# Text that is data or a name, in whatever language it was written, stands in elements marked `data-content`
-# (or `lang=`); the interface's own words never do.
-INTERFACE_TEXT = """() => {
-  const skip = 'script,style,noscript,svg title,[data-content],[data-content] *,[lang]:not(html),[lang]:not(html) *,'
-    + '.maplibregl-canvas,canvas,code';
-  const out = [];
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walk.nextNode()) {
-    const el = walk.currentNode.parentElement;
-    if (!el || el.closest(skip) || !el.checkVisibility()) continue;
-    const t = walk.currentNode.textContent.trim();
-    if (t) out.push(t);
-  }
-  for (const el of document.querySelectorAll('[aria-label],[title],[placeholder],[alt]')) {
-    if (el.closest(skip) || !el.checkVisibility()) continue;
-    for (const a of ['aria-label', 'title', 'placeholder', 'alt']) {
-      const t = (el.getAttribute(a) || '').trim();
-      if (t) out.push(t);
-    }
-  }
-  return out;
-}"""
-NAMES = re.compile(
-    r"邻里|简体中文|中文|Linli|English|OpenStreetMap|MapLibre|MQTT|HTTP|API|TOTP|QR|GeoJSON|CSV|XLSX|PDF|WGS84|GCJ-02|BD-09|EN"
-)
-
-
-def wrong_language(page: Page, language: str) -> list[str]:
-    """Interface texts in the other language: Chinese on English pages, English words on Chinese ones."""
-    wrong = []
-    for text in page.evaluate(INTERFACE_TEXT):
-        rest = NAMES.sub("", text)
-        if language == "en" and HAN.search(rest):
-            wrong.append(text)
-        if language == "zh" and not HAN.search(rest) and LATIN_WORDS.search(rest):
-            wrong.append(text)
-    return wrong
 
 
 def shoot(page: Page, folder: Path | None, name: str) -> dict[str, Any]:

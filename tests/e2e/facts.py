@@ -2,36 +2,125 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.district import District
 
 from linli.home import Home
-from linli.sim.homefiles import demo
+from linli.sim.homefiles import Demo, demo
+from linli.sim.mqtt import Device
+from linli.sim.pictures import street
 from linli.sim.resident import Resident
 from linli.sim.web import Client
+
+MINUTE = 60_000
+GRID = "万里社区第一网格 2 号微网格"  # a line through its middle cuts it in two
+LIMIT = 3.0  # above it the water rule of the standard pack raises an urgent alarm
 
 
 @dataclass
 class Facts:
     unit: str = ""
+    old_code: str = ""
     ticket: str = ""
     case: str = ""
     device: str = ""
+    alarm: str = ""
+    rule: str = ""
+    grid: str = ""
+    team: str = ""
+    task: str = ""
+    unknown: str = field(default_factory=lambda: str(uuid.uuid4()))
     passwords: dict[str, str] = field(default_factory=dict)
 
     def names(self) -> dict[str, Any]:
-        return {"unit": self.unit, "ticket": self.ticket, "case": self.case, "device": self.device}
+        return {name: value for name, value in vars(self).items() if isinstance(value, str)}
 
 
 def gather(district: District) -> Facts:
-    """One report by a resident, and a device with a reading."""
+    """A report with a photo, a replaced code, a task of the crew, and a gauge with a curve, a gap and an alarm."""
     known = demo(Home(district.home))
+    staff = {name: Client(known.origin).sign_in(name, known.accounts[name]) for name in ("admin", "dispatcher", "crew")}
+    desk = staff["dispatcher"]
     resident = Resident(known.origin)
     unit = known.units[0]["qr"]
-    report = resident.report(unit, "problem", "三楼楼道灯不亮,晚上看不清台阶")
-    staff = Client(known.origin).sign_in("dispatcher", known.accounts["dispatcher"])
-    cases = staff.get("cases", q="楼道灯", limit=1)["items"]
-    device = next(d["id"] for code, d in known.devices.items() if code.startswith("water-level"))
-    return Facts(unit, report.secret, cases[0]["id"], device, known.accounts)
+    report = resident.report(unit, "problem", "三楼楼道灯不亮,晚上看不清台阶", photo=street(flooded=False, seed=3))
+    case = desk.get("cases", q=report.number, limit=1)["items"][0]
+    device = known.devices["water-level-0003"]
+    alarm = high_water(known, desk, device)
+    team = next(t for t in desk.get("teams", limit=100)["items"] if t["kind"] == "pump")
+    rule = next(r for r in desk.get("rules") if r["model"] == device["model"])
+    return Facts(
+        unit=unit, old_code=replaced(known, staff["admin"]), ticket=report.secret, case=case["id"],
+        device=device["id"], alarm=alarm["id"], rule=rule["id"],
+        grid=next(g["id"] for g in staff["admin"].pages("grids", limit=200) if g["name_zh"] == GRID),
+        team=team["id"], task=task_for(desk, staff["crew"], team), passwords=known.accounts,
+    )  # fmt: skip
+
+
+def new_case(district: District, text: str, **more: Any) -> dict[str, Any]:
+    """A filed case that has a recommended team, made at the desk."""
+    intake = Client(district.origin).sign_in("intake", district.passwords()["intake"])
+    place = intake.get("compounds", limit=1)["items"][0]
+    lamp = next(c for c in intake.get("catalogue")["classes"] if "路灯" in c["zh"])
+    return intake.post("cases", {
+        "text": text, "class_code": lamp["code"], "lon": place["lon"], "lat": place["lat"],
+        "contact": {"phone": "13812345678", "name": "演示居民", "consent": True}, **more,
+    })  # fmt: skip
+
+
+def replaced(known: Demo, admin: Client) -> str:
+    """A QR code that is in force no more, of a unit that no other test scans."""
+    scanned = {u["short_code"] for u in known.units}
+    unit = next(u for u in admin.get("units", limit=200)["items"] if u["short_code"] not in scanned)
+    old = admin.get(f"units/{unit['id']}/qr")[0]["code"]
+    admin.post(f"units/{unit['id']}/qr/rotate", {"reason": "标签破损"})
+    return str(old)
+
+
+def task_for(desk: Client, crew: Client, team: dict[str, Any]) -> str:
+    """A case with a place, sent to the crew."""
+    place = desk.get("compounds", limit=1)["items"][0]
+    where = {"lon": place["lon"], "lat": place["lat"]}
+    made = desk.post("cases", {"text": "雨水篦子堵了", "class_code": "202152", **where})
+    case = desk.get(f"cases/{made['id']}")
+    desk.post(f"cases/{case['id']}/actions/dispatch", {"version": case["version"], "team": team["id"]})
+    for _ in range(60):
+        for task in crew.get("tasks", mine="true", state="running")["items"]:
+            if task["case_id"] == case["id"]:
+                return str(task["id"])
+        time.sleep(0.5)
+    raise AssertionError("the crew was given no task within 30 s")
+
+
+def high_water(known: Demo, desk: Client, device: dict[str, Any]) -> dict[str, Any]:
+    """Two hours of readings with half an hour missing; then water above the limit until the alarm stands."""
+    now = int(time.time() * 1000)
+    minutes = [m for m in range(120, 2, -2) if not 40 < m < 70]
+    times = [now - m * MINUTE - s * 1000 for m in minutes for s in (50, 30, 10)]
+    send(known, device, [(at, 1 + i % 7 / 10) for i, at in enumerate(times)])
+    for _ in range(40):
+        found = desk.get("alarms", device_id=device["id"], active="true", limit=5)["items"]
+        if found:
+            return dict(found[0])
+        send(known, device, [(int(time.time() * 1000), LIMIT + 0.2)])
+        time.sleep(1.5)
+    raise AssertionError("high water raised no alarm within 60 s")
+
+
+def send(known: Demo, device: dict[str, Any], readings: list[tuple[int, float]]) -> None:
+    """Levels with their times, by MQTT as the gauge itself would."""
+
+    async def go() -> None:
+        line = Device(known.host, known.mqtt_port, device["token"], client_id="gauge")
+        for at, level in readings:
+            await line.telemetry({"ts": at, "values": {"level": round(level, 2), "battery": 93}})
+        await line.close()
+
+    with ThreadPoolExecutor(1) as apart:  # the browser's driver has a loop in this thread
+        apart.submit(lambda: asyncio.run(go())).result()

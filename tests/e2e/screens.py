@@ -1,13 +1,16 @@
-"""The named screens: who looks, where, and what must be there before the picture is taken."""
+"""The named screens: who looks, where, what is done there, and what must be seen before the picture is taken."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from playwright.sync_api import Page
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """`path` may hold {unit}, {ticket}, {case}, {device}. `ready` is a selector; sizes as in `browser.SIZES`."""
+    """`path` may hold names of `Facts`. `ready` is a selector, `act` is done there; sizes as in `browser.SIZES`."""
 
     name: str
     path: str
@@ -15,29 +18,138 @@ class Screen:
     ready: str = "h1"
     sizes: tuple[str, ...] = ("laptop", "phone")
     themes: tuple[str, ...] = ("light", "dark")
+    act: Callable[[Page], None] | None = None
 
 
+def click(selector: str, then: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        page.locator(selector).first.click()
+        page.locator(then).first.wait_for()
+
+    return act
+
+
+def press(key: str, then: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        page.keyboard.press(key)
+        page.locator(then).first.wait_for()
+
+    return act
+
+
+def cut(addresses: str, then: str) -> Callable[[Page], None]:
+    """The network fails for these addresses."""
+
+    def act(page: Page) -> None:
+        page.route(addresses, lambda route: route.abort())
+        page.reload()
+        page.locator(then).first.wait_for(timeout=60_000)
+
+    return act
+
+
+def lost(page: Page) -> None:
+    """The stream of events fails; without a shared worker the page itself asks for it, where it can be cut."""
+    page.add_init_script("delete window.SharedWorker")
+    cut("**/live/events*", "[data-testid=live-banner]")(page)
+
+
+def offline(page: Page) -> None:
+    page.context.set_offline(True)
+    page.locator("[data-testid=net].off").wait_for()
+
+
+def refused(page: Page) -> None:
+    page.locator("input[name=phone]").fill("12")
+    page.locator("#report button.main").click()
+    page.locator("#errors").wait_for()
+
+
+def find(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    page.get_by_test_id("palette-input").fill("水位")
+    page.get_by_test_id("palette-item").nth(3).wait_for()
+
+
+def replay(page: Page) -> None:
+    page.get_by_test_id("replay").click()
+    page.get_by_test_id("time-bar").press("PageDown")
+
+
+def split(page: Page) -> None:
+    """A grid cut by a line through its middle, as far as the preview."""
+    page.locator("[data-testid=map][data-ready=true]").wait_for()
+    page.get_by_test_id("grid-split").click()
+    page.wait_for_timeout(1500)  # the map flies to the grid
+    box = page.get_by_test_id("map").bounding_box()
+    assert box
+    for dx in (-280, 0, 280):
+        page.mouse.click(box["x"] + box["width"] / 2 + dx, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(450)
+    page.get_by_test_id("grid-preview-go").click()
+    page.get_by_test_id("grid-preview").wait_for()
+
+
+DESK = ("laptop",)
+HALL = ("laptop", "wall")
+HAND = ("phone",)
+SUNNY = ("light", "dark", "sun")
+DIALOG = "dialog[open]"
 SCREENS = (
     Screen("portal-home", "/"),
     Screen("portal-unit", "/q/{unit}"),
+    Screen("portal-refused", "/q/{unit}", act=refused),
+    Screen("portal-report", "/report"),
     Screen("portal-map", "/map"),
     Screen("portal-privacy", "/privacy"),
     Screen("portal-ticket", "/t/{ticket}"),
+    Screen("portal-404", "/nothing-here"),
+    Screen("portal-410", "/q/{old_code}"),
     Screen("console-sign-in", "/console/", ready="input[name=username]"),
-    Screen("console-live", "/console/", "dispatcher", "[data-testid=live-view]", ("laptop", "wall")),
-    Screen("console-cases", "/console/cases", "dispatcher", "[data-testid=case-list]", ("laptop", "wall")),
-    Screen("console-case", "/console/cases/{case}", "dispatcher", "[data-testid=case-page]", ("laptop",)),
-    Screen("console-devices", "/console/devices", "dispatcher", "[data-testid=device-list]", ("laptop", "wall")),
-    Screen("console-device", "/console/devices/{device}", "dispatcher", "[data-testid=device-page]", ("laptop",)),
-    Screen("console-alarms", "/console/alarms", "dispatcher", "[data-testid=alarm-list]", ("laptop",)),
-    Screen("console-rules", "/console/rules", "dispatcher", "h1", ("laptop",)),
-    Screen("console-grids", "/console/grids", "dutylead", "h1", ("laptop",)),
-    Screen("console-people", "/console/people", "admin", "h1", ("laptop",)),
-    Screen("console-audit", "/console/audit", "auditadmin", "h1", ("laptop",)),
-    Screen("console-wall", "/console/wall", "dispatcher", "[data-testid=wall]", ("wall",), ("dark",)),
-    Screen("field-today", "/field/", "crew", "[data-testid=report]", ("phone",)),
-    Screen("field-report", "/field/report", "member", "[data-testid=report-send]", ("phone",)),
-    Screen("field-map", "/field/map", "member", "h1", ("phone",)),
-    Screen("field-outbox", "/field/outbox", "member", "h1", ("phone",)),
-    Screen("field-me", "/field/me", "member", "[data-testid=duty]", ("phone",)),
-)
+    Screen("console-live", "/console/", "dispatcher", "[data-testid=live-view]", HALL),
+    Screen("console-live-case", "/console/live/{case}", "dispatcher", "[data-testid=action-bar]", HALL),
+    Screen("console-replay", "/console/live", "dispatcher", "[data-testid=replay]", DESK, act=replay),
+    Screen("console-palette", "/console/live", "dispatcher", "[data-testid=queue]", DESK, act=find),
+    Screen("console-keys", "/console/cases", "dispatcher", "h1", DESK, act=press("?", DIALOG)),
+    Screen("console-menu", "/console/cases", "dispatcher", "h1", DESK,
+           act=click("[data-testid=account-menu]", "[data-testid=sign-out]")),
+    Screen("console-cases", "/console/cases", "dispatcher", "[data-testid=case-list]", HALL),
+    Screen("console-case", "/console/cases/{case}", "dispatcher", "[data-testid=case-page] h1", HALL),
+    Screen("console-act", "/console/cases/{case}", "dispatcher", "[data-testid=action-bar]", DESK,
+           act=click("[data-testid^=do-]", DIALOG)),
+    Screen("console-visitor", "/console/cases/{case}", "dispatcher", "[data-testid=action-bar]", DESK,
+           act=press("F8", "[data-testid=mask-banner]")),
+    Screen("console-new-case", "/console/cases?new=1", "intake", DIALOG, DESK),
+    Screen("console-devices", "/console/devices", "dispatcher", "[data-testid=device-list]", HALL),
+    Screen("console-device", "/console/devices/{device}", "dispatcher", "[data-testid=chart]", HALL),
+    Screen("console-alarms", "/console/alarms", "dispatcher", "[data-testid=alarm-list]", DESK),
+    Screen("console-alarm", "/console/alarms/{alarm}", "dispatcher", "[data-testid=alarm-panel] h2", DESK),
+    Screen("console-rules", "/console/rules", "dispatcher", "[data-testid=rules]", DESK),
+    Screen("console-rule", "/console/rules/{rule}", "integrator", "[data-testid=rule-panel]", DESK),
+    Screen("console-teams", "/console/teams", "dispatcher", "h1", DESK),
+    Screen("console-team", "/console/teams/{team}", "admin", "h2", DESK),
+    Screen("console-grids", "/console/grids", "dutylead", "h1", DESK),
+    Screen("console-grid-editor", "/console/grids/{grid}", "admin", "[data-testid=grid-split]", DESK, act=split),
+    Screen("console-people", "/console/people", "admin", "h1", DESK),
+    Screen("console-audit", "/console/audit", "auditadmin", "h1", DESK),
+    Screen("console-reads", "/console/personal-reads", "auditadmin", "h1", DESK),
+    Screen("console-account", "/console/account", "integrator", "h1", DESK),
+    Screen("console-missing", "/console/nothing", "dispatcher", "[data-testid=missing]", DESK),
+    Screen("console-forbidden", "/console/audit", "dispatcher", "[data-testid=missing]", DESK),
+    Screen("console-empty", "/console/cases?q=zzzzzz", "dispatcher", "[data-testid=state-empty]", DESK),
+    Screen("console-failed", "/console/cases", "dispatcher", "h1", DESK,
+           act=cut("**/api/v1/cases?*", "[data-testid=state-error]")),
+    Screen("console-lost", "/console/live", "dispatcher", "[data-testid=live-view]", DESK, act=lost),
+    Screen("window-map", "/console/window/map", "dispatcher", "[data-testid=map][data-ready=true]", HALL),
+    Screen("window-queue", "/console/window/queue", "dispatcher", "[data-testid=queue-item]", HALL),
+    Screen("window-case", "/console/window/case/{case}", "dispatcher", "[data-testid=case-page] h1", HALL),
+    Screen("console-wall", "/console/wall", "dispatcher", "[data-testid=wall]", ("wall", "wall-hd"), ("dark",)),
+    Screen("field-sign-in", "/field/", ready="input[name=username]", sizes=HAND, themes=SUNNY),
+    Screen("field-today", "/field/", "crew", "[data-testid=task-card]", HAND, SUNNY),
+    Screen("field-task", "/field/task/{task}", "crew", "[data-testid=task-state]", HAND, SUNNY),
+    Screen("field-offline", "/field/", "crew", "[data-testid=task-card]", HAND, SUNNY, act=offline),
+    Screen("field-report", "/field/report", "member", "[data-testid=report-send]", HAND, SUNNY),
+    Screen("field-map", "/field/map", "member", "h1", HAND, SUNNY),
+    Screen("field-outbox", "/field/outbox", "member", "h1", HAND, SUNNY),
+    Screen("field-me", "/field/me", "member", "[data-testid=duty]", HAND, SUNNY),
+)  # fmt: skip

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.district import District
 from tests.e2e import browser as chrome
-
-from linli.sim.web import Client
+from tests.e2e.facts import new_case
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
-
-
-def new_case(district: District, text: str) -> dict[str, Any]:
-    """A filed case that has a recommended team, made at the desk."""
-    intake = Client(district.origin).sign_in("intake", district.passwords()["intake"])
-    place = intake.get("compounds", limit=1)["items"][0]
-    lamp = next(c for c in intake.get("catalogue")["classes"] if "路灯" in c["zh"])
-    return intake.post("cases", {
-        "text": text, "class_code": lamp["code"], "lon": place["lon"], "lat": place["lat"],
-        "contact": {"phone": "13812345678", "name": "演示居民", "consent": True},
-    })  # fmt: skip
 
 
 def opened(page: Page, district: District, who: str, path: str) -> Page:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext, Page
 from tests.district import District
 from tests.e2e import browser as chrome
 from tests.e2e.facts import Facts, gather
 from tests.e2e.screens import SCREENS, Screen
+from tests.e2e.words import wrong_words
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
-CASES = [
-    (screen, language, theme, size)
-    for screen in SCREENS
-    for language in chrome.LANGUAGES
-    for theme in screen.themes
-    for size in screen.sizes
-]
+# Neighbours share a browser context, so that each account signs in once for a language, theme and size.
+CASES = sorted(
+    (
+        (screen, language, theme, size)
+        for screen in SCREENS
+        for language in chrome.LANGUAGES
+        for theme in screen.themes
+        for size in screen.sizes
+    ),
+    key=lambda case: (case[0].account, *case[1:]),
+)
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -28,26 +34,62 @@ def facts(district: District) -> Iterator[Facts]:
     yield gather(district)
 
 
+class Desks:
+    """The browser context of whoever looks now; the last one is closed when another comes."""
+
+    def __init__(self, chromium: Browser, origin: str, passwords: dict[str, str]) -> None:
+        self.chromium, self.origin, self.passwords = chromium, origin, passwords
+        self.key: tuple[str, ...] = ()
+        self.stack = ExitStack()
+
+    def sit(self, account: str, language: str, theme: str, size: str) -> BrowserContext:
+        if self.key != (key := (account, language, theme, size)):
+            self.stack.close()
+            self.key = key
+            made = chrome.context(self.chromium, size=size, language=language, theme=theme)
+            self.context = self.stack.enter_context(made)
+            if account:
+                page = self.context.new_page()
+                chrome.sign_in(page, self.origin, account, self.passwords[account], "/healthz")
+                page.close()
+        return self.context
+
+
+@pytest.fixture(scope="module")
+def desks(district: District, chromium: Browser, facts: Facts) -> Iterator[Desks]:
+    made = Desks(chromium, district.origin, facts.passwords)
+    yield made
+    made.stack.close()
+
+
+def tidy(page: Page) -> None:
+    """Leaves nothing to the next screen of the same context."""
+    page.context.set_offline(False)
+    page.evaluate("localStorage.clear()")
+    page.close()
+
+
 @pytest.mark.parametrize(
     ("screen", "language", "theme", "size"), CASES, ids=[f"{c[0].name}-{c[1]}-{c[2]}-{c[3]}" for c in CASES]
 )
 def test_screen(
     screen: Screen, language: str, theme: str, size: str,
-    district: District, chromium: Browser, facts: Facts, shots: Path | None,
+    district: District, desks: Desks, facts: Facts, shots: Path | None,
 ) -> None:  # fmt: skip
-    with chrome.context(chromium, size=size, language=language, theme=theme) as context:
-        page = context.new_page()
-        failures: list[str] = []
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        path = screen.path.format(**facts.names())
-        if screen.account:
-            chrome.sign_in(page, district.origin, screen.account, facts.passwords[screen.account], path)
-        else:
-            page.goto(district.origin + path)
+    page = desks.sit(screen.account, language, theme, size).new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    try:
+        page.goto(district.origin + screen.path.format(**facts.names()))
         page.locator(screen.ready).first.wait_for()
-        page.wait_for_timeout(900)
+        page.locator("[data-testid=state-loading]").first.wait_for(state="detached")
+        if screen.act:
+            screen.act(page)
+        page.wait_for_timeout(600)
         result = chrome.shoot(page, shots, f"{screen.name}-{language}-{theme}-{size}")
         assert result["violations"] == []
-        assert chrome.wrong_language(page, language) == []
+        assert wrong_words(page, language) == []
         assert failures == []
         assert page.evaluate(SIDEWAYS) <= 0, "the page scrolls sideways"
+    finally:
+        tidy(page)

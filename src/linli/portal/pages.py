@@ -15,7 +15,8 @@ from django.shortcuts import render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from linli.kernel.errors import LinliError, TooLarge, TooMany
+from linli.kernel.errors import LinliError, NotFound, TooLarge, TooMany
+from linli.kernel.http import problem_response
 
 CSP = ("default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'")  # fmt: skip
@@ -67,6 +68,11 @@ def refusal(request: HttpRequest, error: LinliError) -> HttpResponse:
     if isinstance(error, TooMany):
         response["Retry-After"] = str(error.retry_after)
     return response
+
+
+def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """An address that no module knows: for people a page in their language, for programs a problem."""
+    return problem_response(NotFound()) if request.path.startswith("/api/") else refusal(request, NotFound())
 
 
 def view(*methods: str) -> Callable[[View], View]:

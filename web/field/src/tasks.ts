@@ -110,14 +110,14 @@ export async function addTaskPhoto(task: Task, photo: string, stage: "before" | 
   });
 }
 
-/** Words for an outbox label such as `accept|水位超警`. */
-export function labelWords(label: string): string {
+/** What an outbox label such as `accept|水位超警` says: the act in words, and the title that was typed or given. */
+export function labelWords(label: string): { act: string; title: string } {
   const [name = "", title = ""] = label.split("|");
   const words: Record<string, string> = {
     accept: t("task.accept"), arrive: t("task.arrive"), finish: t("task.finish"), return: t("task.return"),
     "photo-before": t("task.before"), "photo-after": t("task.after"), report: t("nav.report"),
   };
-  return words[name] ? `${words[name]} · ${title}` : label;
+  return words[name] ? { act: words[name], title } : { act: "", title: label };
 }
 
 /** Photos of a stage: those the service has and those still in the outbox. */

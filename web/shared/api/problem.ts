@@ -6,6 +6,11 @@ export interface FieldProblem {
   reason: string;
 }
 
+/** A sentence of the service if it is in the language of the page: it comes in that of the request, or in English. */
+function here(text: string): string {
+  return /[\u4e00-\u9fff]/.test(text) === (locale.value !== "en") ? text : "";
+}
+
 export class Problem extends Error {
   readonly status: number;
   readonly type: string;
@@ -36,14 +41,13 @@ export class Problem extends Error {
     if (this.unreachable) return t("error.network");
     if (this.status === 429) return t("error.429", { seconds: this.retryAfter || 60 });
     if (this.status === 422) {
-      const loose = this.errors.map((e) => (e.field ? `${e.field}: ${e.reason}` : e.reason)).join("; ");
-      return [t("error.422"), loose || this.message].filter(Boolean).join(" ");
+      const loose = this.errors.map((e) => [word("field", e.field), here(e.reason)].filter(Boolean).join(": ")).filter(Boolean);
+      return [t("error.422"), [...new Set(loose)].join("; ") || here(this.message)].filter(Boolean).join(" ");
     }
     const code = this.type.replace("urn:linli:problem:", "");
     const told = code && word("problem", code);
     if (told && told !== code) return told;
-    const han = /[\u4e00-\u9fff]/.test(this.message); // sentences of the service come in the language of the request, or in English
-    if ((this.status === 409 || this.status === 403) && this.message && han === (locale.value !== "en")) return this.message;
+    if ((this.status === 409 || this.status === 403) && here(this.message)) return this.message;
     const known = ["401", "403", "404", "409", "413", "503"] as const;
     const found = known.find((k) => k === String(this.status));
     if (found) return t(`error.${found}`);
