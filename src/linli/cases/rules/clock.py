@@ -26,6 +26,9 @@ class Calendar:
     days: Mapping[date, bool] = field(default_factory=dict)  # only the days that differ from Monday–Friday
     provisional_days: frozenset[date] = frozenset()
     known_until: date = date.max
+    _spans: dict[date, list[tuple[datetime, datetime]]] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def day_seconds(self) -> int:
@@ -36,9 +39,13 @@ class Calendar:
         return day.isoweekday() <= 5 if known is None else known
 
     def spans(self, day: date) -> list[tuple[datetime, datetime]]:
-        """The worked spans of a local day as UTC instants."""
-        if not self.is_workday(day):
-            return []
+        """The worked spans of a local day as UTC instants, remembered: screens ask for the same days all the time."""
+        found = self._spans.get(day)
+        if found is None:
+            found = self._spans[day] = self._worked(day) if self.is_workday(day) else []
+        return found
+
+    def _worked(self, day: date) -> list[tuple[datetime, datetime]]:
         midnight = datetime.combine(day, time(), self.zone)
         return [
             ((midnight + timedelta(minutes=a)).astimezone(UTC), (midnight + timedelta(minutes=b)).astimezone(UTC))
