@@ -85,7 +85,7 @@ def test_screen(
         page.locator("[data-testid=state-loading]").first.wait_for(state="detached")
         if screen.act:
             screen.act(page)
-        page.wait_for_timeout(600)
+        page.wait_for_timeout(300)
         result = chrome.shoot(page, shots, f"{screen.name}-{language}-{theme}-{size}")
         assert result["violations"] == []
         assert wrong_words(page, language) == []
