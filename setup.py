@@ -13,9 +13,11 @@ ROOT = Path(__file__).resolve().parent
 
 class BuildWithPacks(build_py):
     def run(self) -> None:
-        super().run()
         if getattr(self, "editable_mode", False):
+            super().run()
             return
+        shutil.rmtree(Path(self.build_lib) / "linli", ignore_errors=True)  # a file deleted since the last build
+        super().run()
         target = Path(self.build_lib) / "linli"
         for source, name in ((ROOT / "packs", "packs"), (ROOT / "src" / "linli" / "dist", "dist")):
             if source.is_dir():
