@@ -139,3 +139,13 @@ class District:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+@contextlib.contextmanager
+def demo_district() -> Iterator[District]:
+    """A fresh demo district; while writing tests, the running one whose home is E2E_HOME."""
+    if home := os.environ.get("E2E_HOME"):
+        yield District(demo=True, home=Path(home))
+        return
+    with District(demo=True) as running:
+        yield running

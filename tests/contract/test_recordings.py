@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.contract.test_stranger import ok, wait_for
-from tests.district import District
+from tests.district import District, demo_district
 
 pytestmark = pytest.mark.slow
 DATA = Path(os.environ.get("LINLI_RECORDINGS", "../shared/data"))
@@ -35,11 +35,7 @@ def recording(name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def district() -> Iterator[District]:
-    """A fresh demo district; while writing tests, the running one whose home is E2E_HOME."""
-    if home := os.environ.get("E2E_HOME"):
-        yield District(demo=True, home=Path(home))
-        return
-    with District(demo=True) as running:
+    with demo_district() as running:
         yield running
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
-from tests.district import District
+from tests.district import District, demo_district
 from tests.e2e import browser as chrome
 
 
 @pytest.fixture(scope="session")
 def district() -> Iterator[District]:
-    """A fresh demo district; while writing tests, the running one whose home is E2E_HOME."""
-    if home := os.environ.get("E2E_HOME"):
-        yield District(demo=True, home=Path(home))
-        return
-    with District(demo=True) as running:
+    with demo_district() as running:
         yield running
 
 

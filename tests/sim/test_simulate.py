@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.district import District
+from tests.district import District, demo_district
 
 from linli.kernel import packs
 from linli.sim.simulate import WORDS
@@ -17,11 +15,7 @@ from linli.sim.web import Client
 
 @pytest.fixture(scope="module")
 def district() -> Iterator[District]:
-    """A fresh demo district; while writing tests, the running one whose home is E2E_HOME."""
-    if home := os.environ.get("E2E_HOME"):
-        yield District(demo=True, home=Path(home))
-        return
-    with District(demo=True) as running:
+    with demo_district() as running:
         yield running
 
 
