@@ -90,4 +90,6 @@ class Crawler:
         if self.page.locator("dialog[open]").count():
             self.page.keyboard.press("Escape")
             self.page.locator("dialog[open]").first.wait_for(state="detached")
+        elif one.count() and one.get_attribute("aria-haspopup") == "true":
+            self.page.keyboard.press("Escape")  # a menu would cover what comes next
         return True

@@ -2,6 +2,7 @@
 import { AttributionControl, Map as MapLibre, setWorkerUrl, type GeoJSONSource, type StyleSpecification } from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
+import { t } from "../i18n/index";
 import { token } from "../util/theme";
 
 setWorkerUrl(workerUrl);
@@ -59,6 +60,7 @@ export function createMap(options: MapOptions): MapLibre | null {
     });
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
+    map.getCanvas().setAttribute("aria-label", t("map.label"));
     return map;
   } catch {
     return null;
