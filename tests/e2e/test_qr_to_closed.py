@@ -29,8 +29,8 @@ def report(page: Page, origin: str, code: str, photo: Path) -> str:
     return page.url.partition("?")[0]
 
 
-def crew_works(page: Page, photo: Path) -> None:
-    page.get_by_test_id("task-card").first.click()
+def crew_works(page: Page, number: str, photo: Path) -> None:
+    page.get_by_test_id("task-card").filter(has_text=number).click()
     page.get_by_test_id("accept").click()
     page.get_by_test_id("arrive").click()
     for stage, words in (("photo-before", "拍处理前照 · 1 ✓"), ("photo-after", "拍处理后照 · 1 ✓")):
@@ -65,7 +65,7 @@ def test_from_the_scan_to_the_closed_case(district: District, chromium: Browser,
     with chrome.context(chromium, size="phone") as context:
         page = context.new_page()
         chrome.sign_in(page, district.origin, "crew", passwords["crew"], "/field/")
-        crew_works(page, photo)
+        crew_works(page, case["number"], photo)
 
     case = lead.get(f"cases/{case['id']}")
     assert case["state"] == "handled"
