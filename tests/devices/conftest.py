@@ -16,6 +16,7 @@ from shapely.geometry import box, mapping
 from linli.devices.models import Device, Rule, ThingModel
 from linli.kernel import http, ids
 from linli.kernel.actor import Actor, Grant
+from linli.places import index
 from linli.places.models import Grid, PlacesRevision
 
 
@@ -74,6 +75,7 @@ def grids(db: None) -> list[Grid]:
             parent=made[0] if made else None, polygon=mapping(box(west, 31.8, east, 32.0)),
         ))  # fmt: skip
     PlacesRevision.objects.update_or_create(id=1, defaults={"revision": int(time.time() * 1000)})
+    index.invalidate()  # it may be a second old, of another test's grids
     return made
 
 
