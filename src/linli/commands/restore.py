@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -101,9 +102,11 @@ class Restore:
 
     def _postgres(self, url: str, name: str, content: BinaryIO) -> None:
         if self.load is None:
+            # Not a pipe: nobody would read it while the dump is written, and a full one stops both.
+            self.told = tempfile.TemporaryFile()  # noqa: SIM115 - read when the load has ended
             self.load = subprocess.Popen(
                 [tool("pg_restore"), "--no-owner", "--no-privileges", "-d", without_password(url)],
-                stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=client_env(url),
+                stdin=subprocess.PIPE, stderr=self.told, env=client_env(url),
             )  # fmt: skip
         assert self.load.stdin is not None
         try:
@@ -114,8 +117,9 @@ class Restore:
     def _finish_load(self) -> None:
         if self.load is None:
             raise archive.BadArchive("the backup holds no database")
-        _, problem = self.load.communicate()
-        told = problem.decode(errors="replace")
+        self.load.communicate()
+        self.told.seek(0)
+        told = self.told.read().decode(errors="replace")
         errors = [line for line in told.splitlines() if "error:" in line and UNKNOWN_THERE not in line]
         if errors or self.load.returncode not in (0, 1) or (self.load.returncode and UNKNOWN_THERE not in told):
             raise EngineError(f"pg_restore failed: {told.strip()[-400:]}")
