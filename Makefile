@@ -47,14 +47,14 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m "slow and not e2e" -q $(ARGS)
-	$(BIN)/python -m pytest -m e2e -q $(ARGS)
+	tools/e2e $(ARGS)
 
 # The same tests against a PostgreSQL and a NATS server that somebody else runs.
 test-external: setup
 	tools/with-external-engines $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" -q $(ARGS)
 
 e2e: setup
-	$(BIN)/python -m pytest -m e2e -q $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
+	tools/e2e $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -26,10 +26,16 @@ let lastHand = Date.now();
 for (const act of ["pointerdown", "keydown", "wheel"]) globalThis.addEventListener?.(act, () => (lastHand = Date.now()), { passive: true, capture: true });
 
 let onSignedOut: () => void = () => {};
+let session = 0;
 
 /** What to do when the service says that nobody is signed in. */
 export function whenSignedOut(fn: () => void): void {
   onSignedOut = fn;
+}
+
+/** A session began or ended here: a late answer to what the one before it asked says nothing about this one. */
+export function sessionChanged(): void {
+  session += 1;
 }
 
 export function url(path: string, query: Query = {}): string {
@@ -78,6 +84,7 @@ export async function raw(method: string, path: string, options: Options = {}): 
   if (Date.now() - lastHand > HANDS_OFF) headers["X-Background"] = "1";
   const init: RequestInit = { method, headers, credentials: "same-origin", signal: signalOf(options) };
   if (body !== undefined) init.body = body;
+  const asked = session;
   let response: Response;
   try {
     response = await fetch(url(path, options.query), init);
@@ -87,7 +94,7 @@ export async function raw(method: string, path: string, options: Options = {}): 
   clockSkew(response.headers.get("Date"));
   if (!response.ok) {
     const problem = await refusal(response);
-    if (problem.status === 401 && !path.startsWith("/session")) onSignedOut();
+    if (problem.status === 401 && asked === session && !path.startsWith("/session")) onSignedOut();
     throw problem;
   }
   return response;
