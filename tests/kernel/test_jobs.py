@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -52,6 +53,26 @@ def test_a_job_runs_only_if_its_transaction_commits() -> None:
     assert jobs.defer(note, once="k", word="twice") is None
     work()
     assert sorted(ran) == ["committed", "once"]
+
+
+def test_what_the_process_jobs_itself_defers_commits_with_its_transaction() -> None:
+    """Its worker has given the app connections of its own, on which the row would stand at once."""
+
+    def aborted() -> None:
+        with contextlib.suppress(RuntimeError), transaction.atomic():
+            jobs.defer(note, word="aborted")
+            raise RuntimeError
+        with transaction.atomic():
+            jobs.defer(note, word="committed")
+        connection.close()
+
+    async def while_a_worker_runs() -> None:
+        with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
+            async with worker_app.open_async():
+                await asyncio.to_thread(aborted)
+
+    asyncio.run(while_a_worker_runs())
+    assert [job.args["word"] for job in ProcrastinateJob.objects.filter(task_name="test.note")] == ["committed"]
 
 
 def test_a_failed_job_is_tried_again_later() -> None:

@@ -24,6 +24,8 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.manager import JobManager
 from procrastinate.tasks import Task
 
 from linli.kernel import metrics
@@ -71,6 +73,16 @@ def _measured(name: str, fn: Job) -> Job:
     return run
 
 
+@functools.cache
+def _manager() -> JobManager:
+    """Queues by Django's connection, and so in its transaction.
+
+    While a worker runs, the app itself speaks by the worker's own connections: in the process `jobs` a task would be
+    queued, and perhaps run, before the rows that it is about are there, and also when they never come.
+    """
+    return JobManager(DjangoConnector())
+
+
 def defer(fn: Job, *, after: float = 0, once: str | None = None, **kwargs: Any) -> int | None:
     """Queue a task in the transaction in progress; returns the job's id.
 
@@ -87,7 +99,9 @@ def defer(fn: Job, *, after: float = 0, once: str | None = None, **kwargs: Any) 
         options["queueing_lock"] = once
     try:
         with transaction.atomic():
-            return int(TASKS[fn.task_name].configure(**options).defer(**kwargs))  # type: ignore[attr-defined]
+            deferrer = TASKS[fn.task_name].configure(**options)  # type: ignore[attr-defined]
+            deferrer.job_manager = _manager()
+            return int(deferrer.defer(**kwargs))
     except AlreadyEnqueued:
         return None
 
