@@ -13,7 +13,7 @@ def area_q(actor: Actor, permission: str, field: str = "area_path") -> Q:
     if not areas:
         return Q(pk__in=[])
     if "" in areas:
-        return Q()
+        return ~Q(pk__in=[])  # all rows: an empty Q would vanish in `area_q(...) | Q(...)` and narrow to the other half
     q = Q()
     for area in areas:
         q |= Q(**{field: area}) | Q(**{f"{field}__startswith": area + "."})
