@@ -51,7 +51,8 @@ def test_a_token_is_shown_for_its_own_device_only(district: District, chromium: 
             go(page, f"/console/devices/{second}")
         page.get_by_test_id("rotate").wait_for()
         expect(token).to_have_count(0)
-        page.get_by_test_id("tab-readings").click()
+        with page.expect_response(re.compile(f"/devices/{second}/readings\\?")):
+            page.get_by_test_id("tab-readings").click()
         with page.expect_response(re.compile(r"/readings\?")) as asked:
             go(page, f"/console/devices/{first}")
         assert first in asked.value.url
