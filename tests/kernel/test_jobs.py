@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -33,11 +34,18 @@ def clean() -> Iterator[None]:
     yield
 
 
+@contextlib.asynccontextmanager
+async def worker() -> AsyncIterator[App]:
+    """As in the process `jobs`: the app speaks by connections of its own."""
+    with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
+        async with worker_app.open_async():
+            yield worker_app
+
+
 def work() -> None:
     async def once() -> None:
-        with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
-            async with worker_app.open_async():
-                await worker_app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+        async with worker() as worker_app:
+            await worker_app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
 
     asyncio.run(once())
 
@@ -58,7 +66,7 @@ def test_a_job_runs_only_if_its_transaction_commits() -> None:
 def test_what_the_process_jobs_itself_defers_commits_with_its_transaction() -> None:
     """Its worker has given the app connections of its own, on which the row would stand at once."""
 
-    def aborted() -> None:
+    def one_of_each() -> None:
         with contextlib.suppress(RuntimeError), transaction.atomic():
             jobs.defer(note, word="inside, aborted")
             raise RuntimeError
@@ -67,9 +75,8 @@ def test_what_the_process_jobs_itself_defers_commits_with_its_transaction() -> N
         connection.close()
 
     async def while_a_worker_runs() -> None:
-        with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
-            async with worker_app.open_async():
-                await asyncio.to_thread(aborted)
+        async with worker():
+            await asyncio.to_thread(one_of_each)
 
     asyncio.run(while_a_worker_runs())
     queued = ProcrastinateJob.objects.filter(task_name="test.note", args__word__startswith="inside")

@@ -1,5 +1,5 @@
 /** Who is signed in on this phone. Known offline too: the last member stays until they sign out. */
-import { api, sessionChanged, whenSignedOut } from "@shared/api/client";
+import { api, session, sessionChanged, whenSignedOut } from "@shared/api/client";
 import { problemOf } from "@shared/api/problem";
 import { ref, shallowRef } from "vue";
 import { forget, keep, kept, SIGNED_OUT } from "./offline/db";
@@ -16,14 +16,6 @@ export const me = shallowRef<Me | null>(null);
 export const known = ref(false);
 /** The session ended on the server: what is on the phone stays, sending waits for a new sign-in. */
 export const expired = ref(false);
-
-/** Sign-ins and sign-outs on this phone: an answer asked for before the last of them is about somebody who has gone. */
-let acts = 0;
-
-function acted(): void {
-  acts += 1;
-  sessionChanged();
-}
 
 async function take(found: Me): Promise<void> {
   await keep("me", found);
@@ -63,20 +55,20 @@ export async function startSession(): Promise<void> {
   }
   known.value = true;
   if (!(await settleSignOut())) return;
-  const asked = acts;
+  const asked = session;
   try {
     const found = await api.get<Me>("/me", {}, { timeout: 8_000 }); // a 401 tells `end`
-    if (asked === acts) await take(found);
+    if (asked === session && !(await kept(SIGNED_OUT))) await take(found); // another window may have signed out
   } catch {
     // no network: what the phone knew
   }
 }
 
 export async function signIn(username: string, password: string, otp: string): Promise<void> {
-  acted();
+  sessionChanged();
   await settleSignOut();
   await api.post("/session", { username, password, ...(otp ? { code: otp } : {}) });
-  acted();
+  sessionChanged();
   await forget(SIGNED_OUT); // the new session has taken the old one's place
   await take(await api.get<Me>("/me"));
   void pump(true);
@@ -84,7 +76,7 @@ export async function signIn(username: string, password: string, otp: string): P
 
 /** The phone forgets the member at once; the server is told now or when there is a network again, before anything else. */
 export async function signOut(): Promise<void> {
-  acted();
+  sessionChanged();
   await keep(SIGNED_OUT, true);
   await forget("me");
   await useAccount("");

@@ -26,14 +26,14 @@ let lastHand = Date.now();
 for (const act of ["pointerdown", "keydown", "wheel"]) globalThis.addEventListener?.(act, () => (lastHand = Date.now()), { passive: true, capture: true });
 
 let onSignedOut: () => void = () => {};
-let session = 0;
+/** How many times a session began or ended here: an answer asked for before the last time says nothing about this one. */
+export let session = 0;
 
 /** What to do when the service says that nobody is signed in. */
 export function whenSignedOut(fn: () => void): void {
   onSignedOut = fn;
 }
 
-/** A session began or ended here: a late answer to what the one before it asked says nothing about this one. */
 export function sessionChanged(): void {
   session += 1;
 }
