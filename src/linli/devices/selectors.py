@@ -16,13 +16,9 @@ from linli.devices.models import SEVERITIES, STATES, Alarm, AlarmNote, Credentia
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor, contains
 from linli.kernel.errors import Forbidden, Invalid, NotFound
-from linli.kernel.scope import area_q
+from linli.kernel.scope import area_q, within
 
 OPEN = "place"
-
-
-def within(area: str, field: str = "area_path") -> Q:
-    return Q(**{field: area}) | Q(**{f"{field}__startswith": area + "."}) if area else Q()
 
 
 # --- devices --------------------------------------------------------------------------------------------------------

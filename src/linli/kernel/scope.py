@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from django.db.models import Q
 
 from linli.kernel.actor import Actor
 
 
+def within(area: str, field: str = "area_path") -> Q:
+    """A filter on `field`: in an area or below it; '' is everywhere.
+
+    Everywhere is not an empty Q: in `within("") | Q(...)` that would vanish and leave only the other half.
+    """
+    return Q(**{field: area}) | Q(**{f"{field}__startswith": area + "."}) if area else ~Q(pk__in=[])
+
+
 def area_q(actor: Actor, permission: str, field: str = "area_path") -> Q:
     """A filter on `field`; matches nothing when the actor has the permission nowhere."""
     areas = actor.areas(permission)
-    if not areas:
-        return Q(pk__in=[])
     if "" in areas:
-        return ~Q(pk__in=[])  # all rows: an empty Q would vanish in `area_q(...) | Q(...)` and narrow to the other half
-    q = Q()
-    for area in areas:
-        q |= Q(**{field: area}) | Q(**{f"{field}__startswith": area + "."})
-    return q
+        return within("")
+    return reduce(or_, (within(area, field) for area in areas)) if areas else Q(pk__in=[])

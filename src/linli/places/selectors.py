@@ -81,7 +81,7 @@ def units(actor: Actor, permission: str = VIEW) -> QuerySet[Unit]:
 
 def within(query: QuerySet[M], area: str) -> QuerySet[M]:
     """Narrow to an area path and what lies below it."""
-    return query.filter(Q(area_path=area) | Q(area_path__startswith=area + ".")) if area else query
+    return query.filter(scope.within(area))
 
 
 def named(query: QuerySet[M], words: str) -> QuerySet[M]:

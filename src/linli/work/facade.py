@@ -9,6 +9,7 @@ from uuid import UUID
 
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
+from linli.kernel.scope import within
 from linli.kernel.services import unit
 from linli.work import services
 from linli.work.contracts import OPEN, RUNNING, OnDuty, TaskInfo
@@ -95,10 +96,7 @@ def cancel_task(*, actor: Actor, task_id: UUID, reason: str = "", untouched: boo
 
 def on_duty(area_path: str) -> list[OnDuty]:
     """Who is on duty in an area, with their last position; show positions only to those with positions.view."""
-    from django.db.models import Q
-
-    inside = Q(area_path=area_path) | Q(area_path__startswith=area_path + ".") if area_path else Q()
     return [
         OnDuty(d.id, d.account_id, d.team_id, d.area_path, d.started_at, d.lon, d.lat, d.position_at)
-        for d in Duty.objects.filter(inside, ended_at=None).order_by("started_at", "id")
+        for d in Duty.objects.filter(within(area_path), ended_at=None).order_by("started_at", "id")
     ]

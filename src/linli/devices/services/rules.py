@@ -17,6 +17,7 @@ from linli.devices.services.devices import model_of
 from linli.kernel import audit, clock, events, ids, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Invalid
+from linli.kernel.scope import within
 from linli.places import facade as places
 
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
@@ -101,7 +102,7 @@ def _end_outside(actor: Actor, rule: Rule) -> None:
         return
     outside = Q()
     if rule.area_path:
-        outside |= ~(Q(device__area_path=rule.area_path) | Q(device__area_path__startswith=rule.area_path + "."))
+        outside |= ~within(rule.area_path, "device__area_path")
     if rule.device_ids is not None:
         outside |= ~Q(device_id__in=rule.device_ids)
     if outside:
