@@ -43,18 +43,18 @@ check: setup
 
 test: setup
 	tools/npm test
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" -q $(ARGS)
+	tools/steady "not slow" -n $(WORKERS) $(ARGS)
 
 test-slow: setup
-	$(BIN)/python -m pytest -m "slow and not e2e" -q $(ARGS)
-	tools/e2e $(ARGS)
+	tools/steady "slow and not e2e" $(ARGS)
+	tools/steady e2e $(ARGS)
 
 # The same tests against a PostgreSQL and a NATS server that somebody else runs.
 test-external: setup
-	tools/with-external-engines $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" -q $(ARGS)
+	tools/with-external-engines tools/steady "not slow" -n $(WORKERS) $(ARGS)
 
 e2e: setup
-	tools/e2e $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
+	tools/steady e2e $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
 from tests.kernel.test_relay import database_url, wait_until
 
 from linli.engines import testing
@@ -34,6 +35,18 @@ def ours_are_done() -> bool:
     return not ProcrastinateJob.objects.filter(task_name="kernel.gauges", args__timestamp__in=(1, 2)).exists()
 
 
+def queue(number: int) -> None:
+    """Queue the gauges' work; the worker's own tick of it may stand in the queue at that moment, and goes first."""
+
+    def queued() -> bool:
+        try:
+            return bool(jobs.TASKS["kernel.gauges"].defer(timestamp=number))
+        except AlreadyEnqueued:
+            return False
+
+    wait_until(queued, 60)
+
+
 def test_the_process_works_and_comes_back(nats_url: str) -> None:
     port = testing.some_port()
     env = {**os.environ, "LINLI_DATABASE_URL": database_url(), "LINLI_NATS_URL": nats_url,
@@ -41,7 +54,7 @@ def test_the_process_works_and_comes_back(nats_url: str) -> None:
     process = subprocess.Popen([sys.executable, "-m", "linli.kernel.worker"], env=env)
     try:
         wait_until(lambda: state(port).get("ready"), 90)
-        jobs.TASKS["kernel.gauges"].defer(timestamp=1)
+        queue(1)
         wait_until(ours_are_done, 60)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -49,7 +62,7 @@ def test_the_process_works_and_comes_back(nats_url: str) -> None:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         time.sleep(1)
-        jobs.TASKS["kernel.gauges"].defer(timestamp=2)
+        queue(2)
         wait_until(lambda: state(port).get("ready"), 90)
         wait_until(ours_are_done, 60)
         assert "linli_jobs_total" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
