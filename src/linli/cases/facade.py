@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from linli.cases import tables
 from linli.cases.contracts import Contact, Done, NewCase, PublicCase, PublicTicket, Receipt, TeamSuggestion
-from linli.cases.selectors import public, suggest
+from linli.cases.selectors import papers, public, suggest
 from linli.cases.services import act as act_services
 from linli.cases.services import intake, notes, photos
 from linli.kernel.actor import Actor
@@ -88,3 +91,27 @@ def add_photo(*, actor: Actor, case_id: UUID, stage: str, data: bytes) -> UUID:
 
 def suggest_team(case_id: UUID) -> TeamSuggestion | None:
     return suggest.first_for(case_id)
+
+
+def desk_lines(actor: Actor, area: str, limit: int) -> dict[str, list[dict[str, Any]]]:
+    """For hand-over notes: {urgent, overdue: cases as lists show them; promises: see `papers.promises`}."""
+    return {
+        "urgent": papers.urgent_open(actor, area, limit),
+        "overdue": papers.overdue_first(actor, area, limit),
+        "promises": papers.promises(actor, area, limit),
+    }
+
+
+def desk_day(actor: Actor, area: str, since: datetime, until: datetime, limit: int) -> dict[str, Any]:
+    """For the day's page: {tally, classes, overdue, solved} of a span of 24 hours; see `selectors.papers`."""
+    return {
+        "tally": papers.tally(actor, area, since, until),
+        "classes": papers.by_class(actor, area, until),
+        "overdue": papers.overdue_first(actor, area, limit),
+        "solved": papers.solved(actor, area, since, until, limit),
+    }
+
+
+def zone() -> ZoneInfo:
+    """The time zone of the district's calendar."""
+    return tables.calendar().zone

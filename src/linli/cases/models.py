@@ -227,3 +227,27 @@ class Comment(models.Model):
     class Meta:
         db_table = "cases_comment"
         indexes = [models.Index(fields=["case", "created_at", "id"], name="cases_comment_case")]
+
+
+OUTCOMES = ("reached", "no_answer", "refused", "wrong_number")
+
+
+class Call(models.Model):
+    """A telephone call with who reported, and what was promised in it. The number itself stays sealed in `Reporter`."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    by = models.UUIDField(null=True)
+    outcome = models.CharField(max_length=12)
+    note = models.TextField(default="")
+    promised_at = models.DateTimeField(null=True)  # until when something was promised
+    kept_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "cases_call"
+        indexes = [
+            models.Index(
+                "promised_at", name="cases_promises", condition=Q(promised_at__isnull=False, kept_at__isnull=True)
+            )
+        ]

@@ -6,23 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
-
 from linli.cases import ports, tables
 from linli.cases.models import FINAL, Case, TimelineEntry
 from linli.cases.rules.workflow import Facts
 from linli.kernel import audit, clock, events, rows
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict
+from linli.kernel.i18n import say
 from linli.kernel.masks import mask_text
 
 PUBLIC_ACTS = {"report", "accept", "reject", "file", "dispatch", "take", "finish", "self_handle", "close", "reopen",
                "merge", "cancel", "suspend", "resume"}  # fmt: skip
-
-
-def say(zh: str, en: str) -> str:
-    """The sentence in the language of the request."""
-    return en if (get_language() or "zh").startswith("en") else zh
 
 
 def facts(case: Case) -> Facts:
