@@ -184,6 +184,10 @@ body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
 
 body("POST /cases", lambda t: {"text": "井盖松动", "lon": t.lon, "lat": t.lat})
 body("POST /cases/{case_id}/comments", {"text": "已联系物业"})
+body("POST /cases/{case_id}/calls", {"outcome": "reached", "note": "已告知"})
+REQUESTS["GET /desk/day"] = lambda t, account: Ask(query=f"area={t.leaf}")
+REQUESTS["GET /desk/day.pdf"] = lambda t, account: Ask(query=f"area={t.leaf}")
+body("POST /handovers", lambda t: {"area": t.leaf})
 body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访"})
 body("POST /cases/lookup/phone", {"phone": "13800001234", "reason": "来电查询"})
 body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
@@ -226,6 +230,7 @@ for action in ACTS:
 
 # Which thing of a side an answer shows: the name in Things.ids to look for; lists and exports have `+` and `-` cells.
 SHOWS: dict[str, str] = {
+    "GET /handovers": "handover_id",
     "GET /accounts": "account_id", "GET /apikeys": "apikey_id", "GET /audit": "mark", "GET /personal-reads": "mark",
     "GET /teams": "team_id", "GET /centres": "centre_id", "GET /tasks": "task_id", "GET /duty": "duty_id",
     "GET /positions": "duty_id", "GET /positions/me": "duty_id", "GET /duty/me": "duty_id",

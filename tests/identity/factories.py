@@ -18,7 +18,8 @@ from tests.identity.accounts import ROLES, make_account, session_for
 
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
-from linli.cases.models import Case, Photo, Reporter
+from linli.cases.models import Call, Case, Photo, Reporter
+from linli.command.models import Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
 from linli.identity import facade as identity
 from linli.identity.models import Account, ApiKey, RoleGrant, Session
@@ -101,7 +102,7 @@ def build() -> World:
         interval_s=3600, properties=model.properties,
     )  # fmt: skip
     for things in sides.values():
-        for seed in (_places, _people, _orgs, _devices, _cases, _work, _records):
+        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _records):
             seed(things, model)
     accounts = {role: make_account((role, sides["own"].area), username=role.replace("_", "-")) for role in ROLES}
     orgs.ensure_member(team_id=sides["own"]["team_id"], account_id=accounts["team_member"].id)
@@ -199,6 +200,14 @@ def _case(things: Things, *, private: bool = False) -> tuple[UUID, str]:
         photos=[jpeg()], contact=Contact(phone="13800001234", name="居民", consent=True),
     )  # fmt: skip
     return receipt.case_id, receipt.secret
+
+
+def _desk(things: Things, model: ThingModel) -> None:
+    call = Call.objects.create(
+        case_id=things["case_id"], outcome="reached", note="今晚修", promised_at=clock.now() + timedelta(hours=1)
+    )
+    note = Handover.objects.create(area_path=things.leaf, state="handed", handed_at=clock.now())
+    things.ids |= {"call_id": call.id, "handover_id": note.id}
 
 
 def _cases(things: Things, model: ThingModel) -> None:

@@ -60,8 +60,8 @@ def handover_pdf(row: Handover) -> bytes:
 
 
 def _worse(one: Item) -> Item:
-    return _piece(say(one["zh"], one["en"]),
-                  side=say(f"{one['now']} 件，平时约 {one['usual']}", f"{one['now']}; usually about {one['usual']}"))  # fmt: skip
+    now, usual = one["now"], one["usual"]
+    return _piece(say(one["zh"], one["en"]), side=say(f"{now} 件，平时约 {usual}", f"{now}; usually about {usual}"))
 
 
 def _row(one: Item, due: bool = False) -> Item:

@@ -1,4 +1,4 @@
-"""Calls with reporters: what came of them goes into the timeline, what was promised is kept in sight until it is kept."""
+"""Calls with reporters: what came of them goes into the timeline; a promise stays in sight until it is kept."""
 
 from __future__ import annotations
 
