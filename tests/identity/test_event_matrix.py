@@ -38,7 +38,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge", "PATCH /grids/{grid_id}",
     "POST /units/{unit_id}/qr/rotate", "PATCH /teams/{team_id}", "PATCH /centres/{centre_id}",
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",
-    "DELETE /sessions/{session_id}",
+    "DELETE /sessions/{session_id}", "POST /handovers/{handover_id}/take",
 )  # fmt: skip
 
 

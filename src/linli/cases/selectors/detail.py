@@ -43,6 +43,8 @@ OTHER_ACTS = {
     "propose_close": ("告警已全部恢复, 建议结案", "All alarms cleared: close?"),
     "undo_dispatch": ("撤回派遣", "Dispatch taken back"),
     "confirm": ("反映人确认已解决", "Reporter says: solved"),
+    "call": ("电话联系", "Call"),
+    "promise_kept": ("承诺已兑现", "Promise kept"),
     "withdraw": ("反映人撤回联系方式", "Reporter withdrew the contact"),
     "release_photo": ("公开照片", "Photo released"),
     "withdraw_photo": ("取消公开照片", "Photo no longer public"),
