@@ -61,7 +61,7 @@ def handover_pdf(row: Handover) -> bytes:
 
 def _worse(one: Item) -> Item:
     now, usual = one["now"], one["usual"]
-    return _piece(say(one["zh"], one["en"]), side=say(f"{now} 件，平时约 {usual}", f"{now}; usually about {usual}"))
+    return _piece(say(one["zh"], one["en"]), side=say(f"{now} 件，平时约 {usual:g}", f"{now}; usually about {usual:g}"))
 
 
 def _row(one: Item, due: bool = False) -> Item:
