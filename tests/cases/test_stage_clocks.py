@@ -54,9 +54,15 @@ def test_each_stage_has_a_clock_of_its_own(desk: Desk) -> None:
     intake, lead = desk.client("intake"), desk.client("duty_lead")
     with at(MONDAY):
         case_id = report(desk, class_code="200104")["id"]
-    steps = ((10, intake, "accept", {}), (20, intake, "file", {}),
-             (40, desk_client, "dispatch", {"team": str(desk.pump)}), (60, crew, "take", {}), (120, crew, "finish", {"note": "已清"}), (150, lead, "check", {}),
-             (170, lead, "close", {}))  # fmt: skip
+    steps: tuple[tuple[int, Any, str, dict[str, Any]], ...] = (
+        (10, intake, "accept", {}),
+        (20, intake, "file", {}),
+        (40, desk_client, "dispatch", {"team": str(desk.pump)}),
+        (60, crew, "take", {}),
+        (120, crew, "finish", {"note": "已清"}),
+        (150, lead, "check", {}),
+        (170, lead, "close", {}),
+    )
     running = []
     for minutes, client, action, given in steps:
         with at(MONDAY + timedelta(minutes=minutes)):
@@ -116,6 +122,17 @@ def test_demands_add_up_from_the_widest_row_to_the_nearest_and_by_their_dates() 
     assert demand_rules.demand(rows, "2001", None, late).merge_radius_m == 200
 
 
+def test_a_row_of_demands_is_read_cell_by_cell() -> None:
+    cells = dict.fromkeys(("no", *demand_rules.VALUES, *demand_rules.LIMITED, "valid_to", "source"), "")
+    cells |= {"class": "10*", "version": "1", "valid_from": "2026-01-01"}
+    read = tables._demand({**cells, "need_report": "-", "need_finish": "note place", "file": "2 work_day"})
+    assert (read.need_report, read.need_finish, read.photos_after) == ((), ("note", "place"), None)
+    assert read.limits == {"file": (2.0, "work_day")}
+    for wrong in ({"need_report": "phone"}, {"close": "2 weeks"}):
+        with pytest.raises(ValueError, match="demands of class 10"):
+            tables._demand({**cells, **wrong})
+
+
 def test_what_a_class_demands_is_refused_by_field_and_reason(desk: Desk) -> None:
     intake, crew = desk.client("intake"), desk.client("team_member", team=desk.pump)
     with at(MONDAY):
@@ -137,11 +154,10 @@ def test_how_near_and_how_recent_is_the_same_is_said_by_the_class(desk: Desk) ->
     with at(MONDAY):
         report(desk, class_code="200406", lon=lon + 0.0011, lat=lat)  # about 104 m to the east
     asked = {"lon": lon, "lat": lat, "class_code": "200406"}
-    client = desk.client("dispatcher")
 
     def found(days: int, **more: Any) -> int:
         with at(MONDAY + timedelta(days=days)):
-            return len(client.get("/api/v1/cases/nearby", {**asked, **more}).json()["items"])
+            return len(desk.client("dispatcher").get("/api/v1/cases/nearby", {**asked, **more}).json()["items"])
 
     assert found(0) == 1 and found(4) == 0  # 150 m and three days for ponding
     assert found(0, class_code="100103") == 0 and found(4, radius=150) == 1
@@ -322,7 +338,7 @@ def test_the_command_shows_checks_and_applies_a_year(
         assert "not in 2026" in capsys.readouterr().err
         assert main(["calendar", "apply", str(notice), "--year", "2027"]) == 0
         assert main(["calendar", "show", "2027"]) == 0
-        assert "2027-01-30 六 worked" in capsys.readouterr().out
+        assert "2027-01-30 Sat worked" in capsys.readouterr().out
     finally:
         monkeypatch.undo()
         tables.forget()

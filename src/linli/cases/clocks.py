@@ -188,7 +188,7 @@ def plan_notices(case: Case, clocks: Mapping[str, Clock]) -> None:
 
 
 def relimit(case: Case, at: datetime) -> None:
-    """The class, its condition or the urgency changed: clocks in progress go by the new limits, keeping what was used."""
+    """Class, condition or urgency changed: clocks in progress go by the new limits, keeping what was used."""
     clocks = clocks_of(case)
     for stage, held in clocks.items():
         if stage == "handle" or (not held.stopped and _known(stage)):

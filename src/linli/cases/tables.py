@@ -83,9 +83,11 @@ def _demand(r: dict[str, str]) -> demand_rules.Row:
 
     def names(column: str, known: tuple[str, ...]) -> tuple[str, ...] | None:
         given = tuple(r[column].split())
+        if given == ("-",):  # nothing, though a wider row asks for something
+            return ()
         if wrong := set(given) - set(known):
             raise ValueError(f"{where}: {column} knows no {', '.join(sorted(wrong))}")
-        return () if given == ("-",) else given or None
+        return given or None
 
     def number(column: str) -> int | None:
         return int(r[column]) if r[column] else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from linli import commands
 
-WEEK = "一二三四五六日"
+WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def register(sub: Any) -> None:
