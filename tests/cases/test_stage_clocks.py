@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from tests.cases.conftest import Desk, jpeg
+from tests.cases.conftest import NORTH, Desk, jpeg
 from tests.cases.test_flow import act, report
 from tests.identity.accounts import actor_for, client_for
 
@@ -141,7 +141,8 @@ def test_what_a_class_demands_is_refused_by_field_and_reason(desk: Desk) -> None
         assert refused.status_code == 422
         assert refused.json()["errors"] == [{"field": "lon", "reason": "“雨水井盖”类须有位置"}]
         case = handed(desk, MONDAY, class_code="100103")
-        assert work.task(case.task_id).state == "open"
+        needs = {a["act"]: a["need"] for a in crew.get(f"/api/v1/cases/{case.id}").json()["actions"]}
+        assert needs["finish"] == ["note", "photo_after"] and needs["return"] == ["reason"]
         refused = act(crew, str(case.id), "finish", note="已换")
         assert refused.status_code == 422
         assert refused.json()["errors"] == [{"field": "photo_after", "reason": "“雨水井盖”类办结时须有照片至少 1 张"}]
@@ -217,6 +218,7 @@ def test_warned_before_and_escalated_after_in_working_hours_only(desk: Desk) -> 
     lead = desk.account("team_member", team=desk.pump)
     orgs.ensure_member(team_id=desk.pump, account_id=lead.id, lead=True)
     monday = MONDAY.replace(hour=14)
+    mate = desk.account("team_member", NORTH, team=desk.pump)
     case = handed(desk, monday)  # five hours: three and a half today, and until ten tomorrow
     assert local(case.due_at) == "11-24 10:00" and local(case.notice_at) == "11-24 09:00"
     for moment in (monday.replace(hour=23), monday.replace(day=24, hour=8, minute=59)):
@@ -230,8 +232,9 @@ def test_warned_before_and_escalated_after_in_working_hours_only(desk: Desk) -> 
     tick(monday.replace(day=24, hour=17))
     assert told(case)[2:] == [("escalate", "11-24 16:01")]
     events = [e.envelope for e in OutboxEvent.objects.filter(type="case.notice").order_by("id")]
-    assert [(e["audience"], e["permission"]) for e in events] == [
-        (f"account:{lead.id}", ""), (f"account:{lead.id}", ""), ("staff", "cases.supervise")]  # fmt: skip
+    assert {e["audience"] for e in events[:2]} == {f"account:{lead.id}", f"account:{mate.id}"}  # the team is warned
+    assert [(e["audience"], e["permission"]) for e in events[2:]] == [
+        (f"account:{lead.id}", ""), ("staff", "cases.supervise")]  # fmt: skip
     assert "text" not in events[0]["data"] and events[0]["data"]["stage"] == "handle"
     case.refresh_from_db()
     assert case.notice_at is None
@@ -265,6 +268,26 @@ def test_an_extension_moves_the_deadline_and_warns_anew(desk: Desk) -> None:
     with at(MONDAY.replace(day=24, hour=14)):
         tick(clocks.notices_of(case)[0].at)
     assert [a for a, _ in told(case)] == ["warn", "warn"]
+
+
+def test_an_open_case_from_before_notices_gets_them(desk: Desk) -> None:
+    case = handed(desk, MONDAY)
+    Case.objects.filter(pk=case.id).update(notice_at=None)
+    with at(MONDAY):
+        assert upkeep.plan_missing() == 1
+    assert Case.objects.get(pk=case.id).notice_at == case.notice_at
+
+
+def test_a_store_that_is_away_does_not_stop_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from linli.kernel import storage
+
+    def away() -> Any:
+        raise OSError("no route")
+
+    monkeypatch.setattr(storage, "store", away)
+    calendars.forget()
+    assert tables.calendar().is_workday(date(2026, 11, 23))
+    calendars.forget()
 
 
 def test_a_closed_case_is_told_of_no_more(desk: Desk) -> None:

@@ -17,3 +17,9 @@ def recompute_deadlines() -> None:
 def give_notices() -> None:
     """Warnings before limits, escalation after them, and suspended cases to be looked at again."""
     upkeep.give_notices()
+
+
+@jobs.periodic("17 * * * *", "cases.plan_notices")
+def plan_notices() -> None:
+    """Cases that have no notice planned though a clock runs: from before an upgrade."""
+    upkeep.plan_missing()

@@ -76,11 +76,11 @@ def team_known(team_id: UUID) -> Any:
     return _remembered(("team-info", team_id), lambda: team(team_id))
 
 
-def leads_of(team_id: UUID) -> list[UUID]:
-    """Accounts that lead a team."""
+def members_of(team_id: UUID, *, leads: bool) -> list[UUID]:
+    """Accounts of a team: all, or those that lead it."""
     from linli.orgs import facade
 
-    return [m.account_id for m in facade.members(team_id) if m.lead]
+    return [m.account_id for m in facade.members(team_id) if m.lead or not leads]
 
 
 def move_due(*, actor: Actor, task_id: UUID, due_at: datetime | None, illustrative: bool) -> bool:

@@ -13,6 +13,7 @@ from linli.cases.models import Case, Comment, TimelineEntry
 from linli.cases.rules import workflow
 from linli.cases.rules.workflow import Facts
 from linli.cases.selectors import fast, listing, suggest, visible
+from linli.cases.services import demands
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
@@ -89,7 +90,9 @@ def _explain(actor: Actor, item: dict[str, Any]) -> None:
     item["clocks"] = clocks.view(item["clocks"], now, team_id=item["team_id"], pauses=item.pop("pauses"))
     limits = [c for c in item["clocks"] if c["running"]] or [c for c in item["clocks"] if c["stage"] == "handle"]
     item["illustrative"] = any(c["illustrative"] for c in limits)
-    item["actions"] = [{"act": a.act, "zh": a.zh, "en": a.en, "to": a.target, "need": a.need} for a in acts]
+    item["actions"] = [
+        {"act": a.act, "zh": a.zh, "en": a.en, "to": a.target, "need": demands.needs(a, item)} for a in acts
+    ]
     item["area_names"] = {"zh": places.area_names(item["area_path"]), "en": places.area_names(item["area_path"], "en")}
     item["condition"] = condition_view(item["class_code"], item["condition_no"], item["filed_at"])
     undo = item.pop("undo")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from linli.cases import tables
 from linli.cases.contracts import NewCase
@@ -65,12 +67,25 @@ def of_act(case: Case, item: Transition, given: dict[str, Any]) -> list[FieldErr
         return []
     number = given.get("condition") or (case.condition_no if code == case.class_code else None)
     wanted = tables.demand(code, number)
-    if "stamp_finished" in item.effects and (case.team_id is not None or "photo_after" in item.need):
+    if _finishes(item, case.team_id):
         return _of_finish(case, wanted, code, number, given)
     first = "stamp_filed" in item.effects and case.filed_at is None
     if first and wanted.photos_report and Photo.objects.filter(case=case).count() < wanted.photos_report:
         return [_few("photos", wanted.photos_report, code, "立案前", "before it is filed")]
     return []
+
+
+def _finishes(item: Transition, team_id: UUID | None) -> bool:
+    """Whether the act ends work on the spot; what others settle elsewhere brings no pictures."""
+    return "stamp_finished" in item.effects and (team_id is not None or "photo_after" in item.need)
+
+
+def needs(item: Transition, case: Mapping[str, Any]) -> list[str]:
+    """What the act needs by the table, and of a class that demands pictures one of the finished work."""
+    wanted = case["class_code"] and tables.demand(case["class_code"], case["condition_no"]).photos_after
+    if wanted and "photo_after" not in item.need and _finishes(item, case["team_id"]):
+        return [*item.need, "photo_after"]
+    return list(item.need)
 
 
 def _of_finish(

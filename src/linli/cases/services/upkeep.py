@@ -16,7 +16,7 @@ from linli.kernel import audit, clock, events, jobs, services, storage
 from linli.kernel.actor import SYSTEM, Actor
 from linli.kernel.errors import Invalid
 
-BATCH = 200
+BATCH, MISSING = 200, 5000
 
 
 def _locked(case_id: UUID) -> Case | None:
@@ -53,19 +53,32 @@ def _tell_due(case: Case, at: datetime) -> int:
 def _tell(case: Case, notice: Notice, due: datetime | None, at: datetime) -> None:
     """A row of the timeline, news to all who see the case, and to those who are to act a notice of their own."""
     act = {WARN: "warn", clocks.RECHECK: "recheck_due"}.get(notice.code, "escalate")
-    leads = ports.leads_of(case.team_id) if case.team_id and notice.to != "supervisor" else []
-    detail = {"stage": notice.stage, "to": "lead" if leads else "supervisor", "due": due.isoformat() if due else None}
+    ask = case.team_id if notice.to != "supervisor" else None
+    own = ports.members_of(ask, leads=notice.to == "lead") if ask else []
+    detail = {"stage": notice.stage, "to": notice.to if own else "supervisor", "due": due.isoformat() if due else None}
     common.entry(case=case, actor=SYSTEM, act=act, at=at, detail=detail)
     common.record(case=case, actor=SYSTEM, act=act, detail=detail)
     common.tell(case=case, actor=SYSTEM, type="case.changed", act=act)
     data = {"number": case.number, "act": act, "stage": notice.stage, "urgent": case.urgent, "due_at": detail["due"]}
-    if leads:
-        for account_id in leads:
+    if own:
+        for account_id in own:
             events.emit(type="case.notice", kind="case", ref=case.id, area=case.area_path, data=data,
                         audience=f"account:{account_id}")  # fmt: skip
     else:
         events.emit(type="case.notice", kind="case", ref=case.id, area=case.area_path, data=data,
                     permission="cases.private" if case.private else "cases.supervise")  # fmt: skip
+
+
+def plan_missing() -> int:
+    """Open cases of before notices were planned, or whose version of Linli did not plan them; returns how many."""
+    rows = Case.objects.filter(closed_at=None, source="linli", notice_at=None, told={}).exclude(due_at=None)
+    found = list(rows.values_list("id", flat=True)[:MISSING])
+    for case_id in found:
+        with services.unit(SYSTEM):
+            if (case := _locked(case_id)) is not None:
+                clocks.plan_notices(case, clocks.clocks_of(case))
+                Case.objects.filter(pk=case.pk).update(notice_at=case.notice_at)
+    return len(found)
 
 
 def recompute_all() -> int:
