@@ -109,7 +109,12 @@ def _demand(r: dict[str, str]) -> demand_rules.Row:
 
 def demand(code: str, no: int | None = None, on: date | None = None) -> demand_rules.Demand:
     """What is demanded of a class, of one of its conditions, on a day (today)."""
-    return demand_rules.demand(demands(), code, no, on or today())
+    return _demanded(code, no, on or today())
+
+
+@lru_cache(maxsize=4096)
+def _demanded(code: str, no: int | None, on: date) -> demand_rules.Demand:
+    return demand_rules.demand(demands(), code, no, on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,5 +202,5 @@ def today() -> date:
 def forget() -> None:
     """Read the packs again at the next use (a correction was loaded, a test changed them)."""
     calendars.forget()
-    for cached in (catalogue, demands, stages, transitions, assignment_rules):
+    for cached in (catalogue, demands, _demanded, stages, transitions, assignment_rules):
         cached.cache_clear()
