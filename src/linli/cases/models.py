@@ -55,6 +55,9 @@ class Case(models.Model):
     clocks = models.JSONField(default=dict)
     due_at = models.DateTimeField(null=True)  # of the stage whose clock runs
     handle_due_at = models.DateTimeField(null=True)
+    pauses = models.JSONField(default=list, db_default=[])  # when clocks stood still, in which state, and why
+    told = models.JSONField(default=dict, db_default={})  # per stage: which notices of its clock were given, and when
+    notice_at = models.DateTimeField(null=True)  # when the next notice of a clock is to be given
     undo = models.JSONField(null=True)  # how to take the last dispatch back, and until when
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
     me_too = models.PositiveIntegerField(default=0)
@@ -114,6 +117,7 @@ class Case(models.Model):
             models.Index("alarm_id", name="cases_alarm", condition=Q(alarm_id__isnull=False)),
             models.Index("device_id", name="cases_device", condition=Q(device_id__isnull=False)),
             models.Index("closed_at", name="cases_closed", condition=Q(closed_at__isnull=False)),
+            models.Index("notice_at", name="cases_notice", condition=Q(notice_at__isnull=False)),
             models.Index("parent", name="cases_parent", condition=Q(parent__isnull=False)),
             GinIndex(fields=["tokens"], name="cases_words"),
         ]

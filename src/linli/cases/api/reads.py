@@ -104,7 +104,7 @@ def on_time_share(request: HttpRequest, area: str = "") -> HttpResponse:
 
 @router.get("/cases/nearby", permission="cases.view")
 def cases_nearby(
-    request: HttpRequest, lon: float, lat: float, class_code: str = "", radius: float = 200
+    request: HttpRequest, lon: float, lat: float, class_code: str = "", radius: float | None = None
 ) -> HttpResponse:
     """Open cases around a point: is this one known already?"""
     if why := geo.bad_point(lon, lat):
@@ -113,8 +113,9 @@ def cases_nearby(
     return answer({"items": found})
 
 
-def _radius(value: float) -> float:
-    if not 1 <= value <= 2000:
+def _radius(value: float | None) -> float | None:
+    """A radius asked for; without one, the class's own."""
+    if value is not None and not 1 <= value <= 2000:
         raise Invalid("radius", "must be 1 to 2000 metres")
     return value
 
@@ -190,7 +191,7 @@ def case_comments(request: HttpRequest, case_id: UUID, cursor: str | None = None
 
 
 @router.get("/cases/{case_id}/similar", permission="cases.view")
-def similar_cases(request: HttpRequest, case_id: UUID, radius: float = 200) -> HttpResponse:
+def similar_cases(request: HttpRequest, case_id: UUID, radius: float | None = None) -> HttpResponse:
     """Open cases nearby: same class first, then the nearest."""
     return answer({"items": detail.similar(actor_of(request), case_id, _radius(radius))})
 

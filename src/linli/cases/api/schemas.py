@@ -80,6 +80,7 @@ class ClockView(Schema):
     provisional: bool
     extended_s: int
     segments: list[list[Any]]
+    pauses: list[dict[str, Any]] = []  # from, to, state, why, recheck
 
 
 class ActionView(Schema):

@@ -14,13 +14,13 @@ from linli.cases.models import Case, Photo
 from linli.cases.rules import workflow
 from linli.cases.rules.workflow import Transition
 from linli.cases.selectors import visible
-from linli.cases.services import common, intake, photos
+from linli.cases.services import common, demands, intake, photos, upkeep
 from linli.cases.services.effects import EFFECTS
 from linli.kernel import clock, services
 from linli.kernel.actor import SYSTEM, Actor
 from linli.kernel.errors import Conflict, FieldError, Forbidden, Invalid
 
-AS_IT_WAS = ("state", "clocks", "class_code", "condition_no", "urgent", "private")
+AS_IT_WAS = ("state", "clocks", "pauses", "told", "class_code", "condition_no", "urgent", "private")
 UNDO_FIELDS = (*AS_IT_WAS, "team_id", "task_id", "dispatched_at", "filed_at")
 
 
@@ -73,21 +73,25 @@ def _need(case: Case, item: Transition, given: dict[str, Any]) -> None:
     wrong = [name for name in workflow.missing(item, known) if name != "photo_after"]
     if known.get("photo_after") is False:
         wrong.append("photo_after")
-    if wrong:
-        raise Invalid(errors=[FieldError(name, "is needed for this act") for name in wrong])
+    errors = [FieldError(name, "is needed for this act") for name in wrong]
+    errors += [e for e in demands.of_act(case, item, given) if e.field not in wrong]
+    if errors:
+        raise Invalid(errors=errors)
 
 
 def _move(case: Case, actor: Actor, item: Transition, given: dict[str, Any], at: datetime) -> Done:
     before = {name: getattr(case, name) for name in UNDO_FIELDS}
-    from_state = case.state
+    from_state, due = case.state, case.handle_due_at
     detail: dict[str, Any] = {}
     if "classify" in item.effects:  # the limits of the clocks that start now depend on it
         detail |= EFFECTS["classify"](case, actor, given, at)
     case.state = workflow.target_of(item, common.facts(case))
-    clocks.apply(case, item.clock, at)
+    clocks.apply(case, item.clock, at, given)
     for name in item.effects:
         if name != "classify":
             detail |= EFFECTS[name](case, actor, given, at)
+    if case.handle_due_at != due and "open_task" not in item.effects:
+        upkeep.follow_due(case)
     case.claimed_by = case.claimed_until = None
     case.undo = _undo(case, actor, item, before, at)
     common.save(case, at)
@@ -135,7 +139,7 @@ def undo_dispatch(*, actor: Actor, case_id: UUID) -> Done:
 
 def _restore(case: Case, before: Mapping[str, Any]) -> None:
     for name in AS_IT_WAS:
-        setattr(case, name, before[name])
+        setattr(case, name, before.get(name, getattr(case, name)))
     case.tokens = intake.search_tokens(case)  # the words of the class are among them
     for name in ("team_id", "task_id"):
         setattr(case, name, UUID(before[name]) if before[name] else None)

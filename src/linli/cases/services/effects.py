@@ -9,7 +9,7 @@ from uuid import UUID
 
 from linli.cases import clocks, ports, tables
 from linli.cases.models import FINAL, Case, Reporter, Signal
-from linli.cases.services import common, intake
+from linli.cases.services import common, demands, intake
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Invalid, NotFound
 
@@ -69,9 +69,11 @@ def open_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str,
     if team is None:
         raise Invalid("team", "is unknown")
     case.team_id, case.dispatched_at = team_id, at
+    clocks.for_team(case, at)
     case.task_id = ports.open_task(
         actor=actor, case_id=case.id, team_id=team_id, area_path=case.area_path, title=title(case),
         due_at=case.handle_due_at, illustrative=_illustrative(case), kind="handle",
+        needs_photo=demands.photos_after(case) > 0,
         place={"lon": case.lon, "lat": case.lat, "address": case.address, "grid_id": _text(case.grid_id),
                "unit_id": _text(case.unit_id)},
     )  # fmt: skip

@@ -15,7 +15,7 @@ from linli.cases import clocks, geo, numbers, tables
 from linli.cases.contracts import CHANNELS, Contact, NewCase, Receipt
 from linli.cases.models import KINDS, Case, Reporter, Signal
 from linli.cases.rules import words
-from linli.cases.services import common, photos
+from linli.cases.services import common, demands, photos
 from linli.kernel import clock, ids, images, rows, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Invalid
@@ -71,6 +71,7 @@ def _check(new: NewCase) -> None:
         errors.append(FieldError("lon", "longitude and latitude come together"))
     elif new.lon is not None and new.lat is not None and (why := geo.bad_point(new.lon, new.lat)):
         errors.append(FieldError("lon", why))
+    errors += [e for e in demands.of_report(new) if e.field not in {known.field for known in errors}]
     if errors:
         raise Invalid(errors=errors)
 
@@ -130,8 +131,9 @@ def _create(actor: Actor, new: NewCase, pictures: list[images.Prepared], within:
     case = Case(
         id=new.case_id or ids.new_id(), number=numbers.next_number(at), kind=new.kind, class_code=new.class_code,
         text=text[0], private=is_private(new), channel=new.channel, urgent=new.urgent, state=state,
-        step=table.states[state].step, created_by=actor.account_id, device_id=new.device_id, alarm_id=new.alarm_id,
-        created_at=at, updated_at=at, signal_count=1, **place,
+        step=table.states[state].step, created_by=actor.account_id,
+        priority=tables.demand(new.class_code).priority if new.class_code else 0, device_id=new.device_id,
+        alarm_id=new.alarm_id, created_at=at, updated_at=at, signal_count=1, **place,
     )  # fmt: skip
     case.tokens = search_tokens(case)
     if new.state == "filed":

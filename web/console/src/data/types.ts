@@ -76,7 +76,10 @@ export interface CaseRow {
 export interface ClockView {
   stage: string; zh: string; en: string; limit: number; unit: string; limit_s: number; used_s: number; left_s: number; due_at: string | null; running: boolean;
   paused: boolean; stopped: boolean; overdue: boolean; illustrative: boolean; provisional: boolean; extended_s: number; segments: unknown[][];
+  pauses: Pause[];
 }
+/** When a clock stood still: in which state, why, and on which day somebody looks again. */
+export interface Pause { from: string; to: string | null; state: Label | null; why: string; recheck: string | null }
 export interface Action { act: string; zh: string; en: string; to: string; need: string[] }
 export interface Suggestion { team_id: string; zh: string; en: string; reason: Label }
 export interface Photo { id: string; stage: "report" | "before" | "after"; file_id: string; thumb_id: string; width: number; height: number; created_at: string; released: boolean }
