@@ -5,6 +5,7 @@ from __future__ import annotations
 from linli.cases import clocks, events, tables  # noqa: F401  (events registers the consumers)
 from linli.cases.models import Case
 from linli.cases.rules import clock as rule
+from linli.cases.services import suspended
 from linli.kernel import jobs
 
 
@@ -21,3 +22,9 @@ def recompute_deadlines() -> None:
             Case.objects.filter(pk=case.pk).update(
                 clocks=case.clocks, due_at=case.due_at, handle_due_at=case.handle_due_at
             )
+
+
+@jobs.periodic("7 * * * *", "cases.recheck_suspended")
+def recheck_suspended() -> None:
+    """The day has come on which somebody wanted to look at a suspended case again: it says so, once."""
+    suspended.tell_due()

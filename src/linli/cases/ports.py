@@ -70,6 +70,13 @@ def team(team_id: UUID) -> Any:
     return facade.team(team_id)
 
 
+def centre(centre_id: UUID) -> Any:
+    """A centre; they change seldom."""
+    from linli.orgs import facade
+
+    return _remembered(("centre", centre_id), lambda: facade.centre(centre_id))
+
+
 def _remembered(key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
     """Teams and names change seldom and are asked for by every list: kept for a few seconds."""
     found = _memory.get(key)
