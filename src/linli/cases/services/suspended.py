@@ -13,7 +13,9 @@ AT_ONCE = 500
 def tell_due() -> int:
     """How many said so."""
     at, told = clock.now(), 0
-    due = Case.objects.filter(state="suspended", recheck_at__lte=at, side__suspension__told=None).order_by("recheck_at")
+    due = Case.objects.filter(state="suspended", recheck_at__lte=at, side__suspension__told__isnull=True).order_by(
+        "recheck_at"
+    )
     for case_id in list(due.values_list("pk", flat=True)[:AT_ONCE]):
         with services.unit(SYSTEM):
             case = Case.objects.select_for_update().defer("tokens").get(pk=case_id)
