@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -71,13 +72,21 @@ def test_the_side_paths_of_a_case(district: District, page: Page, shots: Path | 
     go(page, "resume")
     expect(page.locator("[data-side=suspension]")).to_have_count(0)
 
+    split(page, shots)
+    merge_and_back(page, f"{district.origin}/console/cases/{second['id']}", first)
+    assert lead.get(f"cases/{second['id']}")["state"] == "submitted"
+
+
+def split(page: Page, shots: Path | None) -> None:
     do(page, "split")
     assert chrome.shoot(page, shots, "case-split")["violations"] == []
     page.get_by_test_id("part-text").fill("灯杆倾斜, 另行处理")
     go(page, "split")
     expect(page.get_by_test_id("links").locator("[data-kind=part]")).to_have_count(1)
 
-    page.goto(f"{district.origin}/console/cases/{second['id']}")
+
+def merge_and_back(page: Page, address: str, first: dict[str, Any]) -> None:
+    page.goto(address)
     do(page, "merge")
     page.get_by_test_id("into-number").fill(first["number"])
     page.get_by_test_id("into-number").press("Enter")
@@ -88,4 +97,3 @@ def test_the_side_paths_of_a_case(district: District, page: Page, shots: Path | 
     words(page, "unmerge", "不是同一盏灯")
     go(page, "unmerge")
     expect(page.get_by_test_id("links")).to_have_count(0)
-    assert lead.get(f"cases/{second['id']}")["state"] == "submitted"
