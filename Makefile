@@ -11,7 +11,7 @@ NODE_READY := web/node_modules/.ready
 WEB_READY := src/linli/dist/.ready
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: setup run check test test-slow test-external bench e2e lock wheel clean
+.PHONY: setup run check test test-model test-slow test-external bench e2e lock wheel clean
 
 setup: $(ENV_READY) $(WEB_READY)
 
@@ -44,6 +44,11 @@ check: setup
 test: setup
 	tools/npm test
 	tools/steady "not slow" -n $(WORKERS) $(ARGS)
+
+# The case desk walked at random for STEPS steps, with the invariants of tests/cases/world.py.
+STEPS ?= 100000
+test-model: setup
+	MODEL_STEPS=$(STEPS) $(BIN)/python -m pytest tests/cases/test_model.py -m slow -q -s $(ARGS)
 
 test-slow: setup
 	tools/steady "slow and not e2e" $(ARGS)

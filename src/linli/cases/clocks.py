@@ -165,13 +165,12 @@ def notices_of(case: Case, clocks: Mapping[str, Clock] | None = None) -> list[no
         found += notices.of_clock(calendar_of(case, stage), stage, held, plan, case.urgent)
     for row in case.pauses:
         if row["to"] is None and row.get("recheck"):
-            found.append(
-                notices.Notice(row["stage"], RECHECK, "supervisor", _morning(date.fromisoformat(row[RECHECK])))
-            )
+            found.append(notices.Notice(row["stage"], RECHECK, "supervisor", morning(date.fromisoformat(row[RECHECK]))))
     return found
 
 
-def _morning(day: date) -> datetime:
+def morning(day: date) -> datetime:
+    """When the district's working time of a day begins, or of the next day that has one."""
     calendar = tables.calendar()
     return next_open(calendar, datetime.combine(day, time(), calendar.zone))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from linli.cases.rules import soundness
 
 CHANNELS = ("qr", "web", "hotline", "patrol", "staff", "api", "device", "open311", "import")
 
@@ -132,3 +135,18 @@ class Done:
     state: str
     version: int
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """A case that is with another system: which one, and what it is called there ('' until it said so)."""
+
+    case_id: UUID
+    to: str
+    ref: str
+    reason: str
+
+
+def unsound(table: Mapping[str, Any], roles: Mapping[str, frozenset[str]]) -> list[str]:
+    """What is wrong with a table of acts of a pack, in sentences; `roles`: the permissions of each."""
+    return soundness.check(table, roles)

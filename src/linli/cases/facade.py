@@ -9,13 +9,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from linli.cases import tables
-from linli.cases.contracts import Contact, Done, NewCase, PublicCase, PublicTicket, Receipt, TeamSuggestion
+from linli.cases.contracts import Contact, Done, NewCase, PublicCase, PublicTicket, Receipt, Referral, TeamSuggestion
 from linli.cases.selectors import papers, public, suggest
 from linli.cases.services import act as act_services
-from linli.cases.services import intake, notes, photos
+from linli.cases.services import intake, notes, photos, referring
 from linli.kernel.actor import Actor
 
-__all__ = ["Contact", "Done", "NewCase", "PublicCase", "PublicTicket", "Receipt", "TeamSuggestion"]
+__all__ = ["Contact", "Done", "NewCase", "PublicCase", "PublicTicket", "Receipt", "Referral", "TeamSuggestion"]
 
 
 def report_signal(
@@ -115,3 +115,23 @@ def desk_day(actor: Actor, area: str, since: datetime, until: datetime, limit: i
 def zone() -> ZoneInfo:
     """The time zone of the district's calendar."""
     return tables.calendar().zone
+
+
+def refer(*, actor: Actor, case_id: UUID, to: str, reason: str) -> Done:
+    """Hand a case to another system; `case.changed` with act `refer` tells its adapter."""
+    return referring.refer(actor=actor, case_id=case_id, to=to, reason=reason)
+
+
+def referral(case_id: UUID) -> Referral | None:
+    """Where a case was referred to, while it is there."""
+    return referring.referral(case_id)
+
+
+def referral_sent(*, case_id: UUID, ref: str) -> None:
+    """The other system took it over and calls it `ref`."""
+    referring.sent(case_id=case_id, ref=ref)
+
+
+def referral_news(*, case_id: UUID, note: str, outcome: str = "") -> Done:
+    """Progress told by the other system; `outcome`: done or refused, which brings the case back."""
+    return referring.news(case_id=case_id, note=note, outcome=outcome)

@@ -60,6 +60,11 @@ class Case(models.Model):
     notice_at = models.DateTimeField(null=True)  # when the next notice of a clock is to be given
     undo = models.JSONField(null=True)  # how to take the last dispatch back, and until when
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    split_from = models.UUIDField(null=True)  # the case of which this one was a part
+    side = models.JSONField(null=True)  # what is open on a side path: transfer, extension, mediation, … (services/side)
+    recheck_at = models.DateTimeField(null=True)  # when a suspended case is looked at again
+    centre_id = models.UUIDField(null=True)  # the centre that took it over; none: that of its area
+    satisfaction = models.CharField(max_length=12, null=True)  # what staff heard when they followed up
     me_too = models.PositiveIntegerField(default=0)
     signal_count = models.PositiveIntegerField(default=0)
     rework_count = models.PositiveSmallIntegerField(default=0)
@@ -119,6 +124,8 @@ class Case(models.Model):
             models.Index("closed_at", name="cases_closed", condition=Q(closed_at__isnull=False)),
             models.Index("notice_at", name="cases_notice", condition=Q(notice_at__isnull=False)),
             models.Index("parent", name="cases_parent", condition=Q(parent__isnull=False)),
+            models.Index("split_from", name="cases_split", condition=Q(split_from__isnull=False)),
+            models.Index("recheck_at", name="cases_recheck", condition=Q(recheck_at__isnull=False)),
             GinIndex(fields=["tokens"], name="cases_words"),
         ]
         constraints = [

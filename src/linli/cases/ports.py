@@ -90,6 +90,13 @@ def move_due(*, actor: Actor, task_id: UUID, due_at: datetime | None, illustrati
     return facade.move_due(actor=actor, task_id=task_id, due_at=due_at, illustrative=illustrative)
 
 
+def centre(centre_id: UUID) -> Any:
+    """A centre; they change seldom."""
+    from linli.orgs import facade
+
+    return _remembered(("centre", centre_id), lambda: facade.centre(centre_id))
+
+
 def _remembered(key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
     """Teams and names change seldom and are asked for by every list: kept for a few seconds."""
     found = _memory.get(key)

@@ -75,5 +75,5 @@ def get_transitions(request: HttpRequest) -> HttpResponse:
         "steps": [{"zh": zh, "en": en} for zh, en in table.steps],
         "stages": {k: {"zh": s.zh, "en": s.en} for k, s in {**table.stages, **tables.stages().stages}.items()},
         "actions": [{"act": t.act, "zh": t.zh, "en": t.en, "from": sorted(t.sources), "to": t.target,
-                     "need": list(t.need), "undo_s": t.undo_s} for t in table.transitions.values()],
+                     "need": list(t.need), "may": list(t.may), "undo_s": t.undo_s} for t in table.transitions.values()],
     }))  # fmt: skip

@@ -14,7 +14,7 @@ from ninja import Query, Schema
 from linli.cases import geo
 from linli.cases.api import router
 from linli.cases.api.schemas import CaseDetail, CasePage, Counts, OnTime, Pins, answer
-from linli.cases.selectors import detail, figures, listing
+from linli.cases.selectors import detail, figures, links, listing
 from linli.cases.selectors.listing import Filter
 from linli.kernel import audit, services
 from linli.kernel.errors import Invalid
@@ -194,6 +194,12 @@ def case_comments(request: HttpRequest, case_id: UUID, cursor: str | None = None
 def similar_cases(request: HttpRequest, case_id: UUID, radius: float | None = None) -> HttpResponse:
     """Open cases nearby: same class first, then the nearest."""
     return answer({"items": detail.similar(actor_of(request), case_id, _radius(radius))})
+
+
+@router.get("/cases/{case_id}/links", permission="cases.view")
+def case_links(request: HttpRequest, case_id: UUID) -> HttpResponse:
+    """Cases merged into this one, split from it, or the other way round; at most 100, those that the caller sees."""
+    return answer({"items": links.links(actor_of(request), case_id)})
 
 
 @router.get("/cases/{case_id}/suggestions", permission="cases.dispatch")

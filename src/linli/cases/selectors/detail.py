@@ -13,7 +13,7 @@ from linli.cases.models import Case, Comment, TimelineEntry
 from linli.cases.rules import workflow
 from linli.cases.rules.workflow import Facts
 from linli.cases.selectors import fast, listing, suggest, visible
-from linli.cases.services import demands
+from linli.cases.services import common, demands
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
@@ -21,7 +21,7 @@ from linli.kernel.errors import NotFound
 EXTRA = (
     "condition_no", "grid_id", "priority", "created_by", "task_id", "handler_ids", "verifier_id", "clocks", "undo",
     "pauses", "parent_id", "return_count", "reopen_count", "score", "device_id", "alarm_id", "filed_at",
-    "dispatched_at", "updated_at", "external_id",
+    "dispatched_at", "updated_at", "external_id", "side", "recheck_at", "centre_id", "satisfaction", "split_from",
 )  # fmt: skip
 _BASE = tuple(f"c.{n}" for n in listing.COLUMNS)
 _SQL = f"""SELECT {", ".join(_BASE)}, {", ".join("c." + n for n in EXTRA)},
@@ -54,6 +54,12 @@ OTHER_ACTS = {
     "promise_kept": ("承诺已兑现", "Promise kept"),
     "withdraw": ("反映人撤回联系方式", "Reporter withdrew the contact"),
     "release_photo": ("公开照片", "Photo released"),
+    "merged_in": ("并入一案", "A case was merged in"),
+    "merge_undone": ("撤销并入", "A merge was undone"),
+    "split_off": ("由拆分产生", "Split off"),
+    "recheck_due": ("挂账复查到期", "Re-check of the suspension is due"),
+    "referral_sent": ("外部系统已接收", "Received by the other system"),
+    "referral_news": ("外部系统进展", "News from the other system"),
     "withdraw_photo": ("取消公开照片", "Photo no longer public"),
 }
 
@@ -79,21 +85,21 @@ def _json(value: Any) -> Any:
 
 
 def _decode(extra: dict[str, Any]) -> None:
-    for name in ("clocks", "undo", "pauses"):
+    for name in ("clocks", "undo", "pauses", "side"):
         extra[name] = _json(extra[name])
 
 
 def _explain(actor: Actor, item: dict[str, Any]) -> None:
     from linli.places import facade as places
 
-    now, table = clock.now(), tables.transitions()
-    facts = Facts(item["state"], item["area_path"], item["team_id"], tuple(item["handler_ids"]), item["closed_at"])
-    acts = workflow.allowed(table, facts, actor, now) if item["source"] == "linli" else []
+    now = clock.now()
+    acts = _acts(actor, item) if item["source"] == "linli" else []
     item["clocks"] = clocks.view(item["clocks"], now, team_id=item["team_id"], pauses=item.pop("pauses"))
     limits = [c for c in item["clocks"] if c["running"]] or [c for c in item["clocks"] if c["stage"] == "handle"]
     item["illustrative"] = any(c["illustrative"] for c in limits)
     item["actions"] = [
-        {"act": a.act, "zh": a.zh, "en": a.en, "to": a.target, "need": demands.needs(a, item)} for a in acts
+        {"act": a.act, "zh": a.zh, "en": a.en, "to": a.target, "need": demands.needs(a, item), "may": a.may}
+        for a in acts
     ]
     item["area_names"] = {"zh": places.area_names(item["area_path"]), "en": places.area_names(item["area_path"], "en")}
     item["condition"] = condition_view(item["class_code"], item["condition_no"], item["filed_at"])
@@ -106,8 +112,36 @@ def _explain(actor: Actor, item: dict[str, Any]) -> None:
          for s in suggest.suggestions(item["class_code"], item["area_path"])]
         if can_dispatch and item["class_code"] else []
     )  # fmt: skip
-    people = ports.names([item["created_by"], item["verifier_id"], *item["handler_ids"]])
+    item["side"], item["centre"] = _side(item["side"] or {}), _centre(item["centre_id"])
+    askers = [UUID(v["by"]) for v in item["side"].values() if v.get("by")]
+    people = ports.names([item["created_by"], item["verifier_id"], *item["handler_ids"], *askers])
     item["people"] = {str(k): v for k, v in people.items()}
+
+
+def _acts(actor: Actor, item: dict[str, Any]) -> list[workflow.Transition]:
+    """What the actor may do now, and nothing that would be refused: the field app may be ahead of its news."""
+    table, state = tables.transitions(), item["state"]
+    handlers = tuple(item["handler_ids"])
+    if any("not_handler" in t.guards and state in t.sources and not table.states[state].final
+           for t in table.transitions.values()):  # fmt: skip
+        handlers = (*handlers, *ports.handlers_of(item["id"]))
+    base = Facts(state, item["area_path"], item["team_id"], handlers, item["closed_at"])
+    facts = common.make_facts(base, supervised=item["supervised"], side=item["side"], centre_id=item["centre_id"])
+    return workflow.allowed(table, facts, actor, clock.now())
+
+
+def _centre(centre_id: UUID | None) -> dict[str, str] | None:
+    found = ports.centre(centre_id) if centre_id else None
+    return {"zh": found.name_zh, "en": found.name_en or found.name_zh} if found else None
+
+
+def _side(side: dict[str, Any]) -> dict[str, Any]:
+    """What is open on a side path, with the names of centres."""
+    shown = {k: v for k, v in side.items() if k != "back"}
+    if held := shown.get("transfer"):
+        shown["transfer"] = {**held, "to_name": _centre(UUID(held["to"])),
+                             "from_name": _centre(UUID(held["from"]) if held["from"] else None)}  # fmt: skip
+    return shown
 
 
 def condition_view(code: str, number: int | None, filed_at: datetime | None = None) -> dict[str, Any] | None:
