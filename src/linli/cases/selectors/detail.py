@@ -57,7 +57,6 @@ OTHER_ACTS = {
     "merged_in": ("并入一案", "A case was merged in"),
     "merge_undone": ("撤销并入", "A merge was undone"),
     "split_off": ("由拆分产生", "Split off"),
-    "recheck_due": ("挂账复查到期", "Re-check of the suspension is due"),
     "referral_sent": ("外部系统已接收", "Received by the other system"),
     "referral_news": ("外部系统进展", "News from the other system"),
     "withdraw_photo": ("取消公开照片", "Photo no longer public"),
