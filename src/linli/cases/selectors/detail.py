@@ -41,6 +41,8 @@ OTHER_ACTS = {
     "signal": ("信号并入", "Signal joined"),
     "alarm_cleared": ("一个告警已恢复", "One alarm cleared"),
     "propose_close": ("告警已全部恢复, 建议结案", "All alarms cleared: close?"),
+    "outside_sent": ("转至外部系统", "Sent to another system"),
+    "outside_update": ("外部系统回复", "Heard from another system"),
     "undo_dispatch": ("撤回派遣", "Dispatch taken back"),
     "confirm": ("反映人确认已解决", "Reporter says: solved"),
     "withdraw": ("反映人撤回联系方式", "Reporter withdrew the contact"),
