@@ -92,7 +92,8 @@ def test_errors_are_those_of_the_standard(
 def test_a_report_comes_in_with_place_photo_and_sealed_contact(program: Program) -> None:
     photo = SimpleUploadedFile("p.jpg", jpeg(), "image/jpeg")
     made = report(program, media=photo, first_name="张", last_name="三丰", phone="13812345678", email="z@example.org",
-                  device_id="phone-7", account_id="a-1", jurisdiction_id="x", **{"attribute[extent]": "lane"})  # fmt: skip
+                  device_id="phone-7", account_id="a-1", jurisdiction_id="x",
+                  **{"attribute[extent]": "lane"})  # fmt: skip
     case = case_of(made["service_request_id"])
     assert (case.channel, case.class_code, case.area_path, case.created_by) == (
         "open311", "200406", NORTH, program.account.id)  # fmt: skip
@@ -188,7 +189,9 @@ def test_lists_narrow_by_code_date_status_place_and_page(desk: Desk, program: Pr
     assert found(page_size=2) == found()[:2] and found(page=2, page_size=2) == found()[2:]
     hour = timedelta(hours=1)
     assert numbers[0] in found(updated_after=(clock.now() - hour).isoformat())
-    assert found(updated_after=(clock.now() - 3 * hour).isoformat(), updated_before=(clock.now() - hour).isoformat()) == []
+    assert (
+        found(updated_after=(clock.now() - 3 * hour).isoformat(), updated_before=(clock.now() - hour).isoformat()) == []
+    )
     more = program.get("requests.xml", extensions="true")
     schema().validate(more.content.decode())
     assert b"<detailed_status>OPEN</detailed_status>" in more.content
@@ -233,7 +236,13 @@ def test_a_picture_that_was_only_named_is_fetched_from_public_hosts_only(program
     from linli.adapters.open311 import client, jobs
 
     case_id = str(case_of(report(program)["service_request_id"]).id)
-    for url in ("http://127.0.0.1:5432/x", "http://localhost/x", "file:///etc/passwd", "http://[::1]/", "http://10.0.0.1/"):
+    for url in (
+        "http://127.0.0.1:5432/x",
+        "http://localhost/x",
+        "file:///etc/passwd",
+        "http://[::1]/",
+        "http://10.0.0.1/",
+    ):
         with pytest.raises(client.Refused):
             client.picture(url, set())
         jobs.fetch(case_id, url)

@@ -150,7 +150,7 @@ class ClassInfo:
 
 @dataclass(frozen=True, slots=True)
 class OutsideCase:
-    """A case as another system sees it. `full`: with its words, for callers who see the case itself; else as anybody."""
+    """A case as another system sees it. `full`: with its words, for callers who see the case; else as anybody."""
 
     case_id: UUID
     number: str

@@ -112,9 +112,7 @@ def list_endpoints(
     request: HttpRequest, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT
 ) -> dict[str, Any]:
     """Other Open311 systems in one's area, newest first, with how it goes."""
-    rows, more = paging.keyset(
-        reads.listed(actor_of(request)), key=("-created_at", "-id"), cursor=cursor, limit=limit
-    )
+    rows, more = paging.keyset(reads.listed(actor_of(request)), key=("-created_at", "-id"), cursor=cursor, limit=limit)
     counted = reads.counts([r.id for r in rows])
     return {"items": [reads.shown(r, counted.get(r.id, {})) for r in rows], "next": more}
 
@@ -136,9 +134,7 @@ def change_endpoint(request: HttpRequest, endpoint_id: UUID, body: EndpointPatch
     given = body.dict(exclude_unset=True)
     version = given.pop("version")
     kept = {k: v for k, v in given.items() if v is not None or k == "account_id"}
-    return _one(
-        writes.change_endpoint(actor=actor_of(request), endpoint_id=endpoint_id, version=version, given=kept)
-    )
+    return _one(writes.change_endpoint(actor=actor_of(request), endpoint_id=endpoint_id, version=version, given=kept))
 
 
 @router.delete("/open311/endpoints/{uuid:endpoint_id}", permission=MANAGE, response={204: None})

@@ -90,7 +90,9 @@ def parse(content: bytes) -> list[dict[str, Any]]:
 
 
 def _from_json(data: Any) -> list[dict[str, Any]]:
-    while isinstance(data, dict) and (name := next((w for w in (*WRAPPERS, "request_update", "request") if w in data), "")):
+    while isinstance(data, dict) and (
+        name := next((w for w in (*WRAPPERS, "request_update", "request") if w in data), "")
+    ):
         data = data[name]
     found = data if isinstance(data, list) else [data]
     return [one for one in found if isinstance(one, dict)]

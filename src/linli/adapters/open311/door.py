@@ -69,7 +69,9 @@ def view(*methods: str) -> Callable[[View], View]:
             wanted = form_of(request, form)
             try:
                 if request.method not in {*methods, "HEAD"} - ({"HEAD"} if "GET" not in methods else set()):
-                    return _sent(request, wanted, "errors", _errors(405, "this address takes " + " and ".join(methods)), 405)
+                    return _sent(
+                        request, wanted, "errors", _errors(405, "this address takes " + " and ".join(methods)), 405
+                    )
                 actor = _counted(request)
                 root, data, *status = fn(request, actor, **path)
                 return _sent(request, wanted, root, data, *status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,7 +63,9 @@ def words() -> Words:
         come |= {k: tuple(v) for k, v in data.get("in", {}).items()}
         for row in data.get("attributes", []):
             values = tuple(Value(str(v["key"]), v["zh"], v["en"]) for v in row.get("values", []))
-            made = Attribute(str(row["class"]), row["code"], row["zh"], row["en"], row["datatype"], row["required"], values)
+            made = Attribute(
+                str(row["class"]), row["code"], row["zh"], row["en"], row["datatype"], row["required"], values
+            )
             asked[made.pattern, made.code] = made
     return Words(out, come, tuple(asked.values()))
 
@@ -79,7 +82,7 @@ def asked_of(class_code: str) -> list[Attribute]:
 
 def word_of(status: str) -> str:
     """Another system's status in one spelling: `In progress` and `in_progress` are the same word."""
-    return "_".join(status.upper().replace("-", " ").replace("_", " ").split())[:40]
+    return re.sub(r"\W+", "_", status.upper()).strip("_")[:40]
 
 
 def told(state: str, final: bool, own: Mapping[str, str] | None = None) -> str:
@@ -144,7 +147,7 @@ def listed(text: str, most: int = 200) -> tuple[str, ...]:
 
 
 def said(attributes: Iterable[Attribute], given: Mapping[str, list[str]], english: bool) -> str:
-    """The answers to a service's questions as a line for the case's text. Refuses what is missing or not on the list."""
+    """The answers to a service's questions as a line for the case's text. Refuses what is missing or not listed."""
     lines = []
     for one in attributes:
         answers = [v.strip()[:200] for v in given.get(one.code, []) if v.strip()]

@@ -63,8 +63,9 @@ def _conditions(f: OutsideFilter) -> visible.Sql:
     if f.circle:  # by the rounded place: a search by radius must tell no more than the answer does
         lon, lat, metres = f.circle
         across, up = METRES_PER_DEGREE * math.cos(math.radians(lat)), METRES_PER_DEGREE
+        values = (lon, across, lat, up, metres)
         add(f"c.lon IS NOT NULL AND sqrt(((round(c.lon::numeric, {ROUND})::float8 - %s) * %s) ^ 2"
-            f" + ((round(c.lat::numeric, {ROUND})::float8 - %s) * %s) ^ 2) <= %s", lon, across, lat, up, metres)  # fmt: skip
+            f" + ((round(c.lat::numeric, {ROUND})::float8 - %s) * %s) ^ 2) <= %s", *values)  # fmt: skip
     return " AND ".join(parts), params
 
 

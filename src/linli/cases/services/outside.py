@@ -58,7 +58,13 @@ def update(
         common.save(case, now)
         said = mask_text(text.replace("\0", ""))[0].strip()[:MAX_TEXT]
         note = ": ".join(filter(None, (name, status))) + (f"\n{said}" if said else "")
-        detail = {"outside": system, "status": status, "update_id": update_id, "at": at.isoformat(), "late": not fresh}
+        detail = {
+            "outside": system,
+            "status": status,
+            "update_id": update_id.replace("\0", ""),
+            "at": at.isoformat(),
+            "late": not fresh,
+        }
         common.entry(case=case, actor=actor, act="outside_update", at=now, note=note, detail=detail)
         common.record(case=case, actor=actor, act="outside_update", detail={"outside": system, "status": status})
         common.tell(case=case, actor=actor, type="case.changed", act="outside_update")

@@ -65,8 +65,10 @@ def retry_failed(*, actor: Actor, endpoint_id: UUID) -> int:
     """What the other system refused is tried again, after somebody mended the reason."""
     with services.unit(actor):
         row = endpoints.get(actor, endpoint_id)
-        count = Outgoing.objects.filter(endpoint=row).filter(state="failed").update(
-            state="waiting", attempts=0, next_at=clock.now(), error=""
+        count = (
+            Outgoing.objects.filter(endpoint=row)
+            .filter(state="failed")
+            .update(state="waiting", attempts=0, next_at=clock.now(), error="")
         )
         Outgoing.objects.filter(endpoint=row, state="waiting").update(next_at=clock.now())
         _told(actor, row, "retry", [])

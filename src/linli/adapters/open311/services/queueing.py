@@ -59,7 +59,8 @@ def _queue_steps(row: Endpoint, case_id: UUID, made_by: UUID | None) -> bool:
         return False
     since = sent.created_at if sent else datetime.min.replace(tzinfo=clock.now().tzinfo)
     steps = cases.outside_updates(SYSTEM, since=since, until=clock.now(), without=str(row.id), case_id=case_id)
-    return any([_add(row, "update", case_id, step.id, step.at) for step in steps])
+    added = [_add(row, "update", case_id, step.id, step.at) for step in steps]  # each of them, whatever the first gives
+    return any(added)
 
 
 def _add(row: Endpoint, kind: str, case_id: UUID, ref: UUID, at: datetime) -> bool:

@@ -147,9 +147,7 @@ def _sent(row: Endpoint, item: Outgoing, reference: str) -> None:
 def _later(row: Endpoint, item: Outgoing, why: str) -> None:
     """Away is never given up: only the time between the tries grows."""
     wait = min(timedelta(seconds=10) * 2 ** min(item.attempts, 12), LONGEST_WAIT)
-    Outgoing.objects.filter(pk=item.pk).update(
-        attempts=item.attempts + 1, next_at=clock.now() + wait, error=why[:300]
-    )
+    Outgoing.objects.filter(pk=item.pk).update(attempts=item.attempts + 1, next_at=clock.now() + wait, error=why[:300])
     went_wrong(row, why)
 
 
