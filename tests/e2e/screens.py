@@ -131,6 +131,7 @@ SCREENS = (
     Screen("console-grids", "/console/grids", "dutylead", "h1", DESK),
     Screen("console-grid-editor", "/console/grids/{grid}", "admin", "[data-testid=grid-split]", DESK, act=split),
     Screen("console-people", "/console/people", "admin", "h1", DESK),
+    Screen("console-integrations", "/console/integrations", "admin", "h1", DESK),
     Screen("console-audit", "/console/audit", "auditadmin", "h1", DESK),
     Screen("console-reads", "/console/personal-reads", "auditadmin", "h1", DESK),
     Screen("console-account", "/console/account", "integrator", "h1", DESK),

@@ -146,7 +146,7 @@ def delete_endpoint(request: HttpRequest, endpoint_id: UUID) -> Status:
 
 @router.post("/open311/endpoints/{uuid:endpoint_id}/retry", permission=MANAGE, response=dict)
 def retry(request: HttpRequest, endpoint_id: UUID) -> dict[str, int]:
-    """Try again now what was refused or waits."""
+    """Try again now what was refused or waits, and ask for news."""
     return {"again": writes.retry_failed(actor=actor_of(request), endpoint_id=endpoint_id)}
 
 

@@ -13,6 +13,11 @@ def soon(endpoint_id: UUID) -> None:
     jobs.defer(deliver, once=f"open311.deliver:{endpoint_id}", endpoint_id=str(endpoint_id))
 
 
+def ask_soon(endpoint_id: UUID) -> None:
+    """Ask an endpoint for news now, not at the next minute."""
+    jobs.defer(poll, once=f"open311.poll:{endpoint_id}", endpoint_id=str(endpoint_id))
+
+
 def fetch_later(case_id: UUID, url: str, actor: Actor) -> None:
     """Fetch a picture that another system only named."""
     jobs.defer(fetch, case_id=str(case_id), url=url[:1000])
@@ -41,7 +46,7 @@ def tick() -> None:
     for row in endpoints.in_use():
         soon(row.id)
         if row.updates != "none":
-            jobs.defer(poll, once=f"open311.poll:{row.id}", endpoint_id=str(row.id))
+            ask_soon(row.id)
 
 
 @jobs.task("open311.fetch", attempts=5)

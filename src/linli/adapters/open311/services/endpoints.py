@@ -73,6 +73,7 @@ def retry_failed(*, actor: Actor, endpoint_id: UUID) -> int:
         Outgoing.objects.filter(endpoint=row, state="waiting").update(next_at=clock.now())
         _told(actor, row, "retry", [])
         jobs.soon(row.id)
+        jobs.ask_soon(row.id)
     return count
 
 
