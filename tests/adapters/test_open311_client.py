@@ -294,7 +294,8 @@ def test_what_another_system_says_cannot_hurt(desk: Desk, other: Other) -> None:
 
 
 def test_endpoints_are_kept_with_their_key_sealed(desk: Desk) -> None:
-    row = endpoint(desk)
+    row = endpoint(desk, area_path="")
+    assert row.area_path == D
     assert b"their-key" not in bytes(row.api_key) and secret.unseal(row.api_key, row.id) == "their-key-1234"
     web = desk.client("integrator")
     shown = web.get(f"/api/v1/open311/endpoints/{row.id}")
@@ -320,3 +321,26 @@ def test_an_endpoint_without_anything_sent_can_be_taken_away(desk: Desk, other: 
     writes.delete_endpoint(actor=SYSTEM, endpoint_id=row.id)
     with pytest.raises(Conflict):
         writes.delete_endpoint(actor=SYSTEM, endpoint_id=used.id)
+
+
+def test_bad_endpoints_are_refused_by_field(desk: Desk) -> None:
+    web, row = desk.client("integrator"), endpoint(desk)
+    good: dict[str, Any] = {"name": "x", "base_url": "https://x.example/v2"}
+    bad: list[dict[str, Any]] = [
+        *({**good, name: text} for name in (*good, "jurisdiction_id", "api_key", "format", "area_path", "updates")
+          for text in ("\0", "x" * 5000)),
+        {**good, "base_url": "http://["}, {**good, "base_url": "http://a:99999/"}, {**good, "from_step": 10**30},
+        {**good, "classes": [{"class": ["x"], "service_code": {"a": 1}}]}, {**good, "classes": [{}]},
+        {**good, "classes": [{"class": "2004*", "attributes": [1]}]}, {**good, "states_out": {"x": "y" * 999}},
+        {**good, "account_id": str(desk.pump)}, {"name": "x"},
+    ]  # fmt: skip
+    for body in bad:
+        for answer in (
+            web.post("/api/v1/open311/endpoints", body, content_type="application/json"),
+            web.patch(f"/api/v1/open311/endpoints/{row.id}", {"version": 1, **body}, content_type="application/json"),
+        ):
+            if "api_key" not in body and set(body) != {"name"}:
+                assert answer.status_code in (403, 409, 422), (str(body)[:90], answer.content[:200])
+            assert answer.status_code < 500, str(body)[:90]
+    for query in ("cursor=x", "limit=0", "state=%00", "state=x"):
+        assert web.get(f"/api/v1/open311/endpoints/{row.id}/outgoing?{query}").status_code in (200, 422)

@@ -110,10 +110,14 @@ def picture(url: str, friends: set[str]) -> bytes:
 
     Anything else could be a machine of ours that a stranger wants asked.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.scheme in ("http", "https") else None
+    except ValueError:
+        host = None
+    if not host:
         raise Refused("not an http address")
-    if parts.netloc.lower() not in friends and not _public(parts.hostname):
+    if parts.netloc.lower() not in friends and not _public(host):
         raise Refused("the picture's host is not public")
     data = bytearray()
     try:

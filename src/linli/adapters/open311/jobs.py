@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from linli.kernel import jobs
-from linli.kernel.actor import SYSTEM, Actor
+from linli.kernel.actor import SYSTEM
 
 
 def soon(endpoint_id: UUID) -> None:
@@ -18,9 +18,10 @@ def ask_soon(endpoint_id: UUID) -> None:
     jobs.defer(poll, once=f"open311.poll:{endpoint_id}", endpoint_id=str(endpoint_id))
 
 
-def fetch_later(case_id: UUID, url: str, actor: Actor) -> None:
+def fetch_later(case_id: UUID, url: str) -> None:
     """Fetch a picture that another system only named."""
-    jobs.defer(fetch, case_id=str(case_id), url=url[:1000])
+    if url.strip() and "\0" not in url:
+        jobs.defer(fetch, case_id=str(case_id), url=url.strip()[:1000])
 
 
 @jobs.task("open311.deliver")

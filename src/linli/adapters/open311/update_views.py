@@ -59,5 +59,5 @@ def _take(request: HttpRequest, actor: Actor) -> tuple[str, Any]:
         status=post.get("status", ""), text=post.get("description", ""), at=at,
     )  # fmt: skip
     if new and post.get("media_url"):
-        jobs.fetch_later(case_id, post["media_url"], actor)
+        jobs.fetch_later(case_id, post["media_url"])
     return "service_request_updates", [{"update_id": post["update_id"]}]

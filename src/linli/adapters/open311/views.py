@@ -194,8 +194,8 @@ def _report(request: HttpRequest, actor: Actor) -> Answer:
         address=(post.get("address_string") or post.get("address") or "").strip(), contact=_contact(request),
         idempotency_key=_repeat_key(request, attributes), within="cases.create",
     )  # fmt: skip
-    if (url := post.get("media_url", "").strip()) and not media:
-        jobs.fetch_later(made.case_id, url, actor)
+    for url in [] if media else post.getlist("media_url")[:MAX_MEDIA]:
+        jobs.fetch_later(made.case_id, url)
     notice = f"{_base(request)}/t/{made.secret}" if made.secret else None
     return "service_requests", [
         {"service_request_id": made.number, "service_notice": notice, "account_id": post.get("account_id") or None}

@@ -23,6 +23,7 @@ UPDATES, FORMATS = ("extension", "status", "none"), ("json", "xml")
 
 def create_endpoint(*, actor: Actor, given: dict[str, Any]) -> Endpoint:
     row = Endpoint(**{k: v for k, v in given.items() if k in FIELDS})
+    row.area_path = row.area_path or _own_area(actor)
     _check(actor, row)
     _key(row, given)
     with services.unit(actor):
@@ -41,6 +42,7 @@ def change_endpoint(*, actor: Actor, endpoint_id: UUID, version: int, given: dic
         for name, value in given.items():
             if name in FIELDS:
                 setattr(row, name, value)
+        row.area_path = row.area_path or _own_area(actor)
         _check(actor, row)
         _key(row, given)
         row.version += 1
@@ -77,6 +79,12 @@ def retry_failed(*, actor: Actor, endpoint_id: UUID) -> int:
     return count
 
 
+def _own_area(actor: Actor) -> str:
+    """Left out, an endpoint is for the whole area of whoever enters it."""
+    areas = actor.areas(endpoints.MANAGE)
+    return areas[0] if len(areas) == 1 else ""
+
+
 def went_well(row: Endpoint) -> None:
     Endpoint.objects.filter(pk=row.pk).update(last_success_at=clock.now())
 
@@ -101,12 +109,13 @@ def _check(actor: Actor, row: Endpoint) -> None:
 
 
 def _wrong(actor: Actor, row: Endpoint) -> list[tuple[str, str]]:
-    parts = urlsplit(row.base_url) if len(row.base_url) <= 300 else urlsplit("")
-    address = parts.scheme in ("http", "https") and parts.hostname and not parts.username and not parts.query
     texts = [row.name, row.base_url, row.jurisdiction_id]
     return [
         ("name", "" if 0 < len(row.name.strip()) <= 80 else "needs 1 to 80 characters"),
-        ("base_url", "" if address else "must be an http or https address such as https://example.org/open311/v2"),
+        (
+            "base_url",
+            "" if _address(row.base_url) else "must be an http or https address such as https://example.org/open311/v2",
+        ),
         ("jurisdiction_id", "" if len(row.jurisdiction_id) <= 80 else "has more than 80 characters"),
         ("name", "holds a zero character" if any("\0" in t for t in texts) else ""),
         ("format", "" if row.format in FORMATS else f"must be one of {', '.join(FORMATS)}"),
@@ -117,6 +126,17 @@ def _wrong(actor: Actor, row: Endpoint) -> list[tuple[str, str]]:
         ("states_out", "" if _words(row.states_out) else "maps a state to a word"),
         ("account_id", _bad_account(row)),
     ]
+
+
+def _address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(
+            len(url) <= 300 and parts.scheme in ("http", "https") and parts.hostname and not parts.username
+            and not parts.query and (parts.port is None or parts.port > 0)
+        )  # fmt: skip
+    except ValueError:
+        return False
 
 
 def _bad_classes(found: Any) -> str:
