@@ -17,7 +17,7 @@ from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, D, Desk
 from linli.adapters.open311 import client, formats, secret
 from linli.adapters.open311.models import Endpoint, Outgoing
 from linli.adapters.open311.services import endpoints as writes
-from linli.adapters.open311.services import receiving, sending
+from linli.adapters.open311.services import queueing, receiving, sending
 from linli.cases import facade as cases
 from linli.cases.models import Case, TimelineEntry
 from linli.kernel import clock, inbox
@@ -277,6 +277,17 @@ def test_they_post_news_of_what_we_sent_and_numbers_of_both_are_told_apart(desk:
     Outgoing.objects.filter(kind="request").update(reference=both)
     refused = theirs.post("servicerequestupdates.json", **{**said, "service_request_id": both, "update_id": "p2"})
     assert refused.status_code == 409
+
+
+def test_a_case_that_somebody_refers_goes_to_the_endpoint_of_that_name(desk: Desk, other: Other) -> None:
+    row, one = endpoint(desk, other, classes=[]), case(desk, "100101")
+    run(row)
+    assert not other.requests
+    for to in ("Nobody", "next city "):
+        TimelineEntry.objects.create(case=one, actor_kind="account", act="refer", detail={"to": to})
+        queueing.follow(case_id=one.id, at=clock.now(), data={"act": "refer", "class": "100101", "step": 4})
+        run(row)
+    assert [r["service_code"] for r in other.requests.values()] == ["100101"]
 
 
 def test_what_another_system_says_cannot_hurt(desk: Desk, other: Other) -> None:

@@ -139,6 +139,11 @@ def outside_owner(case_id: UUID) -> tuple[UUID | None, str, bool, str]:
     return outside_reads.owner(case_id)
 
 
+def outside_referred(case_id: UUID) -> str:
+    """The name of the system that somebody referred the case to by hand."""
+    return outside_reads.referred_to(case_id)
+
+
 def outside_updates(
     actor: Actor, *, since: datetime, until: datetime, without: str = "", case_id: UUID | None = None, limit: int = 1000
 ) -> list[OutsideUpdate]:

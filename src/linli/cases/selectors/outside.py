@@ -10,7 +10,7 @@ from uuid import UUID
 
 from linli.cases import tables
 from linli.cases.contracts import ClassInfo, OutsideCase, OutsideFilter, OutsideUpdate
-from linli.cases.models import FINAL, Case, Photo
+from linli.cases.models import FINAL, Case, Photo, TimelineEntry
 from linli.cases.selectors import fast, visible
 from linli.cases.selectors.public import ROUND
 from linli.kernel import files
@@ -98,6 +98,12 @@ def owner(case_id: UUID) -> tuple[UUID | None, str, bool, str]:
     if found is None:
         raise NotFound()
     return found
+
+
+def referred_to(case_id: UUID) -> str:
+    """The name of the system that somebody last referred the case to by hand; '' for none."""
+    rows = TimelineEntry.objects.filter(case_id=case_id, act="refer").order_by("-at", "-id")
+    return str((rows.values_list("detail", flat=True).first() or {}).get("to") or "")
 
 
 def _shown(row: tuple[Any, ...], photos: tuple[UUID, ...]) -> OutsideCase:

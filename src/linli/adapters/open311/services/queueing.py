@@ -24,18 +24,26 @@ def follow(*, case_id: UUID, at: datetime, data: dict[str, Any]) -> None:
         made_by, channel, private, area = cases.outside_owner(case_id)
     except NotFound:  # an imported case
         return
-    if private:
-        return
     touched = set()
-    if channel != "open311" and data.get("open", True) and not endpoints.sent_anywhere(case_id):
+    found = _referred(rows, case_id, data)
+    by_itself = not private and channel != "open311" and data.get("open", True)
+    if found is None and by_itself and not endpoints.sent_anywhere(case_id):
         found = next((r for r in rows if contains(r.area_path, area) and _wants(r, data)), None)
-        if found and _add(found, "request", case_id, case_id, at):
-            touched.add(found.id)
+    if found and _add(found, "request", case_id, case_id, at):
+        touched.add(found.id)
     for row in rows:
         if row.push and _queue_steps(row, case_id, made_by):
             touched.add(row.id)
     for endpoint_id in touched:
         jobs.soon(endpoint_id)
+
+
+def _referred(rows: list[Endpoint], case_id: UUID, data: dict[str, Any]) -> Endpoint | None:
+    """The endpoint that somebody referred the case to, by its name: a person's act, whatever the class."""
+    if data.get("act") != "refer":
+        return None
+    name = cases.outside_referred(case_id).strip().casefold()
+    return next((r for r in rows if r.name.strip().casefold() == name), None)
 
 
 def mapping(row: Endpoint, class_code: str) -> dict[str, Any] | None:
