@@ -134,6 +134,7 @@ SCREENS = (
     Screen("console-handover", "/console/handovers", "dutylead", "[data-testid=handover-write]", DESK,
            act=click("[data-testid=handover-write]", "[data-testid=handover-hand]")),
     Screen("console-people", "/console/people", "admin", "h1", DESK),
+    Screen("console-integrations", "/console/integrations", "admin", "h1", DESK),
     Screen("console-audit", "/console/audit", "auditadmin", "h1", DESK),
     Screen("console-reads", "/console/personal-reads", "auditadmin", "h1", DESK),
     Screen("console-account", "/console/account", "integrator", "h1", DESK),

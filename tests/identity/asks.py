@@ -199,6 +199,9 @@ def _case_photo(things: Things, account: Account | None) -> Ask:
     return Ask(files={"file": picture(), "stage": "before"})
 
 
+body("POST /open311/endpoints", lambda t: {"name": "新", "base_url": "https://x.example/v2", "area_path": t.leaf})
+body("PATCH /open311/endpoints/{endpoint_id}", {"version": 1, "name": "改名"})
+
 # acts of the transition table: (state the case is put in, what the act brings)
 ACTS: dict[str, tuple[str, Callable[[Things], dict[str, Any]]]] = {
     "accept": ("submitted", lambda t: {}),
@@ -243,4 +246,5 @@ SHOWS: dict[str, str] = {
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
     "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
+    "GET /open311/endpoints": "endpoint_id",
 }  # fmt: skip

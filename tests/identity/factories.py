@@ -16,6 +16,7 @@ from PIL import Image
 from shapely.geometry import box, mapping, shape
 from tests.identity.accounts import ROLES, make_account, session_for
 
+from linli.adapters.open311.services import endpoints as open311
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
@@ -102,7 +103,7 @@ def build() -> World:
         interval_s=3600, properties=model.properties,
     )  # fmt: skip
     for things in sides.values():
-        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _records):
+        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _records, _open311):
             seed(things, model)
     accounts = {role: make_account((role, sides["own"].area), username=role.replace("_", "-")) for role in ROLES}
     orgs.ensure_member(team_id=sides["own"]["team_id"], account_id=accounts["team_member"].id)
@@ -244,3 +245,8 @@ def _records(things: Things, model: ThingModel) -> None:
         area_path=things.leaf,
     )  # fmt: skip
     things.ids |= {"mark": mark}
+
+
+def _open311(things: Things, model: ThingModel) -> None:
+    given = {"name": f"Next city {things.side}", "base_url": "https://next.example/v2", "area_path": things.leaf}
+    things.ids["endpoint_id"] = open311.create_endpoint(actor=SYSTEM, given=given).id

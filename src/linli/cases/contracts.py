@@ -20,6 +20,7 @@ class Contact:
     phone: str = ""
     name: str = ""
     consent: bool = True
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,75 @@ class Referral:
     to: str
     ref: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """A class of the catalogue, with its rows of conditions: (number, zh, en)."""
+
+    code: str
+    zh: str
+    en: str
+    group_zh: str
+    group_en: str
+    private: bool
+    conditions: tuple[tuple[int, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideCase:
+    """A case as another system sees it. `full`: with its words, for callers who see the case; else as anybody."""
+
+    case_id: UUID
+    number: str
+    class_code: str
+    class_zh: str
+    class_en: str
+    state: str
+    state_zh: str
+    state_en: str
+    step: int
+    final: bool
+    text: str
+    address: str
+    lon: float | None
+    lat: float | None
+    created_at: datetime
+    updated_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    me_too: int
+    full: bool
+    photos: tuple[UUID, ...] = ()  # those that were released
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideFilter:
+    """What a list for another system is narrowed to; all parts together."""
+
+    numbers: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    changed_from: datetime | None = None
+    changed_to: datetime | None = None
+    open: bool | None = None
+    circle: tuple[float, float, float] | None = None  # longitude, latitude, metres
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideUpdate:
+    """A step of a case that others may hear of. `note` only for callers who see the case itself."""
+
+    id: UUID
+    case_id: UUID
+    number: str
+    act: str
+    zh: str
+    en: str
+    state: str
+    at: datetime
+    note: str = ""
 
 
 def unsound(table: Mapping[str, Any], roles: Mapping[str, frozenset[str]]) -> list[str]:

@@ -73,6 +73,10 @@ class Case(models.Model):
     score = models.PositiveSmallIntegerField(null=True)
     device_id = models.UUIDField(null=True)
     alarm_id = models.UUIDField(null=True)
+    outside_system = models.CharField(max_length=40, default="", db_default="")  # where else it is being handled
+    outside_reference = models.CharField(max_length=80, default="", db_default="")  # its number there
+    outside_state = models.CharField(max_length=40, default="", db_default="")  # what was last heard from there
+    outside_at = models.DateTimeField(null=True)  # when that was so, by the other system's clock
     flags = ArrayField(models.CharField(max_length=32), default=list)
     tokens = ArrayField(models.TextField(), default=list)
     created_at = models.DateTimeField(default=clock.now)
@@ -126,6 +130,9 @@ class Case(models.Model):
             models.Index("parent", name="cases_parent", condition=Q(parent__isnull=False)),
             models.Index("split_from", name="cases_split", condition=Q(split_from__isnull=False)),
             models.Index("recheck_at", name="cases_recheck", condition=Q(recheck_at__isnull=False)),
+            models.Index(
+                "outside_system", "outside_reference", name="cases_outside", condition=~Q(outside_reference="")
+            ),
             GinIndex(fields=["tokens"], name="cases_words"),
         ]
         constraints = [
@@ -151,7 +158,10 @@ class TimelineEntry(models.Model):
 
     class Meta:
         db_table = "cases_timeline"
-        indexes = [models.Index(fields=["case", "at", "id"], name="cases_timeline_case")]
+        indexes = [
+            models.Index(fields=["case", "at", "id"], name="cases_timeline_case"),
+            models.Index(fields=["at", "id"], name="cases_timeline_public", condition=Q(public=True)),
+        ]
 
 
 class Signal(models.Model):

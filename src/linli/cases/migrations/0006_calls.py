@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("cases", "0003_side_paths"),
+        ("cases", "0004_open311"),
     ]
 
     operations = [

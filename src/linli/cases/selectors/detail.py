@@ -48,6 +48,8 @@ OTHER_ACTS = {
     "recheck_due": ("挂账到期复查", "Suspended: look again"),
     "calendar": ("工作日历更正, 期限重算", "Calendar corrected: deadlines anew"),
     "propose_close": ("告警已全部恢复, 建议结案", "All alarms cleared: close?"),
+    "outside_sent": ("转至外部系统", "Sent to another system"),
+    "outside_update": ("外部系统回复", "Heard from another system"),
     "undo_dispatch": ("撤回派遣", "Dispatch taken back"),
     "confirm": ("反映人确认已解决", "Reporter says: solved"),
     "call": ("电话联系", "Call"),

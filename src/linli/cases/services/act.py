@@ -88,7 +88,7 @@ def _need(case: Case, item: Transition, given: dict[str, Any]) -> None:
 def _move(case: Case, actor: Actor, item: Transition, given: dict[str, Any], at: datetime) -> Done:
     before = {name: getattr(case, name) for name in UNDO_FIELDS}
     from_state, due, was = case.state, case.handle_due_at, side.snapshot(case)
-    detail: dict[str, Any] = {}
+    detail: dict[str, Any] = {"outside": given["outside"]} if given.get("outside") else {}
     if "classify" in item.effects:  # the limits of the clocks that start now depend on it
         detail |= EFFECTS["classify"](case, actor, given, at)
     case.state = workflow.target_of(item, common.facts(case))

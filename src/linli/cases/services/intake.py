@@ -168,7 +168,7 @@ def search_tokens(case: Case) -> list[str]:
 def _reporter(case: Case, new: NewCase, hidden: bool, at: datetime) -> str:
     secret = secrets.token_urlsafe(18)
     contact = new.contact or Contact(consent=False)
-    told = bool(contact.phone or contact.name) and contact.consent
+    told = bool(contact.phone or contact.name or contact.email) and contact.consent
     row = Reporter(
         case=case, token_hash=hashlib.sha256(secret.encode()).digest(),
         consent_at=at if told else None, created_at=at,
@@ -177,6 +177,8 @@ def _reporter(case: Case, new: NewCase, hidden: bool, at: datetime) -> str:
         row.phone, row.name = contact.phone.strip()[:32] or None, contact.name.strip()[:60] or None
         if hidden:  # what was masked is kept, sealed, because the reporter wants to be called about it
             row.original = new.text
+        if contact.email:
+            row.original = f"{new.text if hidden else ''}\n{contact.email[:254]}".strip()
     row.save(force_insert=True)
     return secret
 
@@ -188,7 +190,7 @@ def receipt(case: Case, secret: str = "") -> Receipt:
     return Receipt(case.id, case.number, secret, case.due_at, *limit, illustrative=bool(row and row.illustrative))
 
 
-def create_once(*, actor: Actor, new: NewCase, key: str) -> Receipt:
+def create_once(*, actor: Actor, new: NewCase, key: str, within: str = "") -> Receipt:
     """As `create_case`, once per key: a second call with the key gets the first one's receipt, without its secret.
 
     For callers that are not requests (the field app's queue, adapters); a request carries an Idempotency-Key instead.
@@ -199,6 +201,6 @@ def create_once(*, actor: Actor, new: NewCase, key: str) -> Receipt:
         held = Case.objects.filter(source="linli", external_id=mark).defer("tokens").first()
         if held is not None:
             return receipt(held)
-        made = create_case(actor=actor, new=new)
+        made = create_case(actor=actor, new=new, within=within)
         Case.objects.filter(pk=made.case_id).update(external_id=mark)
     return made
