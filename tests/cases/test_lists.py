@@ -129,9 +129,9 @@ def test_two_characters_use_the_index_at_volume(some: Desk, monkeypatch: pytest.
         db.execute("ANALYZE cases_case")
     asked: list[tuple[str, Any]] = []
 
-    def overheard(sql: str, params: Any) -> Any:
+    def overheard(sql: str, params: Any, **how: Any) -> Any:
         asked.append((sql, params))
-        return rows(sql, params)
+        return rows(sql, params, **how)
 
     rows = fast.rows
     monkeypatch.setattr(fast, "rows", overheard)
