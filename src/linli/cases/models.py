@@ -141,7 +141,13 @@ class Case(models.Model):
             models.Index("unit_id", *NEWEST, name="cases_unit", condition=Q(unit_id__isnull=False)),
             models.Index("source", *NEWEST, name="cases_source", condition=~Q(source="linli")),
             GinIndex(fields=["handler_ids"], name="cases_handlers"),
-            models.Index("x", "y", name="cases_open_xy", condition=Q(closed_at=None)),
+            models.Index(  # clusters of the map, and what is near
+                "x",
+                "y",
+                name="cases_open_cells",
+                condition=Q(closed_at=None),
+                include=["state", "urgent", "due_at", "area_path", "private", "source", "team_id", "created_by"],
+            ),
             models.Index(  # pins and counts read nothing but this index
                 "id",
                 name="cases_open_pins",

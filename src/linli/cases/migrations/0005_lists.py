@@ -11,6 +11,7 @@ from linli.kernel.indexes import BuildIndex, DropIndex
 
 LISTED = ("area_path", "state", "class_code", "team_id", "channel", "kind", "urgent", "private", "created_by", "source")
 OPEN_LISTED = [*LISTED, "due_at", "claimed_by", "handler_ids"]
+MAPPED = ["state", "urgent", "due_at", "area_path", "private", "source", "team_id", "created_by"]
 NEWEST, NEWEST_FIRST = (F("created_at").desc(), F("id").desc()), ("-created_at", "-id")
 BY_PREFIX = ["text_pattern_ops", "timestamptz_ops", "uuid_ops"]
 NEVER = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
@@ -50,6 +51,7 @@ class Migration(migrations.Migration):
                            include=listed("kind"))),
         build(models.Index("created_by", *NEWEST, name="cases_maker", condition=Q(created_by__isnull=False), include=listed("created_by"))),
         build(models.Index("claimed_by", *NEWEST, name="cases_claimer", condition=Q(claimed_by__isnull=False))),
+        build(models.Index("x", "y", name="cases_open_cells", condition=Q(closed_at=None), include=MAPPED)),
         build(models.Index("unit_id", *NEWEST, name="cases_unit", condition=Q(unit_id__isnull=False))),
         build(models.Index("source", *NEWEST, name="cases_source", condition=~Q(source="linli"))),
         build(GinIndex(fields=["handler_ids"], name="cases_handlers")),
@@ -58,5 +60,6 @@ class Migration(migrations.Migration):
         DropIndex("case", "cases_due_first"),
         DropIndex("case", "cases_area"),
         DropIndex("case", "cases_team"),
+        DropIndex("case", "cases_open_xy"),
         migrations.RunSQL(KEEP_UP, AS_BEFORE),  # index-only reads need pages that vacuum has seen
     ]  # fmt: skip

@@ -40,7 +40,7 @@ def ways(actor: Actor, alias: str = "c") -> list[Sql]:
         return [("false", [])]
     area, params = _areas(f"{alias}.area_path", actor.areas(VIEW))
     private, private_params = _areas(f"{alias}.area_path", actor.areas(PRIVATE))
-    if private != "true":
+    if private != "true" and actor.areas(PRIVATE) != actor.areas(VIEW):
         area, params = f"({area} AND (NOT {alias}.private OR {private}))", params + private_params
     if area == "true":
         return [("true", [])]
