@@ -1,4 +1,4 @@
-"""One million cases and five million timeline rows for `make bench-cases`, by COPY, shaped like a district's three years.
+"""One million cases and five million timeline rows for `make bench-cases`, by COPY, like a district's three years.
 
 Skewed as districts are: few grids, classes and teams have most of it, mornings and evenings are busy, most cases are
 closed, pictures and remarks are rare, one text in six is English. Rows come in the order of their time, as they would.
@@ -123,7 +123,7 @@ class Maker:
         lon, lat = (round(v + rng.gauss(0, 0.0004), 6) for v in rng.choice(spots))
         x, y = geo.to_metres(lon, lat)
         known, (state, closed) = self.known(), self._ends(at)
-        (text, address), name = self.text(), f"{at:%Y-%m}-B{number:07d}"
+        (text, address), name = self.text(), f"{at:%Y-%m}-{number:07d}"
         clocks, due = ({}, None) if closed else small.clocks_of(STAGE[state], at)
         sent = self.steps[state] >= 3 and state != "filed"
         team = self.team() if sent else None
@@ -198,8 +198,8 @@ def _copy_others(db: psycopg.Connection[Any], made: list[Made], rng: random.Rand
     _copy(db, "timeline", "id, case_id, at, actor_kind, actor_id, act, from_state, to_state, note, detail, public",
           (row for m in made for row in _walked(rng, m)))  # fmt: skip
     _copy(db, "photo", "id, case_id, stage, file_id, thumb_id, width, height, size, sha256, by_kind, created_at", (
-        (_id(rng, m[2]), m[0], rng.choice(("report", "before", "after")), ids.new_id(), ids.new_id(), 1600, 1200, 310_000,
-         f"{rng.getrandbits(256):064x}", "account", m[2]) for m in some["photo"]))  # fmt: skip
+        (_id(rng, m[2]), m[0], rng.choice(("report", "before", "after")), ids.new_id(), ids.new_id(), 1600, 1200,
+         310_000, f"{rng.getrandbits(256):064x}", "account", m[2]) for m in some["photo"]))  # fmt: skip
     _copy(db, "comment", "id, case_id, by, text, created_at",
           ((_id(rng, m[2]), m[0], m[4], rng.choice(SAID[3:]), m[2]) for m in some["comment"]))  # fmt: skip
     _copy(db, "reporter", "id, case_id, token_hash, created_at, ended_at",
