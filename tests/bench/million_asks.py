@@ -119,7 +119,7 @@ class Asks:
             "pair of characters": "路灯", "two words": "泵站 松动",
             "long and short": "幸福家园 漏水", "two English": "leaks Wenming",
             "common sentence": "请尽快处理", "rare sentence": "梅冲湖7号楼泵站松动", "rare and common": "钟楼 漏水",
-            "words that never meet": "light 请尽快处理",
+            "words of two languages": "light 请尽快处理",
         }  # fmt: skip
         found = {name: self.get(f"/cases?limit=50&q={quote(q)}") for name, q in asked.items()}
         found["common word in a grid"] = self.get(f"/cases?limit=50&q={quote('漏水')}&area={self.areas[1]}")
