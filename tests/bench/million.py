@@ -100,6 +100,7 @@ def run(district: District, count: int, wanted: set[str], rounds: int) -> dict[s
     if "together" in wanted:
         print("measuring together …", file=sys.stderr, flush=True)
         result["together"] = million_load.together(web, keys, ask)
+        print(json.dumps(result["together"]), file=sys.stderr, flush=True)
     if "sustained" in wanted:
         print("measuring sustained …", file=sys.stderr, flush=True)
         result["sustained"] = million_load.sustained(

@@ -104,7 +104,7 @@ def _move(ask: Asks, case_id: str, number: int) -> None:
     act = {0: "dispatch", 2: "accept"}.get(number % 4)
     if act is None:
         return
-    body = {"team_id": ask.teams[0], "version": 1} if act == "dispatch" else {"version": 1}
+    body = {"team": ask.teams[0], "version": 1} if act == "dispatch" else {"version": 1}
     ask.clients["dispatcher"].post(f"{API}/cases/{case_id}/actions/{act}", json=body).raise_for_status()
 
 

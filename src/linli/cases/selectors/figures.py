@@ -70,7 +70,7 @@ def clusters(actor: Actor, f: Filter, zoom: int, bbox: Box | None = None) -> dic
     """Open cases by the cells of a map at a zoom: where they lie on average, how many, and of these urgent or late, due
     soon, paused. A case alone in its cell brings its id and number.
 
-    The same question gets the same answer for `FRESH_S`, whoever asks with the same rights: `at` says of when it is.
+    The same question of the same account gets the same answer for `FRESH_S`: `at` says of when it is.
     """
     if not 0 <= zoom <= MAX_ZOOM:
         raise Invalid("zoom", f"must be 0 to {MAX_ZOOM}")
@@ -78,7 +78,7 @@ def clusters(actor: Actor, f: Filter, zoom: int, bbox: Box | None = None) -> dic
     if (kept := _recent.get(key)) is not None and kept[0] > now:
         return kept[1]
     found = _counted(actor, f, zoom, bbox)
-    for old in [k for k, (until, _) in _recent.items() if until <= now]:
+    for old in [k for k, (until, _) in list(_recent.items()) if until <= now]:
         _recent.pop(old, None)
     _recent[key] = (now + FRESH_S, found)
     return found
