@@ -26,6 +26,7 @@ from tests.bench.bars import Bar, against, judged
 from tests.district import District
 
 PARTS = ("lists", "search", "one", "map", "create", "together", "sustained")
+ROLES = ("dispatcher", "intake", "member01", "crew", "leader")
 WARM_UP, ROUNDS = 12, 60
 LIST, ONE, MAP, WORDS, PAGE = 5.0, 2.0, 10.0, 15.0, 50.0
 FIGURE = "cpu_ms"
@@ -94,7 +95,7 @@ def run(district: District, count: int, wanted: set[str], rounds: int) -> dict[s
     dsn, web = env["LINLI_DATABASE_URL"], env["LINLI_WEB_URL"]
     result: dict[str, Any] = {"machine": machine.describe(), "filled": million_fill.fill(dsn, count)}
     result["district"] = described(dsn)
-    keys = {name: district.key(name, "--name", "bench") for name in ("dispatcher", "member01", "crew", "leader")}
+    keys = {name: district.key(name, "--name", "bench") for name in ROLES}
     ask, known = million_asks.Asks(dsn, web, keys), machine.pids(district)
     result.update(parts(ask, lambda: machine.cpu_seconds(district, known), wanted, rounds))
     if "together" in wanted:

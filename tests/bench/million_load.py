@@ -105,7 +105,8 @@ def _move(ask: Asks, case_id: str, number: int) -> None:
     if act is None:
         return
     body = {"team": ask.teams[0], "version": 1} if act == "dispatch" else {"version": 1}
-    ask.clients["dispatcher"].post(f"{API}/cases/{case_id}/actions/{act}", json=body).raise_for_status()
+    who = ask.clients["dispatcher" if act == "dispatch" else "intake"]
+    who.post(f"{API}/cases/{case_id}/actions/{act}", json=body).raise_for_status()
 
 
 def _listen(origin: str, key: str, heard: list[int], n: int, stop: threading.Event) -> None:
