@@ -38,8 +38,9 @@ class Asks:
             self.closed = [r[0] for r in db.execute(of.format(since).replace("ORDER BY random() ", ""))]
             points = db.execute("SELECT lon, lat FROM cases_case WHERE closed_at IS NULL ORDER BY random() LIMIT 400")
             self.points = points.fetchall()
-            of = "SELECT lon, lat FROM places_grid WHERE valid_to IS NULL AND level = (SELECT max(level) FROM places_grid)"
-            self.inside = db.execute(of).fetchall()  # a case may lie beyond the border, a new one may not
+            self.inside = db.execute(  # a case may lie beyond the border, a new one may not
+                "SELECT lon, lat FROM places_grid WHERE valid_to IS NULL ORDER BY level DESC LIMIT 100"
+            ).fetchall()
             self.box = db.execute("SELECT min(lon), min(lat), max(lon), max(lat) FROM cases_case").fetchone()
         known = self.clients["leader"].get(f"{API}/openapi.json")
         paths = known.json()["paths"] if known.is_success else {}
