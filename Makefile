@@ -11,7 +11,7 @@ NODE_READY := web/node_modules/.ready
 WEB_READY := src/linli/dist/.ready
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: setup run check test test-model test-slow test-external bench e2e lock wheel clean
+.PHONY: setup run check test test-model test-slow test-external bench bench-cases e2e lock wheel clean
 
 setup: $(ENV_READY) $(WEB_READY)
 
@@ -63,6 +63,10 @@ e2e: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# A district with a million cases; ARGS="--home DIR" keeps it for the next run.
+bench-cases: setup
+	$(BIN)/python -m tests.bench.million $(ARGS)
 
 # Renews both lock files; neither carries an address of a registry.
 lock: $(ENV_READY)

@@ -191,6 +191,7 @@ body("POST /handovers", lambda t: {"area": t.leaf})
 body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访"})
 body("POST /cases/lookup/phone", {"phone": "13800001234", "reason": "来电查询"})
 body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
+REQUESTS["GET /cases/clusters"] = lambda things, account: Ask(query="zoom=12")
 REQUESTS["GET /cases/nearby"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
 
 

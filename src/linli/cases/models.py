@@ -15,7 +15,17 @@ from linli.kernel.personal import PersonalField
 
 KINDS = ("problem", "need", "opinion", "device", "patrol")
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # the deadline of what has none, for sorting
+# what lists filter by and what decides who sees a case: carried by the indexes of lists, so that they read no row they
+# do not show (docs/decisions, "Lists read their indexes")
+LISTED = ("area_path", "state", "class_code", "team_id", "channel", "kind", "urgent", "private", "created_by", "source")
+OPEN_LISTED = [*LISTED, "due_at", "claimed_by", "handler_ids"]
+NEWEST, NEWEST_FIRST = (F("created_at").desc(), F("id").desc()), ("-created_at", "-id")
+BY_PREFIX = ["text_pattern_ops", "timestamptz_ops", "uuid_ops"]
 FINAL = ("closed", "evaluated", "rejected", "cancelled", "merged")
+
+
+def _but(name: str) -> list[str]:
+    return [n for n in LISTED if n != name]
 
 
 class Case(models.Model):
@@ -89,16 +99,67 @@ class Case(models.Model):
     class Meta:
         db_table = "cases_case"
         indexes = [
-            models.Index(F("created_at").desc(), F("id").desc(), name="cases_newest"),
-            models.Index(Coalesce("due_at", Value(NEVER)), "id", name="cases_due_first", condition=Q(closed_at=None)),
-            models.Index("state", F("created_at").desc(), F("id").desc(), name="cases_state"),
+            models.Index(*NEWEST, name="cases_list", include=[*LISTED, "closed_at"]),
+            models.Index(*NEWEST, name="cases_open_list", condition=Q(closed_at=None), include=OPEN_LISTED),
             models.Index(
-                fields=["area_path", "-created_at"],
-                opclasses=["text_pattern_ops", "timestamptz_ops"],
-                name="cases_area",
+                Coalesce("due_at", Value(NEVER)),
+                "id",
+                name="cases_open_due",
+                condition=Q(closed_at=None),
+                include=OPEN_LISTED,
             ),
-            models.Index("team_id", F("created_at").desc(), name="cases_team", condition=Q(team_id__isnull=False)),
-            models.Index("x", "y", name="cases_open_xy", condition=Q(closed_at=None)),
+            models.Index(
+                "state",
+                *NEWEST,
+                name="cases_state_list",
+                condition=~Q(state="closed"),
+                include=[*_but("state"), "closed_at"],
+            ),
+            models.Index(
+                "kind",
+                *NEWEST,
+                name="cases_kind_list",
+                condition=~Q(kind="problem"),
+                include=[*_but("kind"), "closed_at"],
+            ),
+            models.Index(
+                fields=["area_path", *NEWEST_FIRST],
+                opclasses=BY_PREFIX,
+                name="cases_area_list",
+                include=[*_but("area_path"), "closed_at"],
+            ),
+            models.Index(
+                fields=["class_code", *NEWEST_FIRST],
+                opclasses=BY_PREFIX,
+                name="cases_class_list",
+                include=[*_but("class_code"), "closed_at"],
+            ),
+            models.Index(
+                "team_id",
+                *NEWEST,
+                name="cases_team_list",
+                condition=Q(team_id__isnull=False),
+                include=[*_but("team_id"), "closed_at"],
+            ),
+            models.Index("channel", *NEWEST, name="cases_channel_list", include=[*_but("channel"), "closed_at"]),
+            models.Index(
+                "created_by",
+                *NEWEST,
+                name="cases_maker",
+                condition=Q(created_by__isnull=False),
+                include=[*_but("created_by"), "closed_at"],
+            ),
+            models.Index("claimed_by", *NEWEST, name="cases_claimer", condition=Q(claimed_by__isnull=False)),
+            models.Index("unit_id", *NEWEST, name="cases_unit", condition=Q(unit_id__isnull=False)),
+            models.Index("source", *NEWEST, name="cases_source", condition=~Q(source="linli")),
+            GinIndex(fields=["handler_ids"], name="cases_handlers"),
+            models.Index(  # clusters of the map, and what is near
+                "x",
+                "y",
+                name="cases_open_cells",
+                condition=Q(closed_at=None),
+                include=["state", "urgent", "due_at", "area_path", "private", "source", "team_id", "created_by"],
+            ),
             models.Index(  # pins and counts read nothing but this index
                 "id",
                 name="cases_open_pins",

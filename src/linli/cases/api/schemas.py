@@ -196,6 +196,14 @@ class Pins(Schema):
     more: bool
 
 
+class Clusters(Schema):
+    at: datetime
+    columns: list[str]
+    rows: list[list[Any]]
+    total: int
+    more: bool
+
+
 class Counts(Schema):
     at: datetime
     open: int

@@ -105,6 +105,7 @@ export interface CaseCounts {
   created_today: number; closed_today: number; closed_on_time_today: number;
 }
 export interface CasePins { at: string; columns: string[]; rows: (string | number | boolean | null)[][]; more: boolean }
+export interface CaseCells { at: string; columns: string[]; rows: (string | number | null)[][]; total: number; more: boolean }
 export interface TimelineItem { id: string; at: string; actor_kind: string; by: string | null; by_name: string; act: string; zh: string; en: string; from_state: string; to_state: string; note: string; detail: Record<string, unknown> }
 export interface Remark { id: string; by: string | null; by_name: string; text: string; created_at: string }
 export interface CatalogueClass { code: string; kind: string; big: string; zh: string; en: string; private: boolean; conditions: Condition[] }
