@@ -169,7 +169,11 @@ class Reporter(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
     token_hash = models.BinaryField(unique=True)
     phone = PersonalField(
-        category="phone", purposes=("call_back", "phone_lookup"), basis="consent", retention_days=180, blind_index=True
+        category="phone",
+        purposes=("call_back", "phone_lookup", "own_ticket"),
+        basis="consent",
+        retention_days=180,
+        blind_index=True,
     )
     name = PersonalField(category="name", purposes=("call_back",), basis="consent", retention_days=180)
     original = PersonalField(category="text", purposes=("call_back",), basis="consent", retention_days=180)

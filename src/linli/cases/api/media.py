@@ -12,8 +12,9 @@ from ninja.files import UploadedFile
 from linli.cases.api import router
 from linli.cases.api.schemas import ReleaseIn
 from linli.cases.models import Photo
+from linli.cases.rules import moderation
 from linli.cases.selectors import detail
-from linli.cases.services import photos
+from linli.cases.services import notes, photos
 from linli.kernel import images
 from linli.kernel.errors import TooLarge
 from linli.kernel.http import actor_of
@@ -48,3 +49,10 @@ def release_photo(request: HttpRequest, case_id: UUID, photo_id: UUID, body: Rel
     return _shown(
         photos.release_photo(actor=actor_of(request), case_id=case_id, photo_id=photo_id, release=body.release)
     )
+
+
+@router.post("/cases/{case_id}/text/release", permission="cases.close", response=dict)
+def release_text(request: HttpRequest, case_id: UUID, body: ReleaseIn) -> dict[str, Any]:
+    """Let the public read the words of a report that hold numbers or plates (masked), or hold them back."""
+    row = notes.release_text(actor=actor_of(request), case_id=case_id, release=body.release)
+    return {"released": moderation.HELD not in row.flags}
