@@ -46,6 +46,22 @@ MIDDLEWARE = [
 LINLI_ACTOR_RESOLVER = "linli.identity.resolver.resolve_actor"
 
 
+def mail(url: str) -> dict[str, object]:
+    """`smtp://user:password@host:port` (STARTTLS; `?tls=none` for a relay on this machine) or `smtps://…`."""
+    parts = urlsplit(url)
+    tls = dict(parse_qsl(parts.query)).get("tls", "implicit" if parts.scheme == "smtps" else "starttls")
+    return {
+        "EMAIL_HOST": parts.hostname or "", "EMAIL_PORT": parts.port or (465 if tls == "implicit" else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""), "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": tls == "starttls", "EMAIL_USE_SSL": tls == "implicit", "EMAIL_TIMEOUT": 10,
+    }  # fmt: skip
+
+
+# Without a server for mail nobody is asked for an address; whom letters come from is said beside it.
+globals().update(mail(MAIL_URL := os.environ.get("LINLI_MAIL_URL", "")))
+MAIL_FROM = os.environ.get("LINLI_MAIL_FROM", "") if MAIL_URL else ""
+
+
 def database(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     return {

@@ -192,6 +192,8 @@ body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访
 body("POST /cases/lookup/phone", {"phone": "13800001234", "reason": "来电查询"})
 body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
 REQUESTS["GET /cases/clusters"] = lambda things, account: Ask(query="zoom=12")
+body("POST /cases/{case_id}/photos/{photo_id}/redact", {"boxes": [{"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.2}]})
+body("POST /cases/{case_id}/text/release", {"release": True})
 REQUESTS["GET /cases/nearby"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,20 +18,38 @@ from linli.cases.contracts import (
     OutsideFilter,
     OutsideUpdate,
     PublicCase,
+    PublicCell,
+    PublicItem,
     PublicTicket,
     Receipt,
     Referral,
     TeamSuggestion,
+    TicketNews,
 )
+from linli.cases.selectors import cells, openly, papers, public, suggest
 from linli.cases.selectors import outside as outside_reads
-from linli.cases.selectors import papers, public, suggest
 from linli.cases.services import act as act_services
-from linli.cases.services import intake, notes, photos, referring
+from linli.cases.services import answers, doors, intake, notes, photos, referring
 from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
-__all__ = ["ClassInfo", "Contact", "Done", "NewCase", "OutsideCase", "OutsideFilter", "OutsideUpdate", "PublicCase",
-           "PublicTicket", "Receipt", "Referral", "TeamSuggestion"]  # fmt: skip
+__all__ = [
+    "ClassInfo",
+    "Contact",
+    "Done",
+    "NewCase",
+    "OutsideCase",
+    "OutsideFilter",
+    "OutsideUpdate",
+    "PublicCase",
+    "PublicCell",
+    "PublicItem",
+    "PublicTicket",
+    "Receipt",
+    "Referral",
+    "TeamSuggestion",
+    "TicketNews",
+]
 
 
 def report_signal(
@@ -89,13 +107,69 @@ def own_data(secret: str) -> dict[str, Any]:
     return notes.own_data(secret=secret)
 
 
-def reopen(secret: str, reason: str) -> None:
-    notes.reopen_by_reporter(secret=secret, reason=reason)
+def reopen(secret: str, reason: str = "") -> None:
+    answers.reopen(secret=secret, reason=reason)
 
 
-def confirm_solved(secret: str) -> None:
-    """The reporter says that it is solved."""
-    notes.confirm_by_reporter(secret=secret)
+def confirm_solved(secret: str, score: int | None = None) -> None:
+    """The reporter says that it is solved, with 1 to 5 stars if they like."""
+    answers.confirm(secret=secret, score=score)
+
+
+def ticket_by_phone(phone: str, code: str) -> str:
+    """What opens a ticket for a day, for its phone number and short code together; '' for anything else."""
+    return doors.by_phone(phone, code)
+
+
+def ticket_ref(secret: str) -> UUID:
+    """What a ticket is called where its secret must not be kept."""
+    return notes.reporter_of(secret).id
+
+
+def ticket_news(ticket: UUID, since: datetime) -> TicketNews | None:
+    """What happened with a ticket since a moment; None when nothing did."""
+    return openly.ticket_news(ticket, since)
+
+
+def public_done(area: str = "", cursor: str = "", limit: int = 30) -> tuple[list[PublicItem], str]:
+    """Public cases that ended with work done, newest first, and the cursor of the next page."""
+    return openly.done(area, cursor, limit)
+
+
+def public_case(number: str) -> PublicItem:
+    """One public case by its number; NotFound for any other."""
+    return openly.by_number(number)
+
+
+def public_feed(area: str = "", class_code: str = "", limit: int = 40) -> list[PublicItem]:
+    """The newest public cases that a person has filed, of an area and of classes that begin with a code."""
+    return openly.feed(area, class_code, limit)
+
+
+def public_news(area: str, class_code: str, since: datetime, limit: int = 40) -> list[PublicItem]:
+    """Public cases filed or done since a moment."""
+    return openly.news(area, class_code, since, limit, timedelta(days=400))
+
+
+def public_heat(since: datetime, side_m: int, lat: float, least: int) -> list[PublicCell]:
+    """Squares with at least `least` public cases reported since a moment."""
+    return cells.heat(since, cells.side(side_m, lat), least)
+
+
+def public_month(first: date, side_m: int, lat: float, least: int) -> list[PublicCell]:
+    """Public cases of a month by square and class, each at least `least`."""
+    return cells.month(first, cells.side(side_m, lat), least)
+
+
+def public_months(most: int) -> list[date]:
+    return cells.months(most)
+
+
+def big_classes() -> list[tuple[str, str, str]]:
+    """Code and both names of the big classes that the public may see something of."""
+    book = tables.catalogue()
+    shown = {c.big for c in book.classes.values() if not c.private}
+    return [(b.code, b.zh, b.en) for b in book.big.values() if b.code in shown]
 
 
 def act(*, actor: Actor, case_id: UUID, action: str, version: int | None = None, **given: Any) -> Done:

@@ -251,7 +251,11 @@ class Reporter(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
     token_hash = models.BinaryField(unique=True)
     phone = PersonalField(
-        category="phone", purposes=("call_back", "phone_lookup"), basis="consent", retention_days=180, blind_index=True
+        category="phone",
+        purposes=("call_back", "phone_lookup", "own_ticket"),
+        basis="consent",
+        retention_days=180,
+        blind_index=True,
     )
     name = PersonalField(category="name", purposes=("call_back",), basis="consent", retention_days=180)
     original = PersonalField(category="text", purposes=("call_back",), basis="consent", retention_days=180)
@@ -291,6 +295,7 @@ class Photo(models.Model):
     by_id = models.UUIDField(null=True)
     released_by = models.UUIDField(null=True)
     released_at = models.DateTimeField(null=True)  # a person let the public see it
+    original_file_id = models.UUIDField(null=True)  # sealed: `file_id` is a copy with parts covered
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:

@@ -156,5 +156,6 @@ def language(request: HttpRequest, code: str) -> HttpResponse:
 
 @view("GET")
 def robots(request: HttpRequest) -> HttpResponse:
-    rules = "User-agent: *\nAllow: /$\nAllow: /map\nAllow: /privacy\nDisallow: /\n"
+    allowed = "".join(f"Allow: {path}\n" for path in ("/$", "/map", "/privacy", "/done", "/heat", "/data"))
+    rules = f"User-agent: *\n{allowed}Disallow: /\n"
     return HttpResponse(rules, content_type="text/plain; charset=utf-8")

@@ -29,7 +29,7 @@ _SQL = f"""SELECT {", ".join(_BASE)}, {", ".join("c." + n for n in EXTRA)},
     (SELECT count(*) FROM cases_comment k WHERE k.case_id = c.id),
     (SELECT coalesce(json_agg(json_build_object('id', p.id, 'stage', p.stage, 'file_id', p.file_id,
         'thumb_id', p.thumb_id, 'width', p.width, 'height', p.height, 'created_at', p.created_at,
-        'released', p.released_at IS NOT NULL) ORDER BY p.created_at), '[]'::json)
+        'released', p.released_at IS NOT NULL, 'original_id', p.original_file_id) ORDER BY p.created_at), '[]'::json)
         FROM cases_photo p WHERE p.case_id = c.id),
     (SELECT coalesce(json_agg(json_build_object('kind', s.kind, 'ref', s.ref, 'at', s.at, 'data', s.data)
         ORDER BY s.at), '[]'::json) FROM cases_signal s WHERE s.case_id = c.id),
@@ -62,6 +62,9 @@ OTHER_ACTS = {
     "referral_sent": ("外部系统已接收", "Received by the other system"),
     "referral_news": ("外部系统进展", "News from the other system"),
     "withdraw_photo": ("取消公开照片", "Photo no longer public"),
+    "redact_photo": ("遮挡照片", "Photo covered"),
+    "release_text": ("公开文字", "Words released"),
+    "hold_text": ("收回文字", "Words held back"),
 }
 
 

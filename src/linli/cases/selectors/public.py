@@ -11,6 +11,7 @@ from linli.cases import tables
 from linli.cases.contracts import PublicCase, PublicStep, PublicTicket
 from linli.cases.models import Case, Photo, Reporter, TimelineEntry
 from linli.cases.rules import workflow
+from linli.cases.services import doors
 from linli.cases.services.common import facts
 from linli.kernel import clock, files, personal
 from linli.kernel.actor import SYSTEM
@@ -25,9 +26,10 @@ def _names(code: str) -> tuple[str, str]:
     return (found.zh, found.en) if found else ("待分类", "Not yet classified")
 
 
-def _released(case_ids: Iterable[UUID]) -> dict[UUID, list[UUID]]:
+def _released(case_ids: Iterable[UUID], stage: str = "") -> dict[UUID, list[UUID]]:
     found: dict[UUID, list[UUID]] = {}
     rows = Photo.objects.filter(case_id__in=list(case_ids), released_at__isnull=False).order_by("created_at")
+    rows = rows.filter(stage=stage) if stage else rows
     for case_id, file_id in rows.values_list("case_id", "file_id"):
         found.setdefault(case_id, []).append(file_id)
     return found
@@ -80,8 +82,13 @@ def ticket(reporter: Reporter) -> PublicTicket:
         looked=tuple((r.at, r.purpose, r.reason) for r in reads if not r.refused),
         can_reopen=case.state in ("closed", "evaluated")
         and not workflow.refusal(table, reopen, facts(case), SYSTEM, clock.now()),
-        me_too=case.me_too,
+        me_too=case.me_too, asked=case.state in ("closed", "evaluated"), answered=_answered(case), score=case.score,
+        after_photos=tuple(_released([case.id], "after").get(case.id, ())), short_code=doors.short_code(reporter),
     )  # fmt: skip
+
+
+def _answered(case: Case) -> bool:
+    return TimelineEntry.objects.filter(case=case, act="confirm", at__gte=case.closed_at or clock.now()).exists()
 
 
 def _steps(case: Case, own: Case) -> tuple[PublicStep, ...]:

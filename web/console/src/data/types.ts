@@ -89,7 +89,7 @@ export interface Sides {
 }
 export interface CaseLink { id: string; number: string; class: Label | null; state: string; state_name: Label; open: boolean; kind: "into" | "merged" | "part" | "whole" }
 export interface Suggestion { team_id: string; zh: string; en: string; reason: Label }
-export interface Photo { id: string; stage: "report" | "before" | "after"; file_id: string; thumb_id: string; width: number; height: number; created_at: string; released: boolean }
+export interface Photo { id: string; stage: "report" | "before" | "after"; file_id: string; thumb_id: string; width: number; height: number; created_at: string; released: boolean; original_id: string | null }
 export interface Signal { kind: string; ref: string | null; at: string; data: Record<string, unknown> }
 export interface Condition { no: number; zh: string; en: string; limit: number; unit: string; closing: Label; illustrative: boolean; limit_source: string | null }
 export interface CaseDetail extends CaseRow {
