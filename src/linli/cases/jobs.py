@@ -5,6 +5,7 @@ from __future__ import annotations
 from linli.cases import clocks, events, tables  # noqa: F401  (events registers the consumers)
 from linli.cases.models import Case
 from linli.cases.rules import clock as rule
+from linli.cases.services import learning
 from linli.kernel import jobs
 
 
@@ -21,3 +22,9 @@ def recompute_deadlines() -> None:
             Case.objects.filter(pk=case.pk).update(
                 clocks=case.clocks, due_at=case.due_at, handle_due_at=case.handle_due_at
             )
+
+
+@jobs.periodic("40 18 * * *", "cases.learn_classes")
+def learn_classes() -> None:
+    """Every night, when enough cases were closed since: learn anew which words belong to which class."""
+    learning.learn_all()

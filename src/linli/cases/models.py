@@ -177,6 +177,7 @@ class Reporter(models.Model):
     withdrawn_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
     ended_at = models.DateTimeField(null=True)
+    follower = models.BooleanField(default=False, db_default=False)  # said it too: sees how it goes, not whose words
 
     class Meta:
         db_table = "cases_reporter"
@@ -227,3 +228,19 @@ class Comment(models.Model):
     class Meta:
         db_table = "cases_comment"
         indexes = [models.Index(fields=["case", "created_at", "id"], name="cases_comment_case")]
+
+
+class ClassModel(models.Model):
+    """What was learnt from closed cases of one language: plain arrays of numbers, no text; and how good it is."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    language = models.CharField(max_length=4)
+    trained_at = models.DateTimeField(default=clock.now)
+    cases = models.PositiveIntegerField()
+    classes = models.PositiveIntegerField()
+    measured = models.JSONField(default=dict)  # on the newest fifth, learnt from the older ones
+    weights = models.BinaryField()
+
+    class Meta:
+        db_table = "cases_class_model"
+        indexes = [models.Index(fields=["language", "-trained_at"], name="cases_class_model_new")]

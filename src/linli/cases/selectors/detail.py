@@ -7,8 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from linli.cases import clocks, geo, ports, tables
-from linli.cases.models import Case, Comment, TimelineEntry
+from linli.cases import clocks, ports, tables
+from linli.cases.models import Comment, TimelineEntry
 from linli.cases.rules import workflow
 from linli.cases.rules.workflow import Facts
 from linli.cases.selectors import fast, listing, suggest, visible
@@ -39,6 +39,7 @@ OTHER_ACTS = {
     "photo": ("照片", "Photo"),
     "contact": ("查看联系方式", "Contact opened"),
     "signal": ("信号并入", "Signal joined"),
+    "voices": ("反映增多, 优先级提高", "More voices: priority raised"),
     "alarm_cleared": ("一个告警已恢复", "One alarm cleared"),
     "propose_close": ("告警已全部恢复, 建议结案", "All alarms cleared: close?"),
     "undo_dispatch": ("撤回派遣", "Dispatch taken back"),
@@ -138,36 +139,3 @@ def comments(actor: Actor, case_id: UUID, *, cursor: str | None, limit: int) -> 
                    "created_at": r.created_at} for r in rows],
         "next": after,
     }  # fmt: skip
-
-
-def similar(actor: Actor, case_id: UUID, radius_m: float) -> list[dict[str, Any]]:
-    """Open cases near this one, with enough detail to judge whether they are the same."""
-    case: Case = visible.get(actor, case_id)
-    if case.lon is None or case.lat is None:
-        return []
-    return nearby(actor, case.lon, case.lat, class_code=case.class_code, radius_m=radius_m, without=case.id)
-
-
-def nearby(
-    actor: Actor, lon: float, lat: float, *, class_code: str = "", radius_m: float = 200, without: UUID | None = None,
-    limit: int = 10,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Open cases around a point: same class first, then the nearest."""
-    x, y = geo.to_metres(lon, lat)
-    reach = round(radius_m * geo.stretch(lat))
-    where, params = visible.where(actor)
-    columns = ", ".join(f"c.{n}" for n in listing.COLUMNS)
-    rows = fast.rows(
-        f"SELECT {columns}, {listing.ILLUSTRATIVE}, NULL, c.x, c.y FROM cases_case c"
-        f" WHERE {where} AND c.closed_at IS NULL AND c.source = 'linli' AND c.x BETWEEN %s AND %s"
-        " AND c.y BETWEEN %s AND %s LIMIT 500",
-        [*params, x - reach, x + reach, y - reach, y + reach],
-    )
-    ranked = sorted(
-        ((geo.distance(x, y, r[-2], r[-1], lat), r) for r in rows if r[0] != without),
-        key=lambda pair: (pair[1][3] != class_code, pair[0]),
-    )
-    near = [(d, r) for d, r in ranked if d <= radius_m][:limit]
-    items = listing.shown([r[:-2] for _, r in near])
-    return [{**item, "distance_m": round(d), "same_class": bool(class_code) and item["class_code"] == class_code}
-            for (d, _), item in zip(near, items, strict=True)]  # fmt: skip

@@ -143,6 +143,7 @@ def extend(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, An
 def merge(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
     """Join this case to another open one; whoever follows this ticket follows that one from now on."""
     from linli.cases.selectors import visible
+    from linli.cases.services import voices
 
     target = visible.get(actor, UUID(str(given["into"])), lock=True)
     if target.id == case.id or target.state in FINAL:
@@ -154,6 +155,7 @@ def merge(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any
     target.signal_count += case.signal_count
     target.me_too += case.me_too
     target.save(update_fields=["signal_count", "me_too"])
+    voices.raise_priority(case=target, at=at)
     return {"into": str(target.id), "into_number": target.number}
 
 
