@@ -184,6 +184,8 @@ body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
 
 body("POST /cases/{case_id}/signals", {"text": "我家门口也有"})
 body("POST /cases/nearby", lambda t: {"lon": t.lon, "lat": t.lat, "text": "井盖"})
+for key in ("GET /cases/{case_id}/templates", "GET /cases/{case_id}/templates [private]"):
+    REQUESTS[key] = lambda things, account: Ask(query="act=close")
 body("POST /catalogue/suggestions", {"text": "井盖松动"})
 body("POST /cases", lambda t: {"text": "井盖松动", "lon": t.lon, "lat": t.lat})
 body("POST /cases/{case_id}/comments", {"text": "已联系物业"})

@@ -12,7 +12,7 @@ from pydantic import Field
 from linli.cases.api import router
 from linli.cases.api.schemas import ContactIn, answer
 from linli.cases.contracts import Contact
-from linli.cases.selectors import classes, near, visible
+from linli.cases.selectors import answers, classes, near, visible
 from linli.cases.services import voices
 from linli.kernel.http import actor_of
 
@@ -55,3 +55,15 @@ def join_signal(request: HttpRequest, case_id: UUID, body: SignalIn) -> Status:
 def related_cases(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Solved cases that sound alike, with what solved them."""
     return answer({"items": near.related(actor_of(request), case_id)})
+
+
+@router.get("/catalogue/templates", permission="catalogue.view", response=dict)
+def list_templates(request: HttpRequest) -> HttpResponse:
+    """Words for answers by act and class, as the packs have them, with their fields in braces."""
+    return answer({"items": answers.listed()})
+
+
+@router.get("/cases/{case_id}/templates", permission="cases.view", response=dict)
+def case_templates(request: HttpRequest, case_id: UUID, act: str) -> HttpResponse:
+    """Those of an act that fit the case, filled in. They are put into the field and may be changed."""
+    return answer({"items": answers.for_case(actor_of(request), case_id, act)})
