@@ -102,6 +102,9 @@ def test_a_model_is_plain_numbers_and_survives_writing() -> None:
     model = train.learn("en", [p for p, _ in pairs], [c for _, c in pairs])
     again = classmodel.read(classmodel.write(model))
     assert again.guess("a pothole")[0].class_code == "a" and again.guess("GRAFFITI!")[0].class_code == "b"
+    for text in ("a pothole", "wall of graffiti and road"):  # in bulk and one by one: the same sums
+        bulk = classmodel.softmax(train.scores(again, [classmodel.grams(text, "en")])[0])
+        assert round(float(bulk.max()), 3) == again.guess(text)[0].confidence
     assert again.guess("") == [] and again.guess("ξ") == []
     with pytest.raises(ValueError):
         classmodel.read(b"\x80\x04not a model")
