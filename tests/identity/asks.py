@@ -187,6 +187,15 @@ body("POST /cases/nearby", lambda t: {"lon": t.lon, "lat": t.lat, "text": "井�
 for key in ("GET /cases/{case_id}/templates", "GET /cases/{case_id}/templates [private]"):
     REQUESTS[key] = lambda things, account: Ask(query="act=close")
 body("POST /catalogue/suggestions", {"text": "井盖松动"})
+for key in ("GET /case-imports/{batch_id}", "POST /case-imports/{batch_id}/undo"):
+    REQUESTS[key] = lambda things, account: Ask(path={"batch_id": ids.new_id()})
+
+
+@ask("POST /case-imports")
+def _import_cases(things: Things, account: Account | None) -> Ask:
+    return Ask(files=_file("c.csv", f"text,lon,lat\n井盖 {things.side},{things.lon},{things.lat}\n", "text/csv"))
+
+
 body("POST /cases", lambda t: {"text": "井盖松动", "lon": t.lon, "lat": t.lat})
 body("POST /cases/{case_id}/comments", {"text": "已联系物业"})
 body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访"})

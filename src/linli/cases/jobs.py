@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from linli.cases import clocks, events, tables  # noqa: F401  (events registers the consumers)
 from linli.cases.models import Case
 from linli.cases.rules import clock as rule
-from linli.cases.services import learning
+from linli.cases.services import batches, learning
 from linli.kernel import jobs
 
 
@@ -22,6 +24,12 @@ def recompute_deadlines() -> None:
             Case.objects.filter(pk=case.pk).update(
                 clocks=case.clocks, due_at=case.due_at, handle_due_at=case.handle_due_at
             )
+
+
+@jobs.task("cases.import_sheet", lock="cases.import_sheet")
+def import_sheet(batch_id: str) -> None:
+    """The rows of a sheet, some at a time."""
+    batches.run(batch_id=UUID(batch_id))
 
 
 @jobs.periodic("40 18 * * *", "cases.learn_classes")

@@ -244,3 +244,30 @@ class ClassModel(models.Model):
     class Meta:
         db_table = "cases_class_model"
         indexes = [models.Index(fields=["language", "-trained_at"], name="cases_class_model_new")]
+
+
+class ImportBatch(models.Model):
+    """A sheet of reports that an account takes in: what is left (masked), what was refused, which cases it made."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    name = models.CharField(max_length=120, default="")
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=8)  # running, done, stopped, undone
+    rows = models.PositiveIntegerField(default=0)
+    made = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    errors = models.JSONField(default=list)
+    todo = models.JSONField(default=list)
+    case_ids = ArrayField(models.UUIDField(), default=list)
+    finished_at = models.DateTimeField(null=True)
+    undo_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "cases_import"
+        indexes = [
+            models.Index(fields=["created_by", "-created_at", "-id"], name="cases_import_mine"),
+            models.Index(fields=["sha256"], name="cases_import_file"),
+        ]
