@@ -15,7 +15,7 @@ from linli.kernel import clock
 from linli.kernel.actor import Actor
 from linli.kernel.masks import mask_text
 
-MOST, JUDGED, ASKED, SHOWN = 500, 25, 200, 5
+MOST, JUDGED, ASKED, SHOWN = 500, 16, 200, 5
 MANY_ROWS = 1500  # how many rows the words of a text may be expected in, so that a search stays cheap
 _COLUMNS = ", ".join(f"c.{n}" for n in listing.COLUMNS)
 _THUMB = """SELECT DISTINCT ON (p.case_id) p.case_id, p.thumb_id FROM cases_photo p
