@@ -130,6 +130,7 @@ SCREENS = (
     Screen("console-device", "/console/devices/{device}", "dispatcher", "[data-testid=chart]", HALL),
     Screen("console-alarms", "/console/alarms", "dispatcher", "[data-testid=alarm-list]", DESK),
     Screen("console-alarm", "/console/alarms/{alarm}", "dispatcher", "[data-testid=alarm-panel] h2", DESK),
+    Screen("console-import", "/console/case-imports", "dutylead", "[data-testid=import-page]", DESK),
     Screen("console-rules", "/console/rules", "dispatcher", "[data-testid=rules]", DESK),
     Screen("console-rule", "/console/rules/{rule}", "integrator", "[data-testid=rule-panel]", DESK),
     Screen("console-teams", "/console/teams", "dispatcher", "h1", DESK),

@@ -121,6 +121,7 @@ class PublicCase:
     lat: float | None
     me_too: int
     photos: tuple[UUID, ...] = ()
+    distance_m: int = 0  # from where one asked, to ten metres
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from linli.cases.contracts import (
 from linli.cases.selectors import cells, openly, papers, public, suggest
 from linli.cases.selectors import outside as outside_reads
 from linli.cases.services import act as act_services
-from linli.cases.services import answers, doors, intake, notes, photos, referring
+from linli.cases.services import answers, doors, intake, notes, photos, referring, voices
 from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
@@ -74,16 +74,21 @@ def report_signal(
 
 def public_status(secret: str) -> PublicTicket:
     """The ticket behind a secret; NotFound for a guess."""
-    return public.ticket(notes.reporter_of(secret))
+    return public.ticket(notes.reporter_of(secret, follower=True))
 
 
 def ticket_photo(secret: str, file_id: UUID) -> bytes:
     """A picture of one's own report."""
-    return public.ticket_photo(notes.reporter_of(secret), file_id)
+    return public.ticket_photo(notes.reporter_of(secret, follower=True), file_id)
 
 
 def open_at_unit(unit_id: UUID, limit: int = 20) -> list[PublicCase]:
     return public.open_at_unit(unit_id, limit)
+
+
+def open_near_unit(unit_id: UUID, lon: float, lat: float, limit: int = 10) -> list[PublicCase]:
+    """Open public cases at a unit and so near it that they may be the same matter."""
+    return public.open_near_unit(unit_id, lon, lat, limit)
 
 
 def public_pins(limit: int = 2000) -> list[PublicCase]:
@@ -93,6 +98,11 @@ def public_pins(limit: int = 2000) -> list[PublicCase]:
 def me_too(case_id: UUID) -> int:
     """One more neighbour has it; returns how many have by now."""
     return notes.me_too(case_id=case_id)
+
+
+def follow(case_id: UUID) -> str:
+    """A secret link for a neighbour who has it too: how the case goes, without anybody's words."""
+    return voices.follow(case_id=case_id)
 
 
 def withdraw_contact(secret: str) -> list[str]:

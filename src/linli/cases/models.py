@@ -263,6 +263,7 @@ class Reporter(models.Model):
     withdrawn_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
     ended_at = models.DateTimeField(null=True)
+    follower = models.BooleanField(default=False, db_default=False)  # said it too: sees how it goes, not whose words
 
     class Meta:
         db_table = "cases_reporter"
@@ -337,4 +338,47 @@ class Call(models.Model):
             models.Index(
                 "promised_at", name="cases_promises", condition=Q(promised_at__isnull=False, kept_at__isnull=True)
             )
+        ]
+
+
+class ClassModel(models.Model):
+    """What was learnt from closed cases of one language: plain arrays of numbers, no text; and how good it is."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    language = models.CharField(max_length=4)
+    trained_at = models.DateTimeField(default=clock.now)
+    cases = models.PositiveIntegerField()
+    classes = models.PositiveIntegerField()
+    measured = models.JSONField(default=dict)  # on the newest fifth, learnt from the older ones
+    weights = models.BinaryField()
+
+    class Meta:
+        db_table = "cases_class_model"
+        indexes = [models.Index(fields=["language", "-trained_at"], name="cases_class_model_new")]
+
+
+class ImportBatch(models.Model):
+    """A sheet of reports that an account takes in: what is left (masked), what was refused, which cases it made."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    name = models.CharField(max_length=120, default="")
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=8)  # running, done, stopped, undone
+    rows = models.PositiveIntegerField(default=0)
+    made = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    errors = models.JSONField(default=list)
+    todo = models.JSONField(default=list)
+    case_ids = ArrayField(models.UUIDField(), default=list)
+    finished_at = models.DateTimeField(null=True)
+    undo_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "cases_import"
+        indexes = [
+            models.Index(fields=["created_by", "-created_at", "-id"], name="cases_import_mine"),
+            models.Index(fields=["sha256"], name="cases_import_file"),
         ]

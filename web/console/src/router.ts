@@ -18,6 +18,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/", name: "home", redirect: () => ({ name: loaded.value ? landing() : "live" }) },
   { path: "/live/:case?", name: "live", component: () => import("./live/LiveView.vue"), meta: { title: "nav.live", permission: "cases.view" } },
   { path: "/cases", name: "cases", component: () => import("./cases/CaseDesk.vue"), meta: { title: "nav.cases", permission: "cases.view" } },
+  { path: "/case-imports", name: "import", component: () => import("./cases/ImportPage.vue"), meta: { title: "nav.import", permission: "cases.import" } },
   { path: "/cases/:id", name: "case", component: () => import("./cases/CasePage.vue"), meta: { title: "nav.cases", permission: "cases.view" } },
   { path: "/day", name: "day", component: () => import("./desk/DayPage.vue"), meta: { title: "nav.day", permission: "desk.view" } },
   { path: "/handovers/:id?", name: "handovers", component: () => import("./desk/HandoverPage.vue"), meta: { title: "nav.handovers", permission: "desk.view" } },

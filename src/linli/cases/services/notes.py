@@ -8,7 +8,7 @@ from uuid import UUID
 from linli.cases.models import Case, Comment, Reporter
 from linli.cases.rules import moderation
 from linli.cases.selectors import visible
-from linli.cases.services import common, doors
+from linli.cases.services import common, doors, voices
 from linli.kernel import clock, personal, services
 from linli.kernel.actor import PUBLIC, SYSTEM, Actor
 from linli.kernel.errors import Conflict, Invalid, NotFound
@@ -54,7 +54,7 @@ def read_contact(*, actor: Actor, case_id: UUID, purpose: str, reason: str) -> d
     with services.unit(actor):
         case = visible.get(actor, case_id)
         actor.require("cases.contact", case.area_path)
-        row = Reporter.objects.filter(case=case).order_by("created_at").first()
+        row = Reporter.objects.filter(case=case).order_by("follower", "created_at").first()
         if row is None or (row.phone is None and row.name is None):
             raise NotFound("the reporter left no contact")
         found = personal.read(
@@ -77,12 +77,12 @@ def find_by_phone(*, actor: Actor, phone: str, reason: str) -> list[UUID]:
     return [r.case_id for r in rows]
 
 
-def reporter_of(secret: str) -> Reporter:
-    """The reporter's row behind a ticket's secret; NotFound for a guess."""
+def reporter_of(secret: str, *, follower: bool = False) -> Reporter:
+    """The reporter's row behind a ticket's secret; NotFound for a guess. Neighbours who follow only where said so."""
     digest = hashlib.sha256(secret.encode()).digest()
     row = Reporter.objects.select_related("case").defer("case__tokens").filter(token_hash=digest).first()
     row = row or doors.behind(secret)
-    if row is None:
+    if row is None or (row.follower and not follower):
         raise NotFound()
     return row
 
@@ -90,7 +90,7 @@ def reporter_of(secret: str) -> Reporter:
 def withdraw_contact(*, secret: str) -> list[str]:
     """The reporter takes the consent back: contact and original words are gone at once."""
     with services.unit(PUBLIC):
-        row = reporter_of(secret)
+        row = reporter_of(secret, follower=True)
         row.withdrawn_at = clock.now()
         row.save(update_fields=["withdrawn_at"])
         held = personal.erase(row)
@@ -103,7 +103,7 @@ def withdraw_contact(*, secret: str) -> list[str]:
 def correct_contact(*, secret: str, phone: str, name: str) -> None:
     """The reporter corrects, or gives anew, the contact: that is consent."""
     with services.unit(PUBLIC):
-        row = reporter_of(secret)
+        row = reporter_of(secret, follower=True)
         row.phone, row.name = phone.strip()[:32] or None, name.strip()[:60] or None
         row.consent_at, row.withdrawn_at = clock.now(), None
         row.save(update_fields=["phone", "name", "consent_at", "withdrawn_at"])
@@ -113,13 +113,14 @@ def correct_contact(*, secret: str, phone: str, name: str) -> None:
 
 def own_data(*, secret: str) -> dict[str, object]:
     """All that is held about the reporter, for the reporter: access and portability. Logged as every reading."""
-    row = reporter_of(secret)
+    row = reporter_of(secret, follower=True)
     fields = ("phone", "name", "original")
     clear = dict.fromkeys(fields)
     if any(getattr(row, f) is not None for f in fields):
         with services.unit(SYSTEM):
             clear = personal.read(actor=SYSTEM, instance=row, fields=fields, purpose="call_back", reason="own data")
-    return {"number": row.case.number, "text": row.case.text, "address": row.case.address, **clear,
+    said = ("", "") if row.follower else (row.case.text, row.case.address)
+    return {"number": row.case.number, "text": said[0], "address": said[1], **clear,
             "consent_at": row.consent_at, "withdrawn_at": row.withdrawn_at, "created_at": row.created_at}  # fmt: skip
 
 
@@ -131,6 +132,7 @@ def me_too(*, case_id: UUID) -> int:
             raise NotFound()
         case.me_too += 1
         case.save(update_fields=["me_too"])
+        voices.raise_priority(case=case, at=clock.now())
         common.record(case=case, actor=PUBLIC, act="me_too")
         common.tell(case=case, actor=PUBLIC, type="case.changed", act="me_too")
     return case.me_too
