@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from linli.cases.contracts import Contact, Done, NewCase, PublicCase, PublicTicket, Receipt, TeamSuggestion
-from linli.cases.selectors import public, suggest
+from linli.cases import tables
+from linli.cases.contracts import CaseFacts, Contact, Done, NewCase, PublicCase, PublicTicket, Receipt, TeamSuggestion
+from linli.cases.selectors import facts as facts_selectors
+from linli.cases.selectors import listing, public, suggest
 from linli.cases.services import act as act_services
 from linli.cases.services import intake, notes, photos
 from linli.kernel.actor import Actor
@@ -88,3 +91,41 @@ def add_photo(*, actor: Actor, case_id: UUID, stage: str, data: bytes) -> UUID:
 
 def suggest_team(case_id: UUID) -> TeamSuggestion | None:
     return suggest.first_for(case_id)
+
+
+def facts(case_ids: Sequence[UUID]) -> list[CaseFacts]:
+    """What may be counted of these cases."""
+    return facts_selectors.facts(case_ids)
+
+
+def ids_after(after: UUID | None, limit: int) -> list[UUID]:
+    """This district's cases by their ids, page by page."""
+    return facts_selectors.ids_after(after, limit)
+
+
+def rows_seen(actor: Actor, case_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Of these cases those that the actor sees, as its lists show them."""
+    return {item["id"]: item for item in listing.by_ids(actor, case_ids)}
+
+
+def zone() -> ZoneInfo:
+    """The district's own time."""
+    return tables.calendar().zone
+
+
+def class_names(codes: Sequence[str]) -> dict[str, dict[str, str]]:
+    """{zh, en} of classes, big classes and kinds of the catalogue."""
+    known = tables.catalogue()
+    found = {c: known.classes.get(c) or known.big.get(c) for c in codes}
+    return {c: {"zh": x.zh, "en": x.en} for c, x in found.items() if x}
+
+
+def big_class_of(code: str) -> str:
+    """The big class of a class; '' for an unknown one."""
+    found = tables.catalogue().classes.get(code)
+    return found.big if found else ""
+
+
+def acts_known() -> frozenset[str]:
+    """The acts of the transition table in force."""
+    return frozenset(tables.transitions().transitions)
