@@ -162,7 +162,7 @@ EXPECTED: dict[str, tuple[World, float]] = {
     "dissatisfied": (visits, 1),
     # closing(): handled 6 of 7, in time 6 of 7, reworked 1 of 5, late and waiting 1 of 7, extended none
     "jinniu_digital_cg": (closing, 30 * 6 / 7 + 20 * 6 / 7 + 20 * 4 / 5 + 20 * 6 / 7 + 10),
-    # five complaints over 2 km² and 5 (× 10,000) people; three of four content; a day of handling; 1 place again; none late
+    # five complaints, 2 km² and 5 × 10,000 people; 3 of 4 content; a day of handling; 1 place again; none late
     "jinniu_wllz": (lambda: [*[case("filed", (0.5, "file"), channel="qr") for _ in range(5)], *visits()],
                     (30 - 5 * 0.002 / 10) + 30 * 3 / 4 + 10 + (20 - 1) + 10),
 }  # fmt: skip

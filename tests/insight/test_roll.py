@@ -22,19 +22,25 @@ from linli.kernel.errors import LinliError
 from linli.kernel.models import OutboxEvent
 
 ACTS = {
-    "submitted": ["accept", "file", "ask_check", "reject", "cancel", "dispatch"], "verifying": ["confirm_true", "confirm_false"],
-    "accepted": ["file", "reject", "cancel", "dispatch"], "filed": ["dispatch", "dispatch", "dispatch", "cancel", "reclassify"],
-    "dispatched": ["take", "return", "recall", "finish"], "handling": ["finish", "finish", "return", "extend"],
-    "handled": ["check", "close", "rework"], "checked": ["close"], "closed": ["evaluate", "reopen"], "rejected": ["reopen"],
+    "submitted": ["accept", "file", "ask_check", "reject", "cancel", "dispatch"],
+    "verifying": ["confirm_true", "confirm_false"],
+    "accepted": ["file", "reject", "cancel", "dispatch"],
+    "filed": ["dispatch", "dispatch", "dispatch", "cancel", "reclassify"],
+    "dispatched": ["take", "return", "recall", "finish"],
+    "handling": ["finish", "finish", "return", "extend"],
+    "handled": ["check", "close", "rework"],
+    "checked": ["close"],
+    "closed": ["evaluate", "reopen"],
+    "rejected": ["reopen"],
     "cancelled": ["reopen"],
-}  # fmt: skip
+}
 
 
 def given(act: str, desk: Desk, chance: random.Random) -> dict[str, Any]:
-    return {
-        "note": "x", "reason": "x", "hours": 8, "score": chance.randint(1, 5), "class": chance.choice(["100101", "200101"]),
-        "team": chance.choice([desk.pump, desk.patrol]),
-    } if act != "take" else {}  # fmt: skip
+    """What an act may need, at random."""
+    words = {"note": "x", "reason": "x", "hours": 8, "score": chance.randint(1, 5), "recheck": "2026-12-01"}
+    more = {"class": chance.choice(["100101", "200101"]), "team": chance.choice([desk.pump, desk.patrol])}
+    return {} if act == "take" else words | more
 
 
 def play(desk: Desk, chance: random.Random, many: int, moves: int, frozen: Any) -> None:
@@ -88,6 +94,7 @@ def recount_all(now: Any) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_counted_as_it_happens_equals_a_count_of_all(desk: Desk, seed: int) -> None:
+    inbox.load()
     chance = random.Random(seed)
     with time_machine.travel(T0, tick=False) as frozen:
         for _ in range(4):

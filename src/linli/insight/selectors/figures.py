@@ -87,9 +87,10 @@ def shown(item: Indicator, now: Sums, before: Sums) -> dict[str, Any]:
 
 
 def measure_names() -> dict[str, dict[str, str]]:
-    """A measure is named by the count that shows it."""
-    found = {i.value: {"zh": i.zh, "en": i.en} for i in tables.table().indicators.values() if i.kind == "count"}
-    return {"extension": {"zh": "延期数", "en": "Extended"}, **found}
+    """A measure is named by the count that shows it; those that no count shows by the packs."""
+    hidden = {m: {"zh": r["zh"], "en": r["en"]} for m, r in tables.measures()["measures"].items() if "zh" in r}
+    counts = {i.value: {"zh": i.zh, "en": i.en} for i in tables.table().indicators.values() if i.kind == "count"}
+    return hidden | counts
 
 
 def formula(item: Indicator, base: str) -> dict[str, str] | None:
