@@ -187,6 +187,13 @@ body("POST /cases/{case_id}/comments", {"text": "已联系物业"})
 body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访"})
 body("POST /cases/lookup/phone", {"phone": "13800001234", "reason": "来电查询"})
 body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
+for path, more in (("indicators", ""), ("rows", "&measure=report"), ("league", ""), ("indicators.xlsx", "")):
+    REQUESTS[f"GET /insight/{path}"] = lambda things, account, more=more: Ask(  # type: ignore[misc]
+        query=f"area={things.area}{more}"
+    )
+REQUESTS["GET /insight/reports/{code}.{form}"] = lambda things, account: Ask(
+    path={"code": "weekly", "form": "docx"}, query=f"area={things.area}"
+)
 REQUESTS["GET /cases/nearby"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
 
 

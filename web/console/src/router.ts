@@ -19,6 +19,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/live/:case?", name: "live", component: () => import("./live/LiveView.vue"), meta: { title: "nav.live", permission: "cases.view" } },
   { path: "/cases", name: "cases", component: () => import("./cases/CaseDesk.vue"), meta: { title: "nav.cases", permission: "cases.view" } },
   { path: "/cases/:id", name: "case", component: () => import("./cases/CasePage.vue"), meta: { title: "nav.cases", permission: "cases.view" } },
+  { path: "/indicators", name: "indicators", component: () => import("./insight/IndicatorPage.vue"), meta: { title: "nav.indicators", permission: "cases.view" } },
   { path: "/devices", name: "devices", component: () => import("./devices/DeviceList.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/devices/:id", name: "device", component: () => import("./devices/DevicePage.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/alarms/:id?", name: "alarms", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
