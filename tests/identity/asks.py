@@ -191,6 +191,7 @@ for path, more in (("indicators", ""), ("rows", "&measure=report"), ("league", "
     REQUESTS[f"GET /insight/{path}"] = lambda things, account, more=more: Ask(  # type: ignore[misc]
         query=f"area={things.area}{more}"
     )
+REQUESTS["GET /insight/me/rows"] = lambda things, account: Ask(query="measure=dispose")
 REQUESTS["GET /insight/reports/{code}.{form}"] = lambda things, account: Ask(
     path={"code": "weekly", "form": "docx"}, query=f"area={things.area}"
 )

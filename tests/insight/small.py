@@ -40,7 +40,9 @@ def case(
     sent = any(a.act == "dispatch" for a in rows) and rows[-1].act not in ("return", "recall")
     values: dict[str, Any] = {
         "id": ids.new_id(), "area_path": "3401.001", "channel": "staff", "class_code": "100101", "state": state,
-        "step": STEPS[state], "ended": state in ENDS, "solved": STEPS[state] == 7, "urgent": False,
+        "step": STEPS[state], "ended": state in ENDS, "solved": STEPS[state] == 7,
+        "waits": STEPS[state] <= 3 and state not in ENDS,
+        "urgent": False,
         "team_id": TEAM if sent else None, "created_by": None, "created_at": at, "filed_at": filed,
         "finished_at": finished, "closed_at": when.get("close", rows[-1].at) if state in ENDS else None, "spot": "",
         "deadlines": {s: at + h * HOUR for s, h in (due or {}).items()}, "acts": tuple(rows),

@@ -147,6 +147,10 @@ def test_ones_own_figures(desk: Desk) -> None:
     crew = desk.account("team_member", team=desk.pump)
     mine = get(desk.client("team_member", team=desk.pump), f"me?{WEEK}")
     assert figure(mine, "dispose")["value"] == 3 and figure(mine, "inTimeDisposeRate")["value"] == 1
+    rows = get(desk.client("team_member", team=desk.pump), f"me/rows?{WEEK}&measure=dispose&limit=2")
+    assert len(rows["items"]) == 2 and rows["next"]
+    last = get(desk.client("team_member", team=desk.pump), f"me/rows?{WEEK}&measure=dispose&cursor={rows['next']}")
+    assert len(last["items"]) == 1 and not last["next"]
     assert not any("needDispose" in (i["measure"], i["base_measure"]) for i in mine["items"])
     for role in ("centre_lead", "duty_lead", "supervisor", "team_member"):
         get(desk.client(role), f"people/{crew.id}?{WEEK}", 403)

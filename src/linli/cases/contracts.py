@@ -157,6 +157,7 @@ class CaseFacts:
     step: int
     ended: bool
     solved: bool  # ended in the last step of all, not turned away before
+    waits: bool  # not beyond the step in which cases are given to teams
     urgent: bool
     team_id: UUID | None
     created_by: UUID | None

@@ -40,9 +40,12 @@ def _one(row: tuple[Any, ...], acts: tuple[CaseAct, ...]) -> CaseFacts:
     known = states.get(state)
     step, ended = (known.step, known.final) if known else (0, closed is not None)
     last = max(s.step for s in states.values())
+    giving = [t for t in tables.transitions().transitions.values() if "open_task" in t.effects and "team" in t.need]
+    given = max((states[s].step for t in giving for s in t.sources), default=0)
     return CaseFacts(
         id=case_id, area_path=area, channel=channel, class_code=code, state=state, step=step, ended=ended,
-        solved=ended and step == last, urgent=urgent, team_id=team, created_by=by, created_at=created, filed_at=filed,
+        solved=ended and step == last, waits=not ended and step <= given, urgent=urgent,
+        team_id=team, created_by=by, created_at=created, filed_at=filed,
         finished_at=finished, closed_at=closed,
         spot=str(unit) if unit else f"{x // SPOT_M}:{y // SPOT_M}" if x is not None and y is not None else "",
         deadlines=_deadlines(clocks), extended=bool(clocks.get("handle", {}).get("extended_s")), acts=acts,

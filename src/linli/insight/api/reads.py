@@ -79,6 +79,18 @@ def own_figures(request: HttpRequest, when: Query[WhenIn]) -> HttpResponse:
     return answer(figures.own(actor, actor.account_id, asking.ask_own(**when.dict())))
 
 
+@router.get("/insight/me/rows", permission="cases.view")
+def own_rows(
+    request: HttpRequest, when: Query[WhenIn], measure: str, cursor: str | None = None, limit: int = 50
+) -> HttpResponse:
+    """The cases behind one of the caller's own figures."""
+    actor = actor_of(request)
+    if actor.account_id is None:
+        raise Forbidden("figures of a person are for that person and their lead")
+    ask = asking.ask_own(**when.dict())
+    return answer(rows.own_page(actor, actor.account_id, ask, measure=measure, cursor=cursor, limit=limit))
+
+
 @router.get("/insight/people/{account_id}", permission="cases.view")
 def figures_of_member(request: HttpRequest, account_id: UUID, when: Query[WhenIn]) -> HttpResponse:
     """One person's own figures, for that person and the lead of their team; a lead's look is written down."""

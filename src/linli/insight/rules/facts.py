@@ -168,11 +168,8 @@ def _register(c: _Count) -> None:
         names += ["inTimeDispatch"] if in_time(last.at, c.due("dispatch")) else []
         names += ["accurDispatch"] if c.accurate("dispatch", sent[0].at) else []
         c.add(at, *names, who=last.account_id)
-    elif not case.ended and case.step <= FILED_STEP and case.finished_at is None:
+    elif case.waits and case.finished_at is None:
         c.add(at, "needDispatch")
-
-
-FILED_STEP = 3  # 任务派遣: up to this step a filed case still waits for its team
 
 
 def _dispose(c: _Count) -> None:
@@ -189,7 +186,7 @@ def _dispose(c: _Count) -> None:
     sent = c.of("dispatched")
     if case.ended or not (sent or due):
         return
-    at_work = case.step > FILED_STEP or (bool(sent) and case.team_id is not None)
+    at_work = not case.waits or (bool(sent) and case.team_id is not None)
     if at_work and sent:
         c.add(sent[-1].at, "toDispose")
     if at_work and c.passed(due) and due is not None:

@@ -38,6 +38,10 @@ def page(actor: Actor, ask: Ask, *, measure: str, cursor: str | None = None, lim
         " ORDER BY f.day DESC, f.case_id DESC, f.team_id DESC LIMIT %s",
         [*params, limit + 1],
     )
+    return _shown(actor, found, limit)
+
+
+def _shown(actor: Actor, found: list[tuple[Any, ...]], limit: int) -> dict[str, Any]:
     more, found = len(found) > limit, found[:limit]
     seen = cases.rows_seen(actor, [case_id for _, case_id, _ in found])
     items = [{**seen[case_id], "day": day} for day, case_id, _ in found if case_id in seen]
@@ -54,3 +58,25 @@ def _cursor(cursor: str) -> list[Any]:
         return [date.fromisoformat(day), UUID(case_id), UUID(team_id) if team_id else NOBODY]
     except (TypeError, ValueError, AttributeError) as error:
         raise Invalid("cursor", "is not one that this list gave") from error
+
+
+def own_page(
+    actor: Actor, account_id: UUID, ask: Ask, *, measure: str, cursor: str | None = None, limit: int = 50
+) -> dict[str, Any]:
+    """The cases behind a figure of one's own."""
+    if measure not in POSITION:
+        raise Invalid("measure", "is none of the measures that are counted")
+    if not 1 <= limit <= paging.MAX_LIMIT:
+        raise Invalid("limit", f"must be between 1 and {paging.MAX_LIMIT}")
+    params: list[Any] = [account_id, POSITION[measure], ask.period.start, ask.period.end]
+    after = ""
+    if cursor:
+        after = " AND (o.day, o.case_id, o.account_id) < (%s, %s, %s)"
+        params += _cursor(cursor)
+    found = sums.rows(
+        "SELECT o.day, o.case_id, o.account_id FROM insight_own o WHERE o.account_id = %s"
+        f" AND o.marks @> ARRAY[%s]::smallint[] AND o.day BETWEEN %s AND %s{after}"
+        " ORDER BY o.day DESC, o.case_id DESC, o.account_id DESC LIMIT %s",
+        [*params, limit + 1],
+    )
+    return _shown(actor, found, limit)
