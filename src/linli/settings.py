@@ -24,7 +24,7 @@ BASE_DIR = Path(__file__).resolve().parent
 
 LINLI_APPS = [
     name
-    for name in ("kernel", "places", "identity", "orgs", "devices", "telemetry", "work", "cases", "field",
+    for name in ("kernel", "places", "identity", "orgs", "devices", "telemetry", "work", "cases", "insight", "field",
                  "command", "portal", "adapters")
     if (BASE_DIR / name / "apps.py").exists()
 ]  # fmt: skip

@@ -208,6 +208,14 @@ body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
 REQUESTS["GET /cases/clusters"] = lambda things, account: Ask(query="zoom=12")
 body("POST /cases/{case_id}/photos/{photo_id}/redact", {"boxes": [{"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.2}]})
 body("POST /cases/{case_id}/text/release", {"release": True})
+for path, more in (("indicators", ""), ("rows", "&measure=report"), ("league", ""), ("indicators.xlsx", "")):
+    REQUESTS[f"GET /insight/{path}"] = lambda things, account, more=more: Ask(  # type: ignore[misc]
+        query=f"area={things.area}{more}"
+    )
+REQUESTS["GET /insight/me/rows"] = lambda things, account: Ask(query="measure=dispose")
+REQUESTS["GET /insight/reports/{code}.{form}"] = lambda things, account: Ask(
+    path={"code": "weekly", "form": "docx"}, query=f"area={things.area}"
+)
 REQUESTS["GET /cases/nearby"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
 
 

@@ -280,6 +280,43 @@ class OutsideUpdate:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CaseAct:
+    """One act of a case's timeline, without its words."""
+
+    at: datetime
+    act: str
+    to_state: str
+    account_id: UUID | None = None  # only of people with an account
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What may be counted of a case: times, acts and deadlines, nothing that anybody wrote."""
+
+    id: UUID
+    area_path: str
+    channel: str
+    class_code: str
+    state: str
+    step: int
+    ended: bool
+    solved: bool  # ended in the last step of all, not turned away before
+    waits: bool  # not beyond the step in which cases are given to teams
+    urgent: bool
+    team_id: UUID | None
+    created_by: UUID | None
+    created_at: datetime
+    filed_at: datetime | None
+    finished_at: datetime | None
+    closed_at: datetime | None
+    spot: str  # 50 metres around a place, or the unit; '' without a place
+    deadlines: dict[str, datetime] = field(default_factory=dict)  # of the stages that have one, and `closing`
+    extended: bool = False
+    acts: tuple[CaseAct, ...] = ()
+
+
 def unsound(table: Mapping[str, Any], roles: Mapping[str, frozenset[str]]) -> list[str]:
     """What is wrong with a table of acts of a pack, in sentences; `roles`: the permissions of each."""
     return soundness.check(table, roles)

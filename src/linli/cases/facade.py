@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from linli.cases import tables
 from linli.cases.contracts import (
+    CaseFacts,
     ClassInfo,
     Contact,
     Done,
@@ -26,7 +27,8 @@ from linli.cases.contracts import (
     TeamSuggestion,
     TicketNews,
 )
-from linli.cases.selectors import cells, openly, papers, public, suggest
+from linli.cases.selectors import cells, listing, openly, papers, public, suggest
+from linli.cases.selectors import facts as facts_selectors
 from linli.cases.selectors import outside as outside_reads
 from linli.cases.services import act as act_services
 from linli.cases.services import answers, doors, intake, notes, photos, referring, voices
@@ -34,6 +36,7 @@ from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
 __all__ = [
+    "CaseFacts",
     "ClassInfo",
     "Contact",
     "Done",
@@ -290,3 +293,36 @@ def outside_pictures(case_id: UUID) -> list[tuple[UUID, bytes]]:
 def classes() -> list[ClassInfo]:
     """The catalogue's classes with the conditions in force today."""
     return outside_reads.classes()
+
+
+def facts(case_ids: Sequence[UUID]) -> list[CaseFacts]:
+    """What may be counted of these cases."""
+    return facts_selectors.facts(case_ids)
+
+
+def ids_after(after: UUID | None, limit: int) -> list[UUID]:
+    """This district's cases by their ids, page by page."""
+    return facts_selectors.ids_after(after, limit)
+
+
+def rows_seen(actor: Actor, case_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Of these cases those that the actor sees, as its lists show them."""
+    return {item["id"]: item for item in listing.by_ids(actor, case_ids)}
+
+
+def class_names(codes: Sequence[str]) -> dict[str, dict[str, str]]:
+    """{zh, en} of classes, big classes and kinds of the catalogue."""
+    known = tables.catalogue()
+    found = {c: known.classes.get(c) or known.big.get(c) for c in codes}
+    return {c: {"zh": x.zh, "en": x.en} for c, x in found.items() if x}
+
+
+def big_class_of(code: str) -> str:
+    """The big class of a class; '' for an unknown one."""
+    found = tables.catalogue().classes.get(code)
+    return found.big if found else ""
+
+
+def acts_known() -> frozenset[str]:
+    """The acts of the transition table in force."""
+    return frozenset(tables.transitions().transitions)

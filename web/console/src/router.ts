@@ -22,6 +22,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/cases/:id", name: "case", component: () => import("./cases/CasePage.vue"), meta: { title: "nav.cases", permission: "cases.view" } },
   { path: "/day", name: "day", component: () => import("./desk/DayPage.vue"), meta: { title: "nav.day", permission: "desk.view" } },
   { path: "/handovers/:id?", name: "handovers", component: () => import("./desk/HandoverPage.vue"), meta: { title: "nav.handovers", permission: "desk.view" } },
+  { path: "/indicators", name: "indicators", component: () => import("./insight/IndicatorPage.vue"), meta: { title: "nav.indicators", permission: "cases.view" } },
   { path: "/devices", name: "devices", component: () => import("./devices/DeviceList.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/devices/:id", name: "device", component: () => import("./devices/DevicePage.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/alarms/:id?", name: "alarms", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
