@@ -195,6 +195,26 @@ def _case_photo(things: Things, account: Account | None) -> Ask:
     return Ask(files={"file": picture(), "stage": "before"})
 
 
+@ask("POST /cases/{case_id}/voice-notes/{voice_id}")
+def _voice(things: Things, account: Account | None) -> Ask:
+    sound = SimpleUploadedFile("a.webm", b"\x1a\x45\xdf\xa3" + b"\0" * 64, "audio/webm")
+    return Ask(files={"voice": sound, "seconds": "3"}, path={"voice_id": ids.new_id()})
+
+
+@ask("PUT /photo-marks/{photo_id}")
+def _mark(things: Things, account: Account | None) -> Ask:
+    return Ask({"case_id": str(things["case_id"]), "marks": ["blur"]}, path={"photo_id": ids.new_id()})
+
+
+@ask("PUT /form-entries/{entry_id}")
+def _fill(things: Things, account: Account | None) -> Ask:
+    form = {"form": "household_visit", "answers": {"met": "no"}, "lon": things.lon, "lat": things.lat}
+    return Ask(form, path={"entry_id": ids.new_id()})
+
+
+body("POST /form-entries/{entry_id}/person", {"reason": "跟进需求"})
+
+
 # acts of the transition table: (state the case is put in, what the act brings)
 ACTS: dict[str, tuple[str, Callable[[Things], dict[str, Any]]]] = {
     "accept": ("submitted", lambda t: {}),
@@ -237,5 +257,5 @@ SHOWS: dict[str, str] = {
     "GET /rules": "rule_id", "GET /cases": "case_id", "GET /cases [private]": "private_id",
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
-    "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
+    "GET /form-entries": "entry_id", "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
 }  # fmt: skip

@@ -20,6 +20,7 @@ from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Case, Photo, Reporter
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
+from linli.field.models import Entry
 from linli.identity import facade as identity
 from linli.identity.models import Account, ApiKey, RoleGrant, Session
 from linli.kernel import audit, clock, ids
@@ -101,7 +102,7 @@ def build() -> World:
         interval_s=3600, properties=model.properties,
     )  # fmt: skip
     for things in sides.values():
-        for seed in (_places, _people, _orgs, _devices, _cases, _work, _records):
+        for seed in (_places, _people, _orgs, _devices, _cases, _work, _forms, _records):
             seed(things, model)
     accounts = {role: make_account((role, sides["own"].area), username=role.replace("_", "-")) for role in ROLES}
     orgs.ensure_member(team_id=sides["own"]["team_id"], account_id=accounts["team_member"].id)
@@ -225,6 +226,15 @@ def _work(things: Things, model: ThingModel) -> None:
     )  # fmt: skip
     photo = work_services.add_photo(actor=SYSTEM, task_id=task, photo_id=ids.new_id(), stage="before", data=jpeg())
     things.ids |= {"task_id": task, "free_task_id": free, "duty_id": duty.id, "task_file_id": photo.file_id}
+
+
+def _forms(things: Things, model: ThingModel) -> None:
+    entry = Entry.objects.create(
+        form_code="household_visit", form_version=1, kind="visit", area_path=things.leaf, lon=things.lon,
+        lat=things.lat, by_id=things["account_id"], filled_at=clock.now(), answers={"met": "yes"},
+        person='{"need": "轮椅"}', consent_at=clock.now(),
+    )  # fmt: skip
+    things.ids |= {"entry_id": entry.id}
 
 
 def _records(things: Things, model: ThingModel) -> None:

@@ -76,10 +76,12 @@ class Chaos:
         fate = self.dice.choices([*FATES], [*FATES.values()])[0] if self.open else "passed"
         self.fates[fate] += 1
         if fate == "refused":
-            return _reset(writer)
+            _reset(writer)
+            return
         message = await read_message(reader)
         if fate == "request lost":
-            return _reset(writer)
+            _reset(writer)
+            return
         if fate == "delayed":  # those that came later overtake it
             await asyncio.sleep(self.dice.uniform(0.1, 1.5))
         if fate == "doubled":
@@ -90,7 +92,8 @@ class Chaos:
         if fate == "doubled late":
             self._again(message)
         if fate == "answer lost":
-            return _reset(writer)
+            _reset(writer)
+            return
         writer.write(answer[: len(answer) // 2] if fate == "answer cut" else answer)
         await writer.drain()
         if fate == "answer cut":

@@ -132,3 +132,13 @@ class Done:
     state: str
     version: int
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCase:
+    """A case as other rooms need it to add to it. `permission`: what one needs in its area to hear of it."""
+
+    id: UUID
+    number: str
+    area_path: str
+    permission: str

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from linli.cases.contracts import Contact, Done, NewCase, PublicCase, PublicTicket, Receipt, TeamSuggestion
-from linli.cases.selectors import public, suggest
+from linli.cases.contracts import Contact, Done, NewCase, PublicCase, PublicTicket, Receipt, SeenCase, TeamSuggestion
+from linli.cases.selectors import public, suggest, visible
 from linli.cases.services import act as act_services
 from linli.cases.services import intake, notes, photos
 from linli.kernel.actor import Actor
 
-__all__ = ["Contact", "Done", "NewCase", "PublicCase", "PublicTicket", "Receipt", "TeamSuggestion"]
+__all__ = ["Contact", "Done", "NewCase", "PublicCase", "PublicTicket", "Receipt", "SeenCase", "TeamSuggestion"]
 
 
 def report_signal(
@@ -88,3 +88,9 @@ def add_photo(*, actor: Actor, case_id: UUID, stage: str, data: bytes) -> UUID:
 
 def suggest_team(case_id: UUID) -> TeamSuggestion | None:
     return suggest.first_for(case_id)
+
+
+def seen_case(actor: Actor, case_id: UUID) -> SeenCase:
+    """Where a case lies and who is told of it, if `actor` sees it; NotFound otherwise."""
+    case = visible.get(actor, case_id)
+    return SeenCase(case.id, case.number, case.area_path, visible.PRIVATE if case.private else visible.VIEW)
