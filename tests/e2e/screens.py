@@ -130,6 +130,7 @@ SCREENS = (
     Screen("console-team", "/console/teams/{team}", "admin", "h2", DESK),
     Screen("console-grids", "/console/grids", "dutylead", "h1", DESK),
     Screen("console-grid-editor", "/console/grids/{grid}", "admin", "[data-testid=grid-split]", DESK, act=split),
+    Screen("console-forms", "/console/forms", "dutylead", "h1", DESK),
     Screen("console-people", "/console/people", "admin", "h1", DESK),
     Screen("console-audit", "/console/audit", "auditadmin", "h1", DESK),
     Screen("console-reads", "/console/personal-reads", "auditadmin", "h1", DESK),
@@ -150,6 +151,9 @@ SCREENS = (
     Screen("field-offline", "/field/", "crew", "[data-testid=task-card]", HAND, SUNNY, act=offline),
     Screen("field-report", "/field/report", "member", "[data-testid=report-send]", HAND, SUNNY),
     Screen("field-map", "/field/map", "member", "h1", HAND, SUNNY),
+    Screen("field-drafts", "/field/drafts", "member", "h1", HAND, ("light",)),
+    Screen("field-forms", "/field/forms", "member", "[data-testid=form-card]", HAND, ("light",)),
+    Screen("field-form", "/field/form/building_hazards", "member", "[data-testid=form-send]", HAND, SUNNY),
     Screen("field-outbox", "/field/outbox", "member", "h1", HAND, SUNNY),
     Screen("field-me", "/field/me", "member", "[data-testid=duty]", HAND, SUNNY),
 )  # fmt: skip
