@@ -118,3 +118,28 @@ def check_hazards(page: Page, desk: Client) -> None:
     phones.wait_sent(page, 2)
     entries = desk.get("form-entries", kind="hazard")["items"]
     assert len(entries) == before + 1 and len(entries[0]["cases"]) == 1
+
+
+SHARE = """async () => {
+  const made = (tag, more) => Object.assign(document.createElement(tag), more);
+  const form = made('form', { method: 'POST', action: '/field/share', enctype: 'multipart/form-data' });
+  const canvas = made('canvas', { width: 300, height: 200 }), pen = canvas.getContext('2d');
+  for (let x = 0; x < 300; x += 12) pen.fillRect(x, 0, 6, 200);
+  const data = new DataTransfer(), blob = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+  data.items.add(new File([blob], 'a.png', { type: 'image/png' }));
+  form.append(made('input', { name: 'text', value: '路灯坏了 31.963367,117.279084' }));
+  form.append(made('input', { name: 'photos', type: 'file', files: data.files }));
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+def test_a_message_shared_by_another_app_is_a_draft(district: District, chromium: Browser) -> None:
+    with phones.phone(chromium, service_workers="allow") as context:
+        page = phones.open_field(context, district.origin, "member", district.passwords()["member"])
+        page.evaluate("navigator.serviceWorker.ready")
+        page.wait_for_function("navigator.serviceWorker.controller !== null")
+        page.evaluate(SHARE)
+        expect(page.get_by_test_id("place-message")).to_contain_text("31.96337, 117.27908")
+        expect(page.get_by_test_id("report-text")).to_have_value("路灯坏了 31.963367,117.279084")
+        expect(page.locator(".thumbs img")).to_have_count(1)
