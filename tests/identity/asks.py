@@ -17,6 +17,7 @@ from tests.identity.factories import ROOT, SIDES, STEP, Ask, S, Things, W, pictu
 from linli.cases.models import Case, Photo
 from linli.identity.models import Account
 from linli.kernel import clock, ids
+from linli.orgs import facade as orgs
 from linli.work.models import Duty
 
 Factory = Callable[[Things, Account | None], Ask]
@@ -80,6 +81,28 @@ def _sign_on(things: Things, account: Account | None) -> Ask:
 
 def _points() -> dict[str, Any]:
     return {"positions": [{"at": clock.now().isoformat(), "lon": W, "lat": S}]}
+
+
+@ask("POST /patrol-plans")
+def _plan(things: Things, account: Account | None) -> Ask:
+    point = {"name": "闸口", "lon": things.lon, "lat": things.lat}
+    hours = {"begins": "08:00", "ends": "18:00"}
+    return Ask({"kind": "round", "name": "巡河", "team_ids": [str(things["team_id"])], "points": [point], **hours})
+
+
+@ask("PUT /patrol-visits/{visit_id}")
+def _visit(things: Things, account: Account | None) -> Ask:
+    here = {"point_id": str(things["point_id"]), "lon": things.lon, "lat": things.lat}
+    return Ask(here, path={"visit_id": ids.new_id()})
+
+
+@ask("PUT /patrol-visits/{visit_id} [of the team]")
+def _team_visit(things: Things, account: Account | None) -> Ask:
+    if account is not None:
+        orgs.ensure_member(team_id=things["team_id"], account_id=account.id)
+        begun = {"area_path": things.leaf, "started_at": clock.now()}
+        Duty.objects.get_or_create(account=account, ended_at=None, defaults=begun)
+    return _visit(things, account)
 
 
 body("POST /duty/{duty_id}/positions", lambda t: _points())
@@ -257,5 +280,7 @@ SHOWS: dict[str, str] = {
     "GET /rules": "rule_id", "GET /cases": "case_id", "GET /cases [private]": "private_id",
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
-    "GET /form-entries": "entry_id", "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
+    "GET /patrol-plans": "plan_id",
+    "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",
+    "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
 }  # fmt: skip

@@ -32,7 +32,7 @@ from linli.places.models import Building, Compound, Grid, GridChange, QrCode, Un
 from linli.places.services import reshape
 from linli.work import facade as work
 from linli.work import services as work_services
-from linli.work.models import Duty
+from linli.work.models import Duty, PatrolPlan, PatrolPoint
 
 ROOT = "340121988"
 SIDES = {"own": ("001", 0), "other": ("002", 4)}
@@ -224,6 +224,10 @@ def _work(things: Things, model: ThingModel) -> None:
         account=member, area_path=things.leaf, started_at=clock.now(), lon=things.lon, lat=things.lat,
         position_at=clock.now(),
     )  # fmt: skip
+    plan = PatrolPlan.objects.create(kind="round", name="巡河", area_path=things.leaf, begins="00:00", ends="23:59",
+                                     team_ids=[str(things["team_id"])])  # fmt: skip
+    point = PatrolPoint.objects.create(plan=plan, name="闸口", area_path=things.leaf, lon=things.lon, lat=things.lat)
+    things.ids |= {"plan_id": plan.id, "point_id": point.id, "leaf_path": things.leaf}
     photo = work_services.add_photo(actor=SYSTEM, task_id=task, photo_id=ids.new_id(), stage="before", data=jpeg())
     things.ids |= {"task_id": task, "free_task_id": free, "duty_id": duty.id, "task_file_id": photo.file_id}
 

@@ -40,6 +40,7 @@ CLIENT_MADE = {  # ids of things that the request makes
     "PUT /tasks/{task_id}/steps/{step_id}": {"step_id"},
     "POST /tasks/{task_id}/photos/{photo_id}": {"photo_id"},
     "POST /cases/{case_id}/voice-notes/{voice_id}": {"voice_id"},
+    "PUT /patrol-visits/{visit_id}": {"visit_id"},
 }
 GUESS_MAKES = {
     "PUT /duty/{duty_id}",

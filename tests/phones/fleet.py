@@ -28,7 +28,7 @@ PAIRS = {
     "safety": ("safety1", "safety2"), "community": ("community1", "community2"),
 }  # fmt: skip
 PLACE = (117.279084, 31.963367)
-AT_ONCE = 24  # phones that send at the same time
+AT_ONCE = 64  # phones that send at the same time
 ROUNDS = 400
 
 

@@ -9,7 +9,8 @@ const DAMM = [
   "0317598642", "7092154863", "4206871359", "1750983426", "6123045978", "3674209581", "5869720134", "8945362017", "9438617205", "2581436790",
 ];
 const PAIR = /(-?\d{1,3}\.\d{3,})\s*[,，;\s]\s*(-?\d{1,3}\.\d{3,})/;
-const NAMED = /(?:lat(?:itude)?|纬度)\D{0,3}(-?\d{1,2}\.\d{3,}).{0,12}?(?:lon|lng|longitude|经度)\D{0,3}(-?\d{1,3}\.\d{3,})/i;
+// with the Chinese words for latitude and longitude
+const NAMED = /(?:lat(?:itude)?|\u7eac\u5ea6)\D{0,3}(-?\d{1,2}\.\d{3,}).{0,12}?(?:lon|lng|longitude|\u7ecf\u5ea6)\D{0,3}(-?\d{1,3}\.\d{3,})/i;
 
 export function isCode(digits: string): boolean {
   let state = 0;
