@@ -131,6 +131,7 @@ SCREENS = (
     Screen("console-grids", "/console/grids", "dutylead", "h1", DESK),
     Screen("console-grid-editor", "/console/grids/{grid}", "admin", "[data-testid=grid-split]", DESK, act=split),
     Screen("console-forms", "/console/forms", "dutylead", "h1", DESK),
+    Screen("console-patrols", "/console/patrols", "dutylead", "[data-testid=coverage]", DESK),
     Screen("console-people", "/console/people", "admin", "h1", DESK),
     Screen("console-audit", "/console/audit", "auditadmin", "h1", DESK),
     Screen("console-reads", "/console/personal-reads", "auditadmin", "h1", DESK),
@@ -154,6 +155,7 @@ SCREENS = (
     Screen("field-drafts", "/field/drafts", "member", "h1", HAND, ("light",)),
     Screen("field-forms", "/field/forms", "member", "[data-testid=form-card]", HAND, ("light",)),
     Screen("field-form", "/field/form/building_hazards", "member", "[data-testid=form-send]", HAND, SUNNY),
+    Screen("field-patrol", "/field/patrol", "crew", "[data-testid=no-points]", HAND, ("light",)),
     Screen("field-outbox", "/field/outbox", "member", "h1", HAND, SUNNY),
     Screen("field-me", "/field/me", "member", "[data-testid=duty]", HAND, SUNNY),
 )  # fmt: skip

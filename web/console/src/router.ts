@@ -26,6 +26,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/grids/:id?", name: "grids", component: () => import("./grids/GridPage.vue"), meta: { title: "nav.grids", permission: "grids.view" } },
   { path: "/teams/:id?", name: "teams", component: () => import("./people/TeamPage.vue"), meta: { title: "nav.teams", permission: "teams.view" } },
   { path: "/forms", name: "forms", component: () => import("./forms/FormsPage.vue"), meta: { title: "nav.forms", permission: "forms.review" } },
+  { path: "/patrols", name: "patrols", component: () => import("./forms/PatrolPage.vue"), meta: { title: "nav.patrols", permission: "patrols.view" } },
   { path: "/people/:id?", name: "people", component: () => import("./people/PeoplePage.vue"), meta: { title: "nav.people", permission: "people.view" } },
   { path: "/audit", name: "audit", component: () => import("./audit/AuditPage.vue"), meta: { title: "nav.audit", permission: "audit.view" } },
   { path: "/personal-reads", name: "reads", component: () => import("./audit/ReadsPage.vue"), meta: { title: "nav.reads", permission: "personal.reads" } },
