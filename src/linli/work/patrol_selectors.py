@@ -116,8 +116,9 @@ def coverage(actor: Actor, day: date) -> list[Covered]:
     return sorted((found[path] for path in leaves), key=_worst_first)
 
 
-def _worst_first(row: Covered) -> tuple[float, str]:
-    return (row.done / row.due if row.due else -1.0, row.area_path)
+def _worst_first(row: Covered) -> tuple[bool, float, str]:
+    """Grids with points before those without any."""
+    return (not row.points, row.done / row.due if row.due else 1.0, row.area_path)
 
 
 def _count(row: Covered, point: PatrolPoint, times: list[datetime], hours: tuple[datetime, datetime]) -> None:
