@@ -12,7 +12,7 @@ WEB_READY := src/linli/dist/.ready
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 PHONES ?= 20
-.PHONY: setup run check test test-slow test-external test-phones bench e2e lock wheel clean
+.PHONY: setup run check test test-model test-slow test-external test-phones bench bench-cases e2e lock wheel clean
 
 setup: $(ENV_READY) $(WEB_READY)
 
@@ -46,6 +46,11 @@ test: setup
 	tools/npm test
 	tools/steady "not slow" -n $(WORKERS) $(ARGS)
 
+# The case desk walked at random for STEPS steps, with the invariants of tests/cases/world.py.
+STEPS ?= 100000
+test-model: setup
+	MODEL_STEPS=$(STEPS) $(BIN)/python -m pytest tests/cases/test_model.py -m slow -q -s $(ARGS)
+
 test-slow: setup
 	tools/steady "slow and not e2e" $(ARGS)
 	tools/steady e2e $(ARGS)
@@ -63,6 +68,10 @@ e2e: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# A district with a million cases; ARGS="--home DIR" keeps it for the next run.
+bench-cases: setup
+	$(BIN)/python -m tests.bench.million $(ARGS)
 
 # Renews both lock files; neither carries an address of a registry.
 lock: $(ENV_READY)

@@ -115,6 +115,17 @@ def remove(path: str) -> Callable[[Path], None]:
     return plant
 
 
+def table(before: str, after: str) -> Callable[[Path], None]:
+    """The table of acts as it ships, with one thing changed."""
+
+    def plant(root: Path) -> None:
+        text = (ROOT / "packs/standard/transitions/cases.yaml").read_text(encoding="utf-8")
+        assert before in text
+        add("packs/standard/transitions/cases.yaml", text.replace(before, after))(root)
+
+    return plant
+
+
 API, MODELS, FACADE = (f"src/linli/parks/{name}.py" for name in ("api", "models", "facade"))
 ROLES = "packs/standard/roles.yaml"
 PLANTED: list[tuple[str, Callable[[Path], None], str]] = [
@@ -172,6 +183,10 @@ PLANTED: list[tuple[str, Callable[[Path], None], str]] = [
     ("packs", add("packs/demo/places/g.geojson", '{"type": "FeatureCollection", "features": [{"geometry": '
                   '{"type": "Point", "coordinates": [31.9, 117.2]}}]}'), "WGS84"),
     ("packs", add("packs/demo/new-kind.yaml", "a: 1\n"), "no schema"),
+    ("packs", table("  - {act: refer,", "  # {act: refer,"), "referred: no way leads to it"),
+    ("packs", table("to: closed, who: cases.close, guards: [not_handler]", "to: closed, who: cases.close"),
+     "close: a handler could verify"),
+    ("packs", table("who: cases.mediate", "who: cases.referee"), "no role has the permission cases.referee"),
 ]  # fmt: skip
 
 

@@ -74,8 +74,7 @@ def main() -> int:
             if name != "bars":
                 show(name, value)
         for line in result["bars"]:
-            word = "met   " if line["met"] else "MISSED"
-            print(f"{word} {line['what']}: {line['figure']:g} {line['unit']} ({line['bar']})")
+            print(bars.against(line))
     return 0 if all(line["met"] for line in result["bars"]) else 1
 
 

@@ -47,10 +47,10 @@ def figure(result: dict[str, Any], path: tuple[str, ...]) -> float | None:
     return float(found)
 
 
-def judged(result: dict[str, Any]) -> list[dict[str, Any]]:
+def judged(result: dict[str, Any], bars: tuple[Bar, ...] = BARS) -> list[dict[str, Any]]:
     """Each bar whose figure was measured, with the figure and whether it is met."""
     lines = []
-    for bar in BARS:
+    for bar in bars:
         value = figure(result, bar.path)
         if value is not None:
             met = value <= bar.bar if bar.at_most else value >= bar.bar
@@ -59,3 +59,9 @@ def judged(result: dict[str, Any]) -> list[dict[str, Any]]:
                 {"what": bar.what, "figure": value, "bar": f"{sign} {bar.bar:g}", "unit": bar.unit, "met": met}
             )
     return lines
+
+
+def against(line: dict[str, Any]) -> str:
+    """A line of `judged` in words."""
+    word = "met   " if line["met"] else "MISSED"
+    return f"{word} {line['what']}: {line['figure']:g} {line['unit']} ({line['bar']})"

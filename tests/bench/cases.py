@@ -72,7 +72,7 @@ def _row(rng: random.Random, number: int, grids: list[Any], teams: list[Any], cl
     state = rng.choice(OPEN_STATES) if is_open else "closed"
     text = f"{rng.choice(PLACES)}{rng.randint(1, 40)}号楼{rng.choice(SUBJECTS)}{rng.choice(TROUBLES)}, 请尽快处理"
     address = f"{rng.choice(PLACES)} {rng.randint(1, 40)} 号楼"
-    clocks, due = _clocks(state, at)
+    clocks, due = clocks_of(STAGE.get(state), at)
     closed = None if is_open else at + timedelta(hours=rng.uniform(1, 90))
     team = rng.choice(teams) if state not in ("submitted", "accepted", "filed") else None
     return (
@@ -84,9 +84,8 @@ def _row(rng: random.Random, number: int, grids: list[Any], teams: list[Any], cl
     )  # fmt: skip
 
 
-def _clocks(state: str, at: datetime) -> tuple[dict[str, Any], datetime | None]:
+def clocks_of(stage: str | None, at: datetime) -> tuple[dict[str, Any], datetime | None]:
     """A clock that runs, as the services would have started it."""
-    stage = STAGE.get(state)
     if stage is None:
         return {}, None
     calendar = tables.calendar()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from PIL import Image
 from shapely.geometry import box, mapping
 from tests.identity import accounts
 
-from linli.cases import numbers, ports
+from linli.cases import numbers, ports, tables
 from linli.identity.models import Account
 from linli.kernel.actor import Actor
 from linli.orgs import facade as orgs
@@ -68,6 +69,11 @@ def desk(db: None) -> Iterator[Desk]:
     yield make_district()
     index.invalidate()
     ports.forget()
+
+
+def soon(days: int = 7) -> str:
+    """A day to come, as forms send it."""
+    return (tables.today() + timedelta(days=days)).isoformat()
 
 
 def jpeg(size: tuple[int, int] = (64, 48), color: str = "teal", **options: Any) -> bytes:

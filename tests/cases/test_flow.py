@@ -42,9 +42,9 @@ def test_a_report_becomes_a_case_with_place_clock_number_events_and_audit(desk: 
     assert got["area_path"] == NORTH and got["state"] == "submitted" and got["step"] == 1
     assert got["number"] == made["number"] and got["number"][:5] == f"{tables.today():%Y-}"
     assert got["class"]["zh"] == "道路积水" and got["area_names"]["zh"] == ["第001网格"]
-    assert [c["stage"] for c in got["clocks"]] == ["intake"] and got["clocks"][0]["running"]
+    assert [c["stage"] for c in got["clocks"]] == ["accept"] and got["clocks"][0]["running"]
     assert got["condition"]["illustrative"] is True and made["illustrative"] is True
-    assert [a["act"] for a in got["actions"]] == ["merge", "dispatch"]
+    assert [a["act"] for a in got["actions"]] == ["merge", "split", "transfer", "mediate", "refer", "dispatch"]
     assert got["suggestions"][0]["team_id"] == str(desk.pump) and "泵站" in got["suggestions"][0]["reason"]["zh"]
     kinds = OutboxEvent.objects.filter(type="case.created").values_list("envelope__audience", flat=True)
     assert sorted(kinds) == ["public", "staff"]
@@ -71,7 +71,7 @@ def test_from_report_to_evaluation(desk: Desk) -> None:
     assert acts == ["report", "dispatch", "take", "finish", "close", "evaluate"]
     clocks = {c["stage"]: c for c in desk.client("dispatcher").get(f"{CASES}/{case_id}").json()["clocks"]}
     assert not any(c["running"] for c in clocks.values())
-    assert set(clocks) == {"intake", "handle", "verify"}
+    assert set(clocks) == {"accept", "handle", "verify"}
 
 
 def test_return_rework_and_reopen(desk: Desk) -> None:
@@ -106,7 +106,7 @@ def test_whoever_handled_a_case_does_not_verify_it(desk: Desk) -> None:
     assert photo.status_code == 201, photo.content
     assert act(crew, case_id, "self_handle", note="已清理").json()["state"] == "handled"
     refused = act(crew, case_id, "close")
-    assert refused.status_code == 403 and "handled" in refused.json()["detail"]
+    assert refused.status_code == 403 and "处置过本案的人" in refused.json()["detail"]
     assert act(desk.client("duty_lead"), case_id, "close").status_code == 200
 
 
@@ -151,7 +151,7 @@ def test_a_dispatch_is_taken_back_within_ten_seconds(desk: Desk) -> None:
     assert post(dispatcher, f"{CASES}/{case_id}/dispatch/undo").json()["state"] == "submitted"
     assert facade.task_state(task) == "cancelled"
     case = Case.objects.get(pk=case_id)
-    assert case.team_id is None and case.clocks["intake"]["since"] and "handle" not in case.clocks
+    assert case.team_id is None and case.clocks["accept"]["since"] and "handle" not in case.clocks
     act(dispatcher, case_id, "dispatch", team=str(desk.pump))
     with time_machine.travel(case.updated_at.timestamp() + 30, tick=True):
         assert post(dispatcher, f"{CASES}/{case_id}/dispatch/undo").status_code == 409
@@ -222,7 +222,7 @@ def test_merge_keeps_the_signals_and_ends_the_case(desk: Desk) -> None:
     first, second = report(desk)["id"], report(desk)["id"]
     near = desk.client("intake").get(f"{CASES}/{second}/similar").json()["items"]
     assert [n["id"] for n in near] == [first] and near[0]["same_class"] and near[0]["distance_m"] == 0
-    assert act(desk.client("intake"), second, "merge", into=second).status_code == 409
+    assert act(desk.client("intake"), second, "merge", into=second).status_code == 422
     assert act(desk.client("intake"), second, "merge", into=first).json()["state"] == "merged"
     kept = desk.client("dispatcher").get(f"{CASES}/{first}").json()
     assert kept["signal_count"] == 2 and kept["signals"][0]["ref"] == second

@@ -10,12 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, Desk
+from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, D, Desk
 from tests.cases.test_flow import CASES, act, dispatched, post, report
 
 from linli.cases.models import Case
 from linli.cases.rules import words
-from linli.cases.selectors import fast
+from linli.cases.selectors import fast, searching
 from linli.kernel import clock
 
 pytestmark = pytest.mark.django_db
@@ -129,9 +129,9 @@ def test_two_characters_use_the_index_at_volume(some: Desk, monkeypatch: pytest.
         db.execute("ANALYZE cases_case")
     asked: list[tuple[str, Any]] = []
 
-    def overheard(sql: str, params: Any) -> Any:
+    def overheard(sql: str, params: Any, **how: Any) -> Any:
         asked.append((sql, params))
-        return rows(sql, params)
+        return rows(sql, params, **how)
 
     rows = fast.rows
     monkeypatch.setattr(fast, "rows", overheard)
@@ -190,3 +190,52 @@ def test_the_catalogue_says_which_limits_are_illustrative(desk: Desk) -> None:
         assert word not in names
     table = desk.client("dispatcher").get("/api/v1/catalogue/transitions").json()
     assert len(table["steps"]) == 7 and {a["act"] for a in table["actions"]} >= {"return", "rework", "reopen"}
+
+
+def test_a_search_for_common_words_looks_among_the_newest_and_then_in_all(
+    some: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 漏水 and 消防 taken for common, the newest are asked first; what only old ones hold is found as well."""
+    client = some.client("dispatcher")
+    monkeypatch.setattr(searching, "shares", lambda: {"漏水": 0.9, "消防": 0.9, "北辰": 0.9})
+    asked: list[str] = []
+    rows = fast.rows
+
+    def overheard(sql: str, params: Any, **how: Any) -> Any:
+        asked.append(sql)
+        return rows(sql, params, **how)
+
+    monkeypatch.setattr(fast, "rows", overheard)
+    assert len(items(client, "q=漏水 消防&limit=1")) == 1
+    assert sum("OFFSET 0" in sql for sql in asked) == 1  # the newest page was not full
+    for _ in range(3):
+        report(some, text="北辰天都漏水, 消防通道")
+    asked.clear()
+    first = client.get(f"{CASES}?q=漏水 消防&limit=2").json()
+    assert len(first["items"]) == 2 and not any("OFFSET 0" in sql for sql in asked)
+    second = client.get(f"{CASES}?q=漏水 消防&limit=2&cursor={first['next']}").json()
+    assert len(second["items"]) == 2 and second["next"] is None
+    assert len({i["id"] for i in first["items"] + second["items"]}) == 4
+    assert len(items(client, "q=漏水 消防&sort=due")) == 4
+
+
+def test_what_was_mine_is_found_when_it_has_ended(desk: Desk) -> None:
+    """Handled, made, of the own team: each reason by itself, also together with a filter, and each case once."""
+    client, account = desk.client("team_member", D, desk.pump), desk.account("team_member", D, desk.pump)
+    made = [report(desk, text=text)["id"] for text in ("一", "二", "三", "四")]
+    Case.objects.filter(pk=made[0]).update(handler_ids=[account.id], state="closed", closed_at=clock.now(), urgent=True)
+    Case.objects.filter(pk=made[1]).update(created_by=account.id, handler_ids=[account.id], team_id=desk.pump)
+    Case.objects.filter(pk=made[2]).update(team_id=desk.pump, state="rejected", closed_at=clock.now())
+    mine = [i["id"] for i in items(client, "mine=true")]
+    assert mine == [made[2], made[1], made[0]]
+    assert [i["id"] for i in items(client, "mine=true&open=true")] == [made[1]]
+    assert [i["id"] for i in items(client, "mine=true&urgent=true")] == [made[0]]
+    assert [i["id"] for i in items(client, "mine=true&state=rejected,closed&step=2")] == [made[2]]
+    assert [i["id"] for i in items(client, "mine=true&sort=due")] == [made[1]]
+
+
+def test_an_area_does_not_take_in_one_that_only_begins_like_it(some: Desk) -> None:
+    Case.objects.filter(area_path=NORTH).update(area_path=NORTH + "-a")
+    client = some.client("dispatcher")
+    assert items(client, f"area={NORTH}") == [] and len(items(client, f"area={NORTH}-a")) == 2
+    assert items(some.client("dispatcher", NORTH)) == []

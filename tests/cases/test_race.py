@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, connections
-from tests.cases.conftest import IN_NORTH, NORTH, Desk, make_district
+from tests.cases.conftest import IN_NORTH, NORTH, D, Desk, make_district
 from tests.cases.test_signals import alarm
 
+from linli.cases import tables
 from linli.cases.contracts import NewCase
 from linli.cases.models import Case
 from linli.cases.services import act, alarms, claims, intake
@@ -78,3 +79,55 @@ def test_the_same_draft_sent_twice_at_once_is_one_case(town: Desk) -> None:
     key = str(uuid4())
     found = together(*[lambda: intake.create_once(actor=SYSTEM, new=new(), key=key) for _ in range(4)])
     assert len({r.case_id for r in found}) == 1 and Case.objects.count() == 1
+
+
+def both(
+    town: Desk, case_id: Any, first: tuple[str, str, dict[str, Any]], second: tuple[str, str, dict[str, Any]]
+) -> Any:
+    """Two people act at once, neither having seen the other: the outcomes, the winner's first."""
+    jobs = [
+        lambda role=role, action=action, given=given: act.act(
+            actor=town.actor(role), case_id=case_id, action=action, given=given
+        )
+        for role, action, given in (first, second)
+    ]
+    for role, _, _ in (first, second):
+        town.actor(role)  # made before the race
+    found = together(*jobs)
+    return sorted(found, key=lambda f: isinstance(f, Conflict))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("intake", "reject", {"reason": "x"}), ("dispatcher", "refer", {"to": "供电公司", "reason": "x"})),
+        (("intake", "cancel", {"reason": "x"}), ("duty_lead", "mediate", {"reason": "x"})),
+    ],
+)
+def test_two_side_paths_at_once_have_one_winner_and_the_other_is_told_the_state(
+    town: Desk, first: Any, second: Any
+) -> None:
+    case_id = intake.create_case(actor=SYSTEM, new=new()).case_id
+    won, lost = both(town, case_id, first, second)
+    state = Case.objects.get(pk=case_id).state
+    assert won.state == state and isinstance(lost, Conflict) and lost.status == 409
+    assert tables.transitions().states[state].zh in lost.detail, lost.detail
+
+
+def test_an_extension_is_granted_or_refused_once(town: Desk) -> None:
+    case_id = intake.create_case(actor=SYSTEM, new=new()).case_id
+    act.act(actor=town.actor("dispatcher"), case_id=case_id, action="dispatch", given={"team": town.pump})
+    crew = town.actor("team_member", D, town.pump)
+    act.act(actor=crew, case_id=case_id, action="ask_extension", given={"hours": 4, "reason": "x"})
+    won, lost = both(town, case_id, ("duty_lead", "grant_extension", {}),
+                     ("supervisor", "refuse_extension", {"reason": "x"}))  # fmt: skip
+    assert not isinstance(won, Conflict) and isinstance(lost, Conflict) and "待接单" in lost.detail
+
+
+def test_two_cases_merged_into_each_other_at_once_do_not_wait_for_ever(town: Desk) -> None:
+    a, b = (intake.create_case(actor=SYSTEM, new=new(t)).case_id for t in "ab")
+    person = town.actor("intake")
+    found = together(*[lambda x=x, y=y: act.act(actor=person, case_id=x, action="merge", given={"into": y})
+                       for x, y in ((a, b), (b, a))])  # fmt: skip
+    assert Counter(type(f).__name__ for f in found) == {"Done": 1, "Conflict": 1}
+    assert sorted(Case.objects.values_list("state", flat=True)) == ["merged", "submitted"]

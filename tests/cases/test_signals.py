@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.cases.conftest import IN_NORTH, D, Desk, jpeg
+from tests.cases.conftest import IN_NORTH, D, Desk, jpeg, soon
 from tests.cases.test_flow import CASES, act, dispatched, post
 
 from linli.cases import events
@@ -161,7 +161,7 @@ def test_what_the_team_did_while_the_case_stood_still_is_followed_on_resume(desk
     case, crew = Case.objects.get(pk=case_id), desk.actor("team_member", D, desk.pump)
     step(crew, case, "accept")
     lead = desk.client("duty_lead")
-    assert act(lead, case_id, "suspend", reason="等配件").json()["state"] == "suspended"
+    assert act(lead, case_id, "suspend", reason="等配件", recheck=soon()).json()["state"] == "suspended"
     step(crew, case, word, note="配件自备, 已换")
     assert Case.objects.get(pk=case_id).state == "suspended"
     assert act(lead, case_id, "resume").json()["state"] == then
@@ -178,7 +178,7 @@ def test_what_the_team_does_after_resume_moves_the_case_as_ever(desk: Desk) -> N
     case_id = dispatched(desk)
     case, crew = Case.objects.get(pk=case_id), desk.actor("team_member", D, desk.pump)
     step(crew, case, "accept")
-    act(desk.client("duty_lead"), case_id, "suspend", reason="等配件")
+    act(desk.client("duty_lead"), case_id, "suspend", reason="等配件", recheck=soon())
     assert act(desk.client("duty_lead"), case_id, "resume").json()["state"] == "handling"
     step(crew, case, "finish", note="好了")
     assert Case.objects.get(pk=case_id).state == "handled"

@@ -71,7 +71,10 @@ def test_suspending_takes_the_deadline_away_and_gives_the_rest_back(desk: Desk) 
         case_id = report(desk, class_code="200104")["id"]  # five working hours
         act(desk.client("dispatcher"), case_id, "dispatch", team=str(desk.pump))
     with time_machine.travel(monday.replace(hour=11), tick=False):
-        assert act(client_for(lead), case_id, "suspend", reason="等材料").json()["state"] == "suspended"
+        assert (
+            act(client_for(lead), case_id, "suspend", reason="等材料", recheck="2026-12-01").json()["state"]
+            == "suspended"
+        )
     stood = Case.objects.get(pk=case_id)
     assert stood.due_at is None and stood.clocks["handle"]["used_s"] == 2 * 3600
     with time_machine.travel(monday.replace(day=25, hour=14), tick=False):

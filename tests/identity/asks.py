@@ -207,9 +207,14 @@ body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
 
 body("POST /cases", lambda t: {"text": "井盖松动", "lon": t.lon, "lat": t.lat})
 body("POST /cases/{case_id}/comments", {"text": "已联系物业"})
+body("POST /cases/{case_id}/calls", {"outcome": "reached", "note": "已告知"})
+REQUESTS["GET /desk/day"] = lambda t, account: Ask(query=f"area={t.leaf}")
+REQUESTS["GET /desk/day.pdf"] = lambda t, account: Ask(query=f"area={t.leaf}")
+body("POST /handovers", lambda t: {"area": t.leaf})
 body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访"})
 body("POST /cases/lookup/phone", {"phone": "13800001234", "reason": "来电查询"})
 body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
+REQUESTS["GET /cases/clusters"] = lambda things, account: Ask(query="zoom=12")
 REQUESTS["GET /cases/nearby"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
 
 
@@ -237,6 +242,9 @@ def _fill(things: Things, account: Account | None) -> Ask:
 
 body("POST /form-entries/{entry_id}/person", {"reason": "跟进需求"})
 
+
+body("POST /open311/endpoints", lambda t: {"name": "新", "base_url": "https://x.example/v2", "area_path": t.leaf})
+body("PATCH /open311/endpoints/{endpoint_id}", {"version": 1, "name": "改名"})
 
 # acts of the transition table: (state the case is put in, what the act brings)
 ACTS: dict[str, tuple[str, Callable[[Things], dict[str, Any]]]] = {
@@ -269,6 +277,7 @@ for action in ACTS:
 
 # Which thing of a side an answer shows: the name in Things.ids to look for; lists and exports have `+` and `-` cells.
 SHOWS: dict[str, str] = {
+    "GET /handovers": "handover_id",
     "GET /accounts": "account_id", "GET /apikeys": "apikey_id", "GET /audit": "mark", "GET /personal-reads": "mark",
     "GET /teams": "team_id", "GET /centres": "centre_id", "GET /tasks": "task_id", "GET /duty": "duty_id",
     "GET /positions": "duty_id", "GET /positions/me": "duty_id", "GET /duty/me": "duty_id",
@@ -283,4 +292,5 @@ SHOWS: dict[str, str] = {
     "GET /patrol-plans": "plan_id",
     "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",
     "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
+    "GET /open311/endpoints": "endpoint_id",
 }  # fmt: skip

@@ -16,9 +16,11 @@ from PIL import Image
 from shapely.geometry import box, mapping, shape
 from tests.identity.accounts import ROLES, make_account, session_for
 
+from linli.adapters.open311.services import endpoints as open311
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
-from linli.cases.models import Case, Photo, Reporter
+from linli.cases.models import Call, Case, Photo, Reporter
+from linli.command.models import Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
 from linli.field.models import Entry
 from linli.identity import facade as identity
@@ -102,7 +104,7 @@ def build() -> World:
         interval_s=3600, properties=model.properties,
     )  # fmt: skip
     for things in sides.values():
-        for seed in (_places, _people, _orgs, _devices, _cases, _work, _forms, _records):
+        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _forms, _records, _open311):
             seed(things, model)
     accounts = {role: make_account((role, sides["own"].area), username=role.replace("_", "-")) for role in ROLES}
     orgs.ensure_member(team_id=sides["own"]["team_id"], account_id=accounts["team_member"].id)
@@ -202,6 +204,14 @@ def _case(things: Things, *, private: bool = False) -> tuple[UUID, str]:
     return receipt.case_id, receipt.secret
 
 
+def _desk(things: Things, model: ThingModel) -> None:
+    call = Call.objects.create(
+        case_id=things["case_id"], outcome="reached", note="今晚修", promised_at=clock.now() + timedelta(hours=1)
+    )
+    note = Handover.objects.create(area_path=things.leaf, state="handed", handed_at=clock.now())
+    things.ids |= {"call_id": call.id, "handover_id": note.id}
+
+
 def _cases(things: Things, model: ThingModel) -> None:
     (case, secret), (private, private_secret) = _case(things), _case(things, private=True)
     photo, hidden = Photo.objects.get(case_id=case), Photo.objects.get(case_id=private)
@@ -249,3 +259,8 @@ def _records(things: Things, model: ThingModel) -> None:
         area_path=things.leaf,
     )  # fmt: skip
     things.ids |= {"mark": mark}
+
+
+def _open311(things: Things, model: ThingModel) -> None:
+    given = {"name": f"Next city {things.side}", "base_url": "https://next.example/v2", "area_path": things.leaf}
+    things.ids["endpoint_id"] = open311.create_endpoint(actor=SYSTEM, given=given).id

@@ -23,13 +23,17 @@ from tests.identity.test_permission_matrix import PARAM
 from tests.identity.world import seeded
 
 import linli
+from linli.cases.models import Case
+from linli.cases.rules.notices import Notice
+from linli.cases.services import upkeep
 from linli.identity import resolver
 from linli.identity.services import sessions
-from linli.kernel import ids
+from linli.kernel import clock, ids
 from linli.kernel.envelope import Envelope
 from linli.kernel.models import OutboxEvent
 from linli.live.actors import actor_of
 from linli.live.hub import Group, Wish
+from linli.orgs import facade as orgs
 
 pytestmark = pytest.mark.django_db
 HERE = Path(__file__).parent
@@ -40,6 +44,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",
     "DELETE /sessions/{session_id}", "PUT /form-entries/{entry_id}", "POST /cases/{case_id}/voice-notes/{voice_id}",
     "POST /patrol-plans", "PUT /patrol-visits/{visit_id} [of the team]",
+    "POST /handovers/{handover_id}/take",
 )  # fmt: skip
 
 
@@ -72,6 +77,20 @@ def work_on(things: Things) -> None:
     assert client.post(private, {"text": "已联系"}, content_type="application/json").status_code == 201
     sessions._open(account, None, "", "")
     raise_alarm(things)
+    notice(things)
+
+
+def notice(things: Things) -> None:
+    """A limit that is near: told to a team's lead, and of other cases to those who supervise."""
+    orgs.ensure_member(team_id=things["team_id"], account_id=things["account_id"], lead=True)
+    for case_id, team in (
+        (things["case_id"], things["team_id"]),
+        (things["case_id"], None),
+        (things["private_id"], None),
+    ):
+        case = Case.objects.get(pk=case_id)
+        case.team_id = team
+        upkeep._tell(case, Notice("handle", "warn", "team", clock.now()), None, clock.now())
 
 
 def raise_alarm(things: Things) -> None:

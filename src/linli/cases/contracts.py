@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from linli.cases.rules import soundness
 
 CHANNELS = ("qr", "web", "hotline", "patrol", "staff", "api", "device", "open311", "import")
 
@@ -17,6 +20,7 @@ class Contact:
     phone: str = ""
     name: str = ""
     consent: bool = True
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +146,87 @@ class SeenCase:
     number: str
     area_path: str
     permission: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """A case that is with another system: which one, and what it is called there ('' until it said so)."""
+
+    case_id: UUID
+    to: str
+    ref: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """A class of the catalogue, with its rows of conditions: (number, zh, en)."""
+
+    code: str
+    zh: str
+    en: str
+    group_zh: str
+    group_en: str
+    private: bool
+    conditions: tuple[tuple[int, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideCase:
+    """A case as another system sees it. `full`: with its words, for callers who see the case; else as anybody."""
+
+    case_id: UUID
+    number: str
+    class_code: str
+    class_zh: str
+    class_en: str
+    state: str
+    state_zh: str
+    state_en: str
+    step: int
+    final: bool
+    text: str
+    address: str
+    lon: float | None
+    lat: float | None
+    created_at: datetime
+    updated_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    me_too: int
+    full: bool
+    photos: tuple[UUID, ...] = ()  # those that were released
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideFilter:
+    """What a list for another system is narrowed to; all parts together."""
+
+    numbers: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    changed_from: datetime | None = None
+    changed_to: datetime | None = None
+    open: bool | None = None
+    circle: tuple[float, float, float] | None = None  # longitude, latitude, metres
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideUpdate:
+    """A step of a case that others may hear of. `note` only for callers who see the case itself."""
+
+    id: UUID
+    case_id: UUID
+    number: str
+    act: str
+    zh: str
+    en: str
+    state: str
+    at: datetime
+    note: str = ""
+
+
+def unsound(table: Mapping[str, Any], roles: Mapping[str, frozenset[str]]) -> list[str]:
+    """What is wrong with a table of acts of a pack, in sentences; `roles`: the permissions of each."""
+    return soundness.check(table, roles)

@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from linli.cases.contracts import Contact, Done, NewCase, PublicCase, PublicTicket, Receipt, SeenCase, TeamSuggestion
-from linli.cases.selectors import public, suggest, visible
+from linli.cases import tables
+from linli.cases.contracts import (
+    ClassInfo,
+    Contact,
+    Done,
+    NewCase,
+    OutsideCase,
+    OutsideFilter,
+    OutsideUpdate,
+    PublicCase,
+    PublicTicket,
+    Receipt,
+    Referral,
+    SeenCase,
+    TeamSuggestion,
+)
+from linli.cases.selectors import outside as outside_reads
+from linli.cases.selectors import papers, public, suggest, visible
 from linli.cases.services import act as act_services
-from linli.cases.services import intake, notes, photos
+from linli.cases.services import intake, notes, photos, referring
+from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
-__all__ = ["Contact", "Done", "NewCase", "PublicCase", "PublicTicket", "Receipt", "SeenCase", "TeamSuggestion"]
+__all__ = ["ClassInfo", "Contact", "Done", "NewCase", "OutsideCase", "OutsideFilter", "OutsideUpdate", "PublicCase",
+           "PublicTicket", "Receipt", "Referral", "SeenCase", "TeamSuggestion"]  # fmt: skip
 
 
 def report_signal(
     *, actor: Actor, channel: str, class_code: str | None = None, text: str = "", lon: float | None = None,
     lat: float | None = None, unit_id: UUID | None = None, address: str = "", photos: Sequence[bytes] = (),
     contact: Contact | None = None, private: bool | None = None, kind: str = "problem", urgent: bool = False,
-    want_secret: bool | None = None, idempotency_key: str = "",
+    want_secret: bool | None = None, idempotency_key: str = "", within: str = "",
 ) -> Receipt:  # fmt: skip
-    """Take in a report. `photos` are untrusted bytes. The same `idempotency_key` of the same actor reports once."""
+    """Take in a report. `photos` are untrusted bytes. The same `idempotency_key` of the same actor reports once.
+
+    With `within`, only where the actor has that permission.
+    """
     new = NewCase(
         channel=channel, kind=kind, class_code=class_code or "", text=text, lon=lon, lat=lat, unit_id=unit_id,
         address=address, private=private, urgent=urgent, contact=contact, photos=tuple(photos),
         want_secret=channel in ("qr", "web", "open311") if want_secret is None else want_secret,
     )  # fmt: skip
     if idempotency_key:
-        return intake.create_once(actor=actor, new=new, key=idempotency_key)
-    return intake.create_case(actor=actor, new=new)
+        return intake.create_once(actor=actor, new=new, key=idempotency_key, within=within)
+    return intake.create_case(actor=actor, new=new, within=within)
 
 
 def public_status(secret: str) -> PublicTicket:
@@ -94,3 +117,99 @@ def seen_case(actor: Actor, case_id: UUID) -> SeenCase:
     """Where a case lies and who is told of it, if `actor` sees it; NotFound otherwise."""
     case = visible.get(actor, case_id)
     return SeenCase(case.id, case.number, case.area_path, visible.PRIVATE if case.private else visible.VIEW)
+
+
+def desk_lines(actor: Actor, area: str, limit: int) -> dict[str, list[dict[str, Any]]]:
+    """For hand-over notes: {urgent, overdue: cases as lists show them; promises: see `papers.promises`}."""
+    return {
+        "urgent": papers.urgent_open(actor, area, limit),
+        "overdue": papers.overdue_first(actor, area, limit),
+        "promises": papers.promises(actor, area, limit),
+    }
+
+
+def desk_day(actor: Actor, area: str, since: datetime, until: datetime, limit: int) -> dict[str, Any]:
+    """For the day's page: {tally, classes, overdue, solved} of a span of 24 hours; see `selectors.papers`."""
+    return {
+        "tally": papers.tally(actor, area, since, until),
+        "classes": papers.by_class(actor, area, until),
+        "overdue": papers.overdue_first(actor, area, limit),
+        "solved": papers.solved(actor, area, since, until, limit),
+    }
+
+
+def zone() -> ZoneInfo:
+    """The time zone of the district's calendar."""
+    return tables.calendar().zone
+
+
+def refer(*, actor: Actor, case_id: UUID, to: str, reason: str) -> Done:
+    """Hand a case to another system; `case.changed` with act `refer` tells its adapter."""
+    return referring.refer(actor=actor, case_id=case_id, to=to, reason=reason)
+
+
+def referral(case_id: UUID) -> Referral | None:
+    """Where a case was referred to, while it is there."""
+    return referring.referral(case_id)
+
+
+def referral_sent(*, case_id: UUID, ref: str) -> None:
+    """The other system took it over and calls it `ref`."""
+    referring.sent(case_id=case_id, ref=ref)
+
+
+def referral_news(*, case_id: UUID, note: str, outcome: str = "") -> Done:
+    """Progress told by the other system; `outcome`: done or refused, which brings the case back."""
+    return referring.news(case_id=case_id, note=note, outcome=outcome)
+
+
+def outside_sent(*, case_id: UUID, system: str, reference: str, name: str) -> bool:
+    """Another system has taken the case in, under its own `reference`; False when that was known."""
+    return outside_writes.sent(case_id=case_id, system=system, reference=reference, name=name)
+
+
+def outside_update(
+    *, actor: Actor, case_id: UUID, system: str, update_id: str, status: str, text: str, at: datetime,
+    acts: Sequence[str] = (), name: str = "",
+) -> bool:  # fmt: skip
+    """News of a case from another system, once per `update_id`; does the first of `acts` that the case allows now."""
+    return outside_writes.update(
+        actor=actor, case_id=case_id, system=system, update_id=update_id, status=status, text=text, at=at, acts=acts,
+        name=name,
+    )  # fmt: skip
+
+
+def outside_cases(actor: Actor, f: OutsideFilter, *, limit: int, skip: int = 0) -> list[OutsideCase]:
+    """Cases as the actor may hand them on, newest first: anybody gets public cases and public fields only."""
+    return outside_reads.cases(actor, f, limit=limit, skip=skip)
+
+
+def outside_case(actor: Actor, case_id: UUID) -> OutsideCase:
+    return outside_reads.case(actor, case_id)
+
+
+def outside_owner(case_id: UUID) -> tuple[UUID | None, str, bool, str]:
+    """(who made it, channel, whether it is private, its area), for deciding where a case may go."""
+    return outside_reads.owner(case_id)
+
+
+def outside_referred(case_id: UUID) -> str:
+    """The name of the system that somebody referred the case to by hand."""
+    return outside_reads.referred_to(case_id)
+
+
+def outside_updates(
+    actor: Actor, *, since: datetime, until: datetime, without: str = "", case_id: UUID | None = None, limit: int = 1000
+) -> list[OutsideUpdate]:
+    """Public steps of cases the actor may hear of, oldest first, without those that came from the system `without`."""
+    return outside_reads.updates(actor, since=since, until=until, without=without, case_id=case_id, limit=limit)
+
+
+def outside_pictures(case_id: UUID) -> list[tuple[UUID, bytes]]:
+    """The released pictures of a case."""
+    return outside_reads.pictures(case_id)
+
+
+def classes() -> list[ClassInfo]:
+    """The catalogue's classes with the conditions in force today."""
+    return outside_reads.classes()

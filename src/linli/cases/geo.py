@@ -12,6 +12,12 @@ def to_metres(lon: float, lat: float) -> tuple[int, int]:
     return round(R * math.radians(lon)), round(R * math.log(math.tan(math.pi / 4 + math.radians(lat) / 2)))
 
 
+def to_degrees(x: float, y: float) -> tuple[float, float]:
+    """Longitude and latitude of a point of the projection, to a decimetre."""
+    lat = math.degrees(2 * math.atan(math.exp(y / R)) - math.pi / 2)
+    return round(math.degrees(x / R), 6), round(lat, 6)
+
+
 def stretch(lat: float) -> float:
     """How many metres of the projection are one metre on the ground."""
     return 1 / math.cos(math.radians(lat))

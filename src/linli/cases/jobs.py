@@ -1,23 +1,25 @@
-"""Background work of cases: registers its consumers, and keeps deadlines right when the calendar is corrected."""
+"""Background work of cases: registers its consumers, tells of limits, and keeps deadlines right when days change."""
 
 from __future__ import annotations
 
-from linli.cases import clocks, events, tables  # noqa: F401  (events registers the consumers)
-from linli.cases.models import Case
-from linli.cases.rules import clock as rule
+from linli.cases import events  # noqa: F401  (registers the consumers)
+from linli.cases.services import upkeep
 from linli.kernel import jobs
 
 
 @jobs.task("cases.recompute_deadlines", lock="cases.recompute")
 def recompute_deadlines() -> None:
     """After a correction of the calendar: every running clock's deadline anew."""
-    tables.forget()
-    calendar = tables.calendar()
-    rows = Case.objects.filter(closed_at=None, source="linli").only("id", "clocks", "due_at", "handle_due_at")
-    for case in rows.iterator(chunk_size=500):
-        before = case.clocks  # with what they say of being provisional, which may change where no deadline does
-        clocks.store(case, {s: rule.recompute(calendar, c) for s, c in clocks.clocks_of(case).items()})
-        if before != case.clocks:
-            Case.objects.filter(pk=case.pk).update(
-                clocks=case.clocks, due_at=case.due_at, handle_due_at=case.handle_due_at
-            )
+    upkeep.recompute_all()
+
+
+@jobs.periodic("* * * * *", "cases.notices")
+def give_notices() -> None:
+    """Warnings before limits, escalation after them, and suspended cases to be looked at again."""
+    upkeep.give_notices()
+
+
+@jobs.periodic("17 * * * *", "cases.plan_notices")
+def plan_notices() -> None:
+    """Cases that have no notice planned though a clock runs: from before an upgrade."""
+    upkeep.plan_missing()

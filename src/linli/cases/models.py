@@ -15,7 +15,17 @@ from linli.kernel.personal import PersonalField
 
 KINDS = ("problem", "need", "opinion", "device", "patrol")
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # the deadline of what has none, for sorting
+# what lists filter by and what decides who sees a case: carried by the indexes of lists, so that they read no row they
+# do not show (docs/decisions, "Lists read their indexes")
+LISTED = ("area_path", "state", "class_code", "team_id", "channel", "kind", "urgent", "private", "created_by", "source")
+OPEN_LISTED = [*LISTED, "due_at", "claimed_by", "handler_ids"]
+NEWEST, NEWEST_FIRST = (F("created_at").desc(), F("id").desc()), ("-created_at", "-id")
+BY_PREFIX = ["text_pattern_ops", "timestamptz_ops", "uuid_ops"]
 FINAL = ("closed", "evaluated", "rejected", "cancelled", "merged")
+
+
+def _but(name: str) -> list[str]:
+    return [n for n in LISTED if n != name]
 
 
 class Case(models.Model):
@@ -55,8 +65,16 @@ class Case(models.Model):
     clocks = models.JSONField(default=dict)
     due_at = models.DateTimeField(null=True)  # of the stage whose clock runs
     handle_due_at = models.DateTimeField(null=True)
+    pauses = models.JSONField(default=list, db_default=[])  # when clocks stood still, in which state, and why
+    told = models.JSONField(default=dict, db_default={})  # per stage: which notices of its clock were given, and when
+    notice_at = models.DateTimeField(null=True)  # when the next notice of a clock is to be given
     undo = models.JSONField(null=True)  # how to take the last dispatch back, and until when
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    split_from = models.UUIDField(null=True)  # the case of which this one was a part
+    side = models.JSONField(null=True)  # what is open on a side path: transfer, extension, mediation, … (services/side)
+    recheck_at = models.DateTimeField(null=True)  # when a suspended case is looked at again
+    centre_id = models.UUIDField(null=True)  # the centre that took it over; none: that of its area
+    satisfaction = models.CharField(max_length=12, null=True)  # what staff heard when they followed up
     me_too = models.PositiveIntegerField(default=0)
     signal_count = models.PositiveIntegerField(default=0)
     rework_count = models.PositiveSmallIntegerField(default=0)
@@ -65,6 +83,10 @@ class Case(models.Model):
     score = models.PositiveSmallIntegerField(null=True)
     device_id = models.UUIDField(null=True)
     alarm_id = models.UUIDField(null=True)
+    outside_system = models.CharField(max_length=40, default="", db_default="")  # where else it is being handled
+    outside_reference = models.CharField(max_length=80, default="", db_default="")  # its number there
+    outside_state = models.CharField(max_length=40, default="", db_default="")  # what was last heard from there
+    outside_at = models.DateTimeField(null=True)  # when that was so, by the other system's clock
     flags = ArrayField(models.CharField(max_length=32), default=list)
     tokens = ArrayField(models.TextField(), default=list)
     created_at = models.DateTimeField(default=clock.now)
@@ -77,16 +99,67 @@ class Case(models.Model):
     class Meta:
         db_table = "cases_case"
         indexes = [
-            models.Index(F("created_at").desc(), F("id").desc(), name="cases_newest"),
-            models.Index(Coalesce("due_at", Value(NEVER)), "id", name="cases_due_first", condition=Q(closed_at=None)),
-            models.Index("state", F("created_at").desc(), F("id").desc(), name="cases_state"),
+            models.Index(*NEWEST, name="cases_list", include=[*LISTED, "closed_at"]),
+            models.Index(*NEWEST, name="cases_open_list", condition=Q(closed_at=None), include=OPEN_LISTED),
             models.Index(
-                fields=["area_path", "-created_at"],
-                opclasses=["text_pattern_ops", "timestamptz_ops"],
-                name="cases_area",
+                Coalesce("due_at", Value(NEVER)),
+                "id",
+                name="cases_open_due",
+                condition=Q(closed_at=None),
+                include=OPEN_LISTED,
             ),
-            models.Index("team_id", F("created_at").desc(), name="cases_team", condition=Q(team_id__isnull=False)),
-            models.Index("x", "y", name="cases_open_xy", condition=Q(closed_at=None)),
+            models.Index(
+                "state",
+                *NEWEST,
+                name="cases_state_list",
+                condition=~Q(state="closed"),
+                include=[*_but("state"), "closed_at"],
+            ),
+            models.Index(
+                "kind",
+                *NEWEST,
+                name="cases_kind_list",
+                condition=~Q(kind="problem"),
+                include=[*_but("kind"), "closed_at"],
+            ),
+            models.Index(
+                fields=["area_path", *NEWEST_FIRST],
+                opclasses=BY_PREFIX,
+                name="cases_area_list",
+                include=[*_but("area_path"), "closed_at"],
+            ),
+            models.Index(
+                fields=["class_code", *NEWEST_FIRST],
+                opclasses=BY_PREFIX,
+                name="cases_class_list",
+                include=[*_but("class_code"), "closed_at"],
+            ),
+            models.Index(
+                "team_id",
+                *NEWEST,
+                name="cases_team_list",
+                condition=Q(team_id__isnull=False),
+                include=[*_but("team_id"), "closed_at"],
+            ),
+            models.Index("channel", *NEWEST, name="cases_channel_list", include=[*_but("channel"), "closed_at"]),
+            models.Index(
+                "created_by",
+                *NEWEST,
+                name="cases_maker",
+                condition=Q(created_by__isnull=False),
+                include=[*_but("created_by"), "closed_at"],
+            ),
+            models.Index("claimed_by", *NEWEST, name="cases_claimer", condition=Q(claimed_by__isnull=False)),
+            models.Index("unit_id", *NEWEST, name="cases_unit", condition=Q(unit_id__isnull=False)),
+            models.Index("source", *NEWEST, name="cases_source", condition=~Q(source="linli")),
+            GinIndex(fields=["handler_ids"], name="cases_handlers"),
+            models.Index(  # clusters of the map, and what is near
+                "x",
+                "y",
+                name="cases_open_cells",
+                condition=Q(closed_at=None),
+                include=["state", "urgent", "due_at", "area_path", "private", "source", "team_id", "created_by"],
+            ),
             models.Index(  # pins and counts read nothing but this index
                 "id",
                 name="cases_open_pins",
@@ -114,7 +187,13 @@ class Case(models.Model):
             models.Index("alarm_id", name="cases_alarm", condition=Q(alarm_id__isnull=False)),
             models.Index("device_id", name="cases_device", condition=Q(device_id__isnull=False)),
             models.Index("closed_at", name="cases_closed", condition=Q(closed_at__isnull=False)),
+            models.Index("notice_at", name="cases_notice", condition=Q(notice_at__isnull=False)),
             models.Index("parent", name="cases_parent", condition=Q(parent__isnull=False)),
+            models.Index("split_from", name="cases_split", condition=Q(split_from__isnull=False)),
+            models.Index("recheck_at", name="cases_recheck", condition=Q(recheck_at__isnull=False)),
+            models.Index(
+                "outside_system", "outside_reference", name="cases_outside", condition=~Q(outside_reference="")
+            ),
             GinIndex(fields=["tokens"], name="cases_words"),
         ]
         constraints = [
@@ -140,7 +219,10 @@ class TimelineEntry(models.Model):
 
     class Meta:
         db_table = "cases_timeline"
-        indexes = [models.Index(fields=["case", "at", "id"], name="cases_timeline_case")]
+        indexes = [
+            models.Index(fields=["case", "at", "id"], name="cases_timeline_case"),
+            models.Index(fields=["at", "id"], name="cases_timeline_public", condition=Q(public=True)),
+        ]
 
 
 class Signal(models.Model):
@@ -227,3 +309,27 @@ class Comment(models.Model):
     class Meta:
         db_table = "cases_comment"
         indexes = [models.Index(fields=["case", "created_at", "id"], name="cases_comment_case")]
+
+
+OUTCOMES = ("reached", "no_answer", "refused", "wrong_number")
+
+
+class Call(models.Model):
+    """A telephone call with who reported, and what was promised in it. The number itself stays sealed in `Reporter`."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    by = models.UUIDField(null=True)
+    outcome = models.CharField(max_length=12)
+    note = models.TextField(default="")
+    promised_at = models.DateTimeField(null=True)  # until when something was promised
+    kept_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "cases_call"
+        indexes = [
+            models.Index(
+                "promised_at", name="cases_promises", condition=Q(promised_at__isnull=False, kept_at__isnull=True)
+            )
+        ]

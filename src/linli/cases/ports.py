@@ -15,12 +15,13 @@ _memory: dict[tuple[Any, ...], tuple[float, Any]] = {}
 
 
 def open_task(*, actor: Actor, case_id: UUID, team_id: UUID, area_path: str, title: str, due_at: datetime | None,
-              illustrative: bool, place: dict[str, Any], kind: str = "handle") -> UUID:  # fmt: skip
+              illustrative: bool, place: dict[str, Any], kind: str = "handle",
+              needs_photo: bool = False) -> UUID:  # fmt: skip
     from linli.work import facade
 
     return facade.open_task(
         actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at,
-        illustrative=illustrative, place=place, kind=kind,
+        illustrative=illustrative, place=place, kind=kind, needs_photo=needs_photo,
     )  # fmt: skip
 
 
@@ -68,6 +69,32 @@ def team(team_id: UUID) -> Any:
     from linli.orgs import facade
 
     return facade.team(team_id)
+
+
+def team_known(team_id: UUID) -> Any:
+    """The team as it was a few seconds ago at most."""
+    return _remembered(("team-info", team_id), lambda: team(team_id))
+
+
+def members_of(team_id: UUID, *, leads: bool) -> list[UUID]:
+    """Accounts of a team: all, or those that lead it."""
+    from linli.orgs import facade
+
+    return [m.account_id for m in facade.members(team_id) if m.lead or not leads]
+
+
+def move_due(*, actor: Actor, task_id: UUID, due_at: datetime | None, illustrative: bool) -> bool:
+    """The case's deadline moved: its task's moves with it, while it is open."""
+    from linli.work import facade
+
+    return facade.move_due(actor=actor, task_id=task_id, due_at=due_at, illustrative=illustrative)
+
+
+def centre(centre_id: UUID) -> Any:
+    """A centre; they change seldom."""
+    from linli.orgs import facade
+
+    return _remembered(("centre", centre_id), lambda: facade.centre(centre_id))
 
 
 def _remembered(key: tuple[Any, ...], read: Callable[[], Any]) -> Any:

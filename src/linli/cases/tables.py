@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo
+from uuid import UUID
 
+from linli.cases import calendars, ports
+from linli.cases.rules import demands as demand_rules
+from linli.cases.rules.calendar import UNITS, Calendar
 from linli.cases.rules.catalogue import BigClass, CaseClass, Catalogue, Condition
-from linli.cases.rules.clock import UNITS, Calendar
+from linli.cases.rules.notices import Plan, Step
 from linli.cases.rules.workflow import Table, parse
 from linli.kernel import clock, packs
 
@@ -51,29 +53,111 @@ def catalogue() -> Catalogue:
     )  # fmt: skip
 
 
-def _minutes(text: str) -> int:
-    hours, minutes = text.split(":")
-    return int(hours) * 60 + int(minutes)
+def calendar() -> Calendar:
+    """The district's working calendar: the last pack's hours, the days of all packs, and what was corrected since."""
+    return calendars.book().district
+
+
+def calendar_of(team_id: UUID | None) -> Calendar:
+    """The calendar by which a team works: its own, if it has one, else the district's."""
+    if team_id is None or not calendars.book().teams:
+        return calendar()
+    team = ports.team_known(team_id)
+    return (calendars.of_team(calendars.book(), team.kind, team.code) if team else None) or calendar()
 
 
 @lru_cache(maxsize=1)
-def calendar() -> Calendar:
-    """The district's working calendar: the last pack's hours, the days of all packs."""
-    settings: dict[str, Any] = {}
-    for path in packs.files("calendar", (".yaml",)):
-        settings.update(packs.read_yaml(path))
-    days, provisional = {}, set()
-    for r in _rows("calendar", "days"):
-        day = date.fromisoformat(r["date"])
-        days[day] = r["workday"] == "1"
-        if r["provisional"] == "1":
-            provisional.add(day)
-        else:
-            provisional.discard(day)
-    return Calendar(
-        zone=ZoneInfo(settings["time_zone"]),
-        windows=tuple((_minutes(a), _minutes(b)) for a, b in settings["hours"]),
-        days=days, provisional_days=frozenset(provisional), known_until=settings.get("known_until", date.max),
+def demands() -> dict[str, list[demand_rules.Row]]:
+    """Rows of demands by class or pattern; a later pack's row replaces one of the same class, number and day."""
+    rows: dict[tuple[str, str, str], demand_rules.Row] = {}
+    for r in _rows("catalogue", "demands"):
+        rows[r["class"], r["no"], r["valid_from"]] = _demand(r)
+    found: dict[str, list[demand_rules.Row]] = {}
+    for row in rows.values():
+        found.setdefault(row.class_code, []).append(row)
+    return found
+
+
+def _demand(r: dict[str, str]) -> demand_rules.Row:
+    where = f"catalogue: demands of class {r['class']} row {r['no'] or 'all'}"
+
+    def names(column: str, known: tuple[str, ...]) -> tuple[str, ...] | None:
+        given = tuple(r[column].split())
+        if given == ("-",):  # nothing, though a wider row asks for something
+            return ()
+        if wrong := set(given) - set(known):
+            raise ValueError(f"{where}: {column} knows no {', '.join(sorted(wrong))}")
+        return given or None
+
+    def number(column: str) -> int | None:
+        return int(r[column]) if r[column] else None
+
+    limits = {}
+    for stage in demand_rules.LIMITED:
+        if r[stage]:
+            limit, unit = r[stage].split()
+            if unit not in UNITS:
+                raise ValueError(f"{where}: unknown unit {unit}")
+            limits[stage] = (float(limit), unit)
+    return demand_rules.Row(
+        r["class"], number("no"), names("need_report", demand_rules.REPORT_FIELDS),
+        names("need_finish", demand_rules.FINISH_FIELDS), number("photos_report"), number("photos_after"),
+        number("priority"), number("merge_radius_m"), number("merge_window_h"), limits, r["version"],
+        date.fromisoformat(r["valid_from"]), date.fromisoformat(r["valid_to"]) if r["valid_to"] else None, r["source"],
+    )  # fmt: skip
+
+
+def demand(code: str, no: int | None = None, on: date | None = None) -> demand_rules.Demand:
+    """What is demanded of a class, of one of its conditions, on a day (today)."""
+    return _demanded(code, no, on or today())
+
+
+@lru_cache(maxsize=4096)
+def _demanded(code: str, no: int | None, on: date) -> demand_rules.Demand:
+    return demand_rules.demand(demands(), code, no, on)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockedStage:
+    """A stage with a clock of its own within a phase of the transition table."""
+
+    code: str
+    of: str
+    states: frozenset[str]
+    zh: str
+    en: str
+    limit: float
+    unit: str
+    urgent: tuple[float, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    order: tuple[str, ...]
+    stages: dict[str, ClockedStage]
+    pauses: dict[str, frozenset[str]]
+    plan: Plan
+
+    def parts(self, phase: str) -> tuple[ClockedStage, ...]:
+        return tuple(s for s in self.stages.values() if s.of == phase)
+
+
+@lru_cache(maxsize=1)
+def stages() -> Stages:
+    """How the phases of the transition table are clocked, by the last pack that says so."""
+    data = packs.read_yaml([p for p in packs.files("clocks", (".yaml",)) if p.stem == "stages"][-1])
+    steps = tuple(Step(float(s["after"]), s["to"]) for s in data["escalate"])
+    return Stages(
+        order=tuple(data["order"]),
+        stages={
+            code: ClockedStage(
+                code, s["of"], frozenset(s["states"]), s["zh"], s["en"], float(s["limit"]), s["unit"],
+                (float(s["urgent"]["limit"]), s["urgent"]["unit"]) if "urgent" in s else None,
+            )
+            for code, s in data["stages"].items()
+        },
+        pauses={code: frozenset(states) for code, states in data["pauses"].items()},
+        plan=Plan(float(data["warn_at"]), steps),
     )  # fmt: skip
 
 
@@ -117,5 +201,6 @@ def today() -> date:
 
 def forget() -> None:
     """Read the packs again at the next use (a correction was loaded, a test changed them)."""
-    for cached in (catalogue, calendar, transitions, assignment_rules):
+    calendars.forget()
+    for cached in (catalogue, demands, _demanded, stages, transitions, assignment_rules):
         cached.cache_clear()

@@ -41,6 +41,7 @@ def check(tree: Tree) -> Iterator[Finding]:
         else:
             yield from _mapping(tree, path, judges[kind])
     yield from _permissions(tree)
+    yield from _transitions(tree)
 
 
 def kinds_of(path: str) -> list[str]:
@@ -114,3 +115,16 @@ def _permissions(tree: Tree) -> Iterator[Finding]:
         for purpose, entry in ((yaml.safe_load(tree.text(other)) or {}).get("purposes") or {}).items():
             if entry.get("permission") and entry["permission"] not in known:
                 yield Finding(RULE, other, 0, f"purpose {purpose} needs {entry['permission']}, which is no permission")
+
+
+def _transitions(tree: Tree) -> Iterator[Finding]:
+    """A table of acts leaves nobody stuck, and lets nobody judge their own work."""
+    from linli.cases import contracts
+
+    roles: dict[str, frozenset[str]] = {}
+    for path in tree.under("packs/", "/roles.yaml"):
+        for role, entry in ((yaml.safe_load(tree.text(path)) or {}).get("roles") or {}).items():
+            roles[role] = frozenset(entry.get("permissions") or [])
+    for path in tree.under("packs/", "/transitions/cases.yaml"):
+        for wrong in contracts.unsound(yaml.safe_load(tree.text(path)) or {}, roles):
+            yield Finding(RULE, path, 0, wrong)

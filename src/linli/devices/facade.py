@@ -55,3 +55,17 @@ def alarm(alarm_id: UUID) -> AlarmInfo | None:
 def _info(d: Device) -> DeviceInfo:
     return DeviceInfo(d.pk, d.code, d.name_zh, d.name_en, d.model_id, d.area_path, d.grid_id, d.lon, d.lat, d.state,
                       d.owner_team_id)  # fmt: skip
+
+
+def desk_alarms(actor: Actor, area: str, limit: int) -> list[dict[str, Any]]:
+    """For hand-over notes: active alarms, shelved ones too, newest first: {id, zh, en, severity, area_path, raised_at,
+    acknowledged, shelved_until}."""
+    if not actor.can("alarms.view"):
+        return []
+    rows, _ = selectors.alarms(actor, area=area, shelved=None, limit=limit)
+    return [
+        {"id": r.pk, "zh": f"{r.device.name_zh}：{r.rule.title_zh}", "en": f"{r.device.name_en or r.device.name_zh}:"
+         f" {r.rule.title_en}", "severity": r.severity, "area_path": r.area_path,
+         "raised_at": r.raised_at, "acknowledged": r.acknowledged_at is not None, "shelved_until": r.shelved_until}
+        for r in rows
+    ]  # fmt: skip

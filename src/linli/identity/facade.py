@@ -32,6 +32,11 @@ def caller_address(request: HttpRequest) -> str:
     return origin.address(request)
 
 
+def actor_by_key(text: str) -> Actor | None:
+    """The actor of an API key that came by another way than a header; None for a key unknown, expired or revoked."""
+    return resolver.by_key(text)
+
+
 def account(account_id: UUID) -> AccountInfo | None:
     row = Account.objects.filter(id=account_id).first()
     return _info(row) if row else None

@@ -162,6 +162,11 @@ def by_token(token: str) -> Actor:
     return actor
 
 
+def by_key(text: str) -> Actor | None:
+    """The actor of an API key's text."""
+    return _by_key(text)
+
+
 def by_account(account_id: UUID) -> Actor | None:
     """The actor an account would be, for work done on its behalf; None when disabled or unknown."""
     row = _one(_ACCOUNT_SQL, account_id)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import get_language
 
 LANGUAGES = ("zh", "en")
 COOKIE = "linli_lang"
@@ -49,3 +50,8 @@ def pick(words: Mapping[str, Any] | str, lang: str) -> str:
 def django_code(lang: str) -> str:
     """Django's name of a language."""
     return "en" if lang == "en" else "zh-hans"
+
+
+def say(zh: str, en: str) -> str:
+    """The sentence in the language of the request."""
+    return en if (get_language() or "zh").startswith("en") else zh

@@ -94,6 +94,16 @@ def cancel_task(*, actor: Actor, task_id: UUID, reason: str = "", untouched: boo
     return True
 
 
+def move_due(*, actor: Actor, task_id: UUID, due_at: datetime | None, illustrative: bool) -> bool:
+    """Another deadline for a running task; False when it had ended or has it already. The caller may."""
+    with unit(actor):
+        found = Task.objects.select_for_update(of=("self",)).filter(id=task_id).first()
+        if found is None or found.state not in RUNNING or found.due_at == due_at:
+            return False
+        services.move_due(actor=actor, task=found, due_at=due_at, illustrative=illustrative)
+    return True
+
+
 def on_duty(area_path: str) -> list[OnDuty]:
     """Who is on duty in an area, with their last position; show positions only to those with positions.view."""
     return [

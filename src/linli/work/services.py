@@ -237,3 +237,10 @@ def update_task(*, actor: Actor, task_id: UUID, fields: Mapping[str, Any]) -> Ta
         task.save()
         _changed(actor, task, "update", fields=sorted(fields))
     return task
+
+
+def move_due(*, actor: Actor, task: Task, due_at: datetime | None, illustrative: bool) -> None:
+    """The deadline follows the case's, in the caller's transaction; the caller holds the lock."""
+    task.due_at, task.illustrative, task.changed_at = due_at, illustrative, clock.now()
+    task.save(update_fields=["due_at", "illustrative", "changed_at"])
+    _changed(actor, task, "update", fields=["due_at"])

@@ -33,11 +33,12 @@ def _catalogue(day: str) -> bytes:
     found, on = tables.catalogue(), tables.today()
     classes = [
         {"code": c.code, "kind": c.kind, "big": c.big, "zh": c.zh, "en": c.en, "private": c.private,
-         "source": c.source, "valid_from": c.valid_from,
+         "source": c.source, "valid_from": c.valid_from, "demands": _demands(c.code, None),
          "conditions": [
              {"no": r.no, "zh": r.zh, "en": r.en, "limit": r.limit, "unit": r.unit,
               "closing": {"zh": r.closing_zh, "en": r.closing_en}, "illustrative": r.illustrative,
-              "wording_source": r.wording_source, "limit_source": r.limit_source or None}
+              "wording_source": r.wording_source, "limit_source": r.limit_source or None,
+              "valid_from": r.valid_from, "demands": _demands(c.code, r.no)}
              for r in found.conditions(c.code, on)]}
         for c in found.classes.values() if c.valid_from <= on
     ]  # fmt: skip
@@ -55,6 +56,15 @@ def _catalogue(day: str) -> bytes:
     })  # fmt: skip
 
 
+def _demands(code: str, no: int | None) -> dict[str, Any]:
+    """Fields, pictures, priority, how near is the same, and limits of stages that the class (or its row) has itself."""
+    found = tables.demand(code, no)
+    return {"need_report": found.need_report, "need_finish": found.need_finish, "photos_report": found.photos_report,
+            "photos_after": found.photos_after, "priority": found.priority, "merge_radius_m": found.merge_radius_m,
+            "merge_window_h": found.merge_window_h, "version": found.version,
+            "limits": {k: {"limit": v[0], "unit": v[1]} for k, v in found.limits.items()}}  # fmt: skip
+
+
 @router.get("/catalogue/transitions", permission=http.SIGNED_IN, response=dict)
 def get_transitions(request: HttpRequest) -> HttpResponse:
     """States, the seven steps, stages and acts, with their names in both languages."""
@@ -63,7 +73,7 @@ def get_transitions(request: HttpRequest) -> HttpResponse:
         "states": [{"code": s.code, "step": s.step, "zh": s.zh, "en": s.en, "final": s.final}
                    for s in table.states.values()],
         "steps": [{"zh": zh, "en": en} for zh, en in table.steps],
-        "stages": {k: {"zh": s.zh, "en": s.en} for k, s in table.stages.items()},
+        "stages": {k: {"zh": s.zh, "en": s.en} for k, s in {**table.stages, **tables.stages().stages}.items()},
         "actions": [{"act": t.act, "zh": t.zh, "en": t.en, "from": sorted(t.sources), "to": t.target,
-                     "need": list(t.need), "undo_s": t.undo_s} for t in table.transitions.values()],
+                     "need": list(t.need), "may": list(t.may), "undo_s": t.undo_s} for t in table.transitions.values()],
     }))  # fmt: skip

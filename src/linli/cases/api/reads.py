@@ -13,8 +13,8 @@ from ninja import Query, Schema
 
 from linli.cases import geo
 from linli.cases.api import router
-from linli.cases.api.schemas import CaseDetail, CasePage, Counts, OnTime, Pins, answer
-from linli.cases.selectors import detail, figures, listing
+from linli.cases.api.schemas import CaseDetail, CasePage, Clusters, Counts, OnTime, Pins, answer
+from linli.cases.selectors import detail, figures, links, listing
 from linli.cases.selectors.listing import Filter
 from linli.kernel import audit, services
 from linli.kernel.errors import Invalid
@@ -72,10 +72,24 @@ def list_cases(
 
 
 @router.get("/cases/pins", permission="cases.view", response=Pins)
-def case_pins(request: HttpRequest, chosen: Query[FilterIn], bbox: str = "") -> HttpResponse:
-    """Open cases with a place, as columns and rows; `bbox=west,south,east,north`."""
-    found = figures.pins(actor_of(request), chosen.chosen(), _box(bbox))
+def case_pins(
+    request: HttpRequest, chosen: Query[FilterIn], bbox: str = "", most: int = figures.MAX_PINS
+) -> HttpResponse:
+    """Open cases with a place, as columns and rows; `bbox=west,south,east,north`.
+
+    Are there more, the answer says so; of more than an own `most` it holds none: ask for clusters then.
+    """
+    found = figures.pins(actor_of(request), chosen.chosen(), _box(bbox), most)
     return HttpResponse(found, content_type="application/json")
+
+
+@router.get("/cases/clusters", permission="cases.view", response=Clusters)
+def case_clusters(request: HttpRequest, chosen: Query[FilterIn], zoom: int, bbox: str = "") -> HttpResponse:
+    """Open cases by the cells of a map at `zoom` (the world is 512 pixels wide at zoom 0, a cell 64).
+
+    A case that is alone in its cell has its id and number there.
+    """
+    return answer(figures.clusters(actor_of(request), chosen.chosen(), zoom, _box(bbox)))
 
 
 def _box(text: str) -> tuple[float, float, float, float] | None:
@@ -87,6 +101,7 @@ def _box(text: str) -> tuple[float, float, float, float] | None:
         raise Invalid("bbox", "must be west,south,east,north in degrees") from None
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         raise Invalid("bbox", "must be west,south,east,north in degrees")
+    south, north = max(south, -85.0), min(north, 85.0)  # where the projection ends
     return west, south, east, north
 
 
@@ -104,7 +119,7 @@ def on_time_share(request: HttpRequest, area: str = "") -> HttpResponse:
 
 @router.get("/cases/nearby", permission="cases.view")
 def cases_nearby(
-    request: HttpRequest, lon: float, lat: float, class_code: str = "", radius: float = 200
+    request: HttpRequest, lon: float, lat: float, class_code: str = "", radius: float | None = None
 ) -> HttpResponse:
     """Open cases around a point: is this one known already?"""
     if why := geo.bad_point(lon, lat):
@@ -113,8 +128,9 @@ def cases_nearby(
     return answer({"items": found})
 
 
-def _radius(value: float) -> float:
-    if not 1 <= value <= 2000:
+def _radius(value: float | None) -> float | None:
+    """A radius asked for; without one, the class's own."""
+    if value is not None and not 1 <= value <= 2000:
         raise Invalid("radius", "must be 1 to 2000 metres")
     return value
 
@@ -190,9 +206,15 @@ def case_comments(request: HttpRequest, case_id: UUID, cursor: str | None = None
 
 
 @router.get("/cases/{case_id}/similar", permission="cases.view")
-def similar_cases(request: HttpRequest, case_id: UUID, radius: float = 200) -> HttpResponse:
+def similar_cases(request: HttpRequest, case_id: UUID, radius: float | None = None) -> HttpResponse:
     """Open cases nearby: same class first, then the nearest."""
     return answer({"items": detail.similar(actor_of(request), case_id, _radius(radius))})
+
+
+@router.get("/cases/{case_id}/links", permission="cases.view")
+def case_links(request: HttpRequest, case_id: UUID) -> HttpResponse:
+    """Cases merged into this one, split from it, or the other way round; at most 100, those that the caller sees."""
+    return answer({"items": links.links(actor_of(request), case_id)})
 
 
 @router.get("/cases/{case_id}/suggestions", permission="cases.dispatch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -80,6 +80,7 @@ class ClockView(Schema):
     provisional: bool
     extended_s: int
     segments: list[list[Any]]
+    pauses: list[dict[str, Any]] = []  # from, to, state, why, recheck
 
 
 class ActionView(Schema):
@@ -88,6 +89,7 @@ class ActionView(Schema):
     en: str
     to: str
     need: list[str]
+    may: list[str]
 
 
 class CaseDetail(CaseRow):
@@ -106,6 +108,12 @@ class CaseDetail(CaseRow):
     comments: int
     parent_id: UUID | None
     parent_number: str | None
+    split_from: UUID | None
+    side: dict[str, Any]
+    recheck_at: datetime | None
+    centre_id: UUID | None
+    centre: Name | None
+    satisfaction: str | None
     grid_id: UUID | None
     task_id: UUID | None
     handler_ids: list[UUID]
@@ -163,6 +171,12 @@ class ActIn(Schema):
     into: UUID | None = None
     hours: float | None = None
     score: int | None = None
+    text: str | None = Field(None, max_length=2000)  # of the part, for a split
+    recheck: date | None = None
+    until: date | None = None
+    centre: UUID | None = None
+    to: str | None = Field(None, max_length=80)
+    satisfaction: Literal["satisfied", "partly", "dissatisfied", "unreached"] | None = None
     urgent: bool | None = None
     private: bool | None = None
 
@@ -179,6 +193,14 @@ class Pins(Schema):
     at: datetime
     columns: list[str]
     rows: list[list[Any]]
+    more: bool
+
+
+class Clusters(Schema):
+    at: datetime
+    columns: list[str]
+    rows: list[list[Any]]
+    total: int
     more: bool
 
 

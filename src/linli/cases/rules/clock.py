@@ -1,111 +1,25 @@
-"""Working-time clocks: pure functions over a calendar. All instants are aware; results are UTC.
-
-A limit is counted either on the wall (紧急工作时, 自然日) or in working time (工作时, 工作日). A working day counts as
-much working time as an ordinary day has, so that every unit becomes seconds of one of the two ways of counting.
-"""
+"""A stage's clock: runs, stands still, goes on. Pure; the counting itself is in `calendar`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-UNITS = ("urgent_hour", "work_hour", "work_day", "calendar_day")
-WALL_UNITS = ("urgent_hour", "calendar_day")
-MAX_DAYS = 20_000  # no limit reaches so far; a guard against a calendar without working days
+from linli.cases.rules.calendar import (
+    UNITS,
+    WALL_UNITS,
+    Calendar,
+    add_limit,
+    add_seconds,
+    budget,
+    elapsed,
+    is_provisional,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """Which local minutes of which days are worked. `windows` are (start, end) minutes of a working day."""
-
-    zone: ZoneInfo
-    windows: tuple[tuple[int, int], ...]
-    days: Mapping[date, bool] = field(default_factory=dict)  # only the days that differ from Monday–Friday
-    provisional_days: frozenset[date] = frozenset()
-    known_until: date = date.max
-    _spans: dict[date, list[tuple[datetime, datetime]]] = field(
-        init=False, default_factory=dict, compare=False, repr=False
-    )
-
-    @property
-    def day_seconds(self) -> int:
-        return sum(end - start for start, end in self.windows) * 60
-
-    def is_workday(self, day: date) -> bool:
-        known = self.days.get(day)
-        return day.isoweekday() <= 5 if known is None else known
-
-    def spans(self, day: date) -> list[tuple[datetime, datetime]]:
-        """The worked spans of a local day as UTC instants, remembered: screens ask for the same days all the time."""
-        found = self._spans.get(day)
-        if found is None:
-            found = self._spans[day] = self._worked(day) if self.is_workday(day) else []
-        return found
-
-    def _worked(self, day: date) -> list[tuple[datetime, datetime]]:
-        midnight = datetime.combine(day, time(), self.zone)
-        return [
-            ((midnight + timedelta(minutes=a)).astimezone(UTC), (midnight + timedelta(minutes=b)).astimezone(UTC))
-            for a, b in self.windows
-        ]
-
-
-def budget(calendar: Calendar, limit: float, unit: str) -> int:
-    """A limit as seconds of its own way of counting."""
-    if unit not in UNITS:
-        raise ValueError(f"unknown unit {unit}")
-    size = {"urgent_hour": 3600, "work_hour": 3600, "calendar_day": 86_400, "work_day": calendar.day_seconds}[unit]
-    return round(limit * size)
-
-
-def elapsed(calendar: Calendar, start: datetime, end: datetime, unit: str) -> int:
-    """Counted seconds between two instants."""
-    if end <= start:
-        return 0
-    if unit in WALL_UNITS:
-        return int((end - start).total_seconds())
-    total = 0.0
-    day, last = start.astimezone(calendar.zone).date(), end.astimezone(calendar.zone).date()
-    while day <= last:
-        for a, b in calendar.spans(day):
-            low, high = max(a, start), min(b, end)
-            if high > low:
-                total += (high - low).total_seconds()
-        day += timedelta(days=1)
-    return int(total)
-
-
-def add_seconds(calendar: Calendar, start: datetime, seconds: float, unit: str) -> datetime:
-    """The instant at which `seconds` more have been counted from `start`."""
-    if unit in WALL_UNITS:
-        return start.astimezone(UTC) + timedelta(seconds=max(seconds, 0))
-    left, day = float(max(seconds, 0)), start.astimezone(calendar.zone).date()
-    for _ in range(MAX_DAYS):
-        for a, b in calendar.spans(day):
-            low = max(a, start.astimezone(UTC))
-            here = (b - low).total_seconds()
-            if here > 0 and left <= here:
-                return low + timedelta(seconds=left)
-            left -= max(here, 0)
-        day += timedelta(days=1)
-    raise ValueError("the calendar has no working days")
-
-
-def is_provisional(calendar: Calendar, start: datetime, due: datetime, unit: str) -> bool:
-    """Whether the way to `due` goes over days that are not settled yet."""
-    if unit in WALL_UNITS:
-        return False
-    first, last = start.astimezone(calendar.zone).date(), due.astimezone(calendar.zone).date()
-    return last > calendar.known_until or any(first <= day <= last for day in calendar.provisional_days)
-
-
-def add_limit(calendar: Calendar, start: datetime, limit: float, unit: str) -> tuple[datetime, bool]:
-    """(due instant, provisional) of a limit that starts now."""
-    due = add_seconds(calendar, start, budget(calendar, limit, unit), unit)
-    return due, is_provisional(calendar, start, due, unit)
+__all__ = ["UNITS", "WALL_UNITS", "Calendar", "Clock", "add_limit", "add_seconds", "budget", "elapsed",
+           "is_provisional"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,17 +34,21 @@ def tokens(*texts: str) -> list[str]:
     return list(found)[:MAX_TOKENS]
 
 
+def query_runs(q: str) -> list[tuple[list[str], str]]:
+    """Of each word asked for: its entries, all of which a text with the word has, and the word itself where these do
+    not say all (Chinese words of more than two characters)."""
+    found = []
+    for run in dict.fromkeys(_runs(q)):
+        if not _is_cjk(run):
+            found.append(([run[:40]], ""))
+        elif len(run) == 1:
+            found.append(([run], ""))
+        else:
+            found.append(([run[i : i + 2] for i in range(len(run) - 1)], run if len(run) > 2 else ""))
+    return found
+
+
 def query_tokens(q: str) -> tuple[list[str], list[str]]:
     """(entries that must all be there, longer Chinese words to check letter by letter)."""
-    entries: dict[str, None] = {}
-    phrases: list[str] = []
-    for run in _runs(q):
-        if not _is_cjk(run):
-            entries[run[:40]] = None
-        elif len(run) == 1:
-            entries[run] = None
-        else:
-            entries.update(dict.fromkeys(run[i : i + 2] for i in range(len(run) - 1)))
-            if len(run) > 2:
-                phrases.append(run)
-    return list(entries), phrases
+    runs = query_runs(q)
+    return list(dict.fromkeys(e for entries, _ in runs for e in entries)), [phrase for _, phrase in runs if phrase]

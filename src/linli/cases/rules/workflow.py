@@ -6,12 +6,12 @@ Pure: it reads a table (packs/<pack>/transitions/cases.yaml) and plain facts, an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from linli.kernel.actor import Actor
+from linli.kernel.actor import Actor, contains
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,15 @@ class Transition:
     zh: str
     en: str
     sources: frozenset[str]
-    target: str  # a state, or `same`
+    target: str  # a state, `same`, or `previous`: the state before the act that remembered it
     who: tuple[str, ...]
     guards: tuple[str, ...] = ()
     need: tuple[str, ...] = ()
     clock: Mapping[str, tuple[str, ...]] | None = None
     effects: tuple[str, ...] = ()
     undo_s: int = 0
+    may: tuple[str, ...] = ()  # fields that the act takes besides those it needs
+    otherwise: str = ""  # where `previous` leads when nothing was remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ class Facts:
     team_id: UUID | None = None
     handler_ids: tuple[UUID, ...] = ()
     ended_at: datetime | None = None
+    back: str = ""  # the state to which `previous` leads
+    pending: Mapping[str, UUID | None] = field(default_factory=dict)  # what waits for an answer, and who asked
+    supervised: bool = False
+    centre_area: str = ""  # of the centre that holds the case
+    centre_to: UUID | None = None  # the centre to which it is on its way
 
 
 def parse(data: Mapping[str, Any]) -> Table:
@@ -89,7 +96,7 @@ def parse(data: Mapping[str, Any]) -> Table:
     found: dict[str, Transition] = {}
     for row in data["transitions"]:
         item = _transition(row)
-        wrong = (set(item.sources) | {item.target}) - set(states) - {"same"}
+        wrong = (set(item.sources) | {item.target, item.otherwise}) - set(states) - {"same", "previous", ""}
         wrong |= {g for g in item.guards if g not in GUARDS}
         wrong |= {s for names in (item.clock or {}).values() for s in names if s not in stages}
         if wrong or item.act in found:
@@ -110,6 +117,7 @@ def _transition(row: Mapping[str, Any]) -> Transition:
         guards=tuple(row.get("guards", ())), need=tuple(row.get("need", ())),
         clock={k: tuple(v) for k, v in row["clock"].items()} if "clock" in row else None,
         effects=tuple(row.get("do", ())), undo_s=int(row.get("undo_s", 0)),
+        may=tuple(row.get("may", ())), otherwise=row.get("otherwise", ""),
     )  # fmt: skip
 
 
@@ -137,8 +145,51 @@ def _has_team(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
 
 def _within_reopen_days(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
     if facts.ended_at and at - facts.ended_at > timedelta(days=table.reopen_days):
-        return f"it ended more than {table.reopen_days} days ago"
+        return "it ended too long ago"
     return ""
+
+
+def _extension_asked(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
+    return "" if "extension" in facts.pending else "nobody waits for an extension"
+
+
+def _no_extension_asked(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
+    return "an extension was asked for already" if "extension" in facts.pending else ""
+
+
+def _not_asker(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
+    """Nobody grants what they asked for."""
+    asker = facts.pending.get("extension")
+    return "whoever asked for it does not decide on it" if asker and asker == actor.account_id else ""
+
+
+def _supervised(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
+    return "" if facts.supervised else "the case is not supervised"
+
+
+def _higher_level(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
+    """Supervision comes from above: never from the team itself, nor from below the centre that holds the case."""
+    if facts.team_id and facts.team_id in actor.team_ids:
+        return "the team that handles a case does not supervise it"
+    if not facts.centre_area or actor.kind == "system":
+        return ""
+    above = any(contains(area, facts.centre_area) for area in actor.areas("cases.supervise"))
+    return "" if above else "a centre's case is supervised by its own level or a higher one"
+
+
+def _at_target(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
+    """The centre that the case was sent to answers."""
+    if facts.centre_to and any(facts.centre_to == grant.centre_id for grant in actor.grants):
+        return ""
+    return "only the centre that it was sent to may do this"
+
+
+def _sender(table: Table, facts: Facts, actor: Actor, at: datetime) -> str:
+    """Who sent it away, or whoever supervises here, so that nothing stays on its way for ever."""
+    sent = facts.pending.get("transfer")
+    if (sent and sent == actor.account_id) or actor.can("cases.supervise", facts.area_path):
+        return ""
+    return "only who sent it, or a supervisor, may do this"
 
 
 GUARDS: dict[str, Guard] = {
@@ -146,7 +197,32 @@ GUARDS: dict[str, Guard] = {
     "not_handler": _not_handler,
     "has_team": _has_team,
     "within_reopen_days": _within_reopen_days,
+    "extension_asked": _extension_asked,
+    "no_extension_asked": _no_extension_asked,
+    "not_asker": _not_asker,
+    "supervised": _supervised,
+    "higher_level": _higher_level,
+    "at_target": _at_target,
+    "sender": _sender,
 }
+# Guards that speak of the case and not of the caller: who comes second is told what the first did.
+STATE_GUARDS = {"extension_asked", "no_extension_asked", "supervised"}
+REASONS = (
+    ("只有承办队伍可以这样做", "only the team that the case was dispatched to may do this"),
+    ("核实须由人员进行", "a case is verified by a person"),
+    ("处置过本案的人不得核实本案", "whoever handled a case does not verify it"),
+    ("本案没有承办队伍, 请改用“重新立案”", "the case was handled without a team; file it again instead"),
+    ("结案时间过久, 已超过重开期限", "it ended too long ago"),
+    ("没有待批的延期申请", "nobody waits for an extension"),
+    ("已有一份待批的延期申请", "an extension was asked for already"),
+    ("申请人不得审批自己的申请", "whoever asked for it does not decide on it"),
+    ("本案未被督办", "the case is not supervised"),
+    ("承办队伍不得督办自己的案件", "the team that handles a case does not supervise it"),
+    ("中心的案件由同级或上级督办", "a centre's case is supervised by its own level or a higher one"),
+    ("只有接收中心可以这样做", "only the centre that it was sent to may do this"),
+    ("只有移送人或督办人员可以撤回", "only who sent it, or a supervisor, may do this"),
+)
+REASONS_ZH = {en: zh for zh, en in REASONS}
 
 
 def permitted(item: Transition, facts: Facts, actor: Actor) -> bool:
@@ -156,12 +232,17 @@ def permitted(item: Transition, facts: Facts, actor: Actor) -> bool:
     return any(actor.can(who, facts.area_path) for who in item.who)
 
 
-def refusal(table: Table, item: Transition, facts: Facts, actor: Actor, at: datetime) -> str:
-    """Why the guards refuse, or ''."""
+def refusing(table: Table, item: Transition, facts: Facts, actor: Actor, at: datetime) -> tuple[str, str]:
+    """The guard that refuses, and why; empty words when none does."""
     for name in item.guards:
         if reason := GUARDS[name](table, facts, actor, at):
-            return reason
-    return ""
+            return name, reason
+    return "", ""
+
+
+def refusal(table: Table, item: Transition, facts: Facts, actor: Actor, at: datetime) -> str:
+    """Why the guards refuse, or ''."""
+    return refusing(table, item, facts, actor, at)[1]
 
 
 def allowed(table: Table, facts: Facts, actor: Actor, at: datetime) -> list[Transition]:
@@ -179,4 +260,6 @@ def missing(item: Transition, given: Mapping[str, Any]) -> list[str]:
 
 
 def target_of(item: Transition, facts: Facts) -> str:
+    if item.target == "previous":
+        return facts.back or item.otherwise
     return facts.state if item.target == "same" else item.target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +13,15 @@ from linli.cases.models import Case, Comment, TimelineEntry
 from linli.cases.rules import workflow
 from linli.cases.rules.workflow import Facts
 from linli.cases.selectors import fast, listing, suggest, visible
+from linli.cases.services import common, demands
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
 
 EXTRA = (
     "condition_no", "grid_id", "priority", "created_by", "task_id", "handler_ids", "verifier_id", "clocks", "undo",
-    "parent_id", "return_count", "reopen_count", "score", "device_id", "alarm_id", "filed_at", "dispatched_at",
-    "updated_at", "external_id",
+    "pauses", "parent_id", "return_count", "reopen_count", "score", "device_id", "alarm_id", "filed_at",
+    "dispatched_at", "updated_at", "external_id", "side", "recheck_at", "centre_id", "satisfaction", "split_from",
 )  # fmt: skip
 _BASE = tuple(f"c.{n}" for n in listing.COLUMNS)
 _SQL = f"""SELECT {", ".join(_BASE)}, {", ".join("c." + n for n in EXTRA)},
@@ -34,17 +36,31 @@ _SQL = f"""SELECT {", ".join(_BASE)}, {", ".join("c." + n for n in EXTRA)},
     (SELECT number FROM cases_case p WHERE p.id = c.parent_id)
     FROM cases_case c WHERE c.id = %s AND """
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 OTHER_ACTS = {
     "report": ("上报", "Reported"),
     "photo": ("照片", "Photo"),
     "contact": ("查看联系方式", "Contact opened"),
     "signal": ("信号并入", "Signal joined"),
     "alarm_cleared": ("一个告警已恢复", "One alarm cleared"),
+    "warn": ("即将到期", "Limit near"),
+    "escalate": ("已超时, 升级提醒", "Past its limit: escalated"),
+    "recheck_due": ("挂账到期复查", "Suspended: look again"),
+    "calendar": ("工作日历更正, 期限重算", "Calendar corrected: deadlines anew"),
     "propose_close": ("告警已全部恢复, 建议结案", "All alarms cleared: close?"),
+    "outside_sent": ("转至外部系统", "Sent to another system"),
+    "outside_update": ("外部系统回复", "Heard from another system"),
     "undo_dispatch": ("撤回派遣", "Dispatch taken back"),
     "confirm": ("反映人确认已解决", "Reporter says: solved"),
+    "call": ("电话联系", "Call"),
+    "promise_kept": ("承诺已兑现", "Promise kept"),
     "withdraw": ("反映人撤回联系方式", "Reporter withdrew the contact"),
     "release_photo": ("公开照片", "Photo released"),
+    "merged_in": ("并入一案", "A case was merged in"),
+    "merge_undone": ("撤销并入", "A merge was undone"),
+    "split_off": ("由拆分产生", "Split off"),
+    "referral_sent": ("外部系统已接收", "Received by the other system"),
+    "referral_news": ("外部系统进展", "News from the other system"),
     "withdraw_photo": ("取消公开照片", "Photo no longer public"),
 }
 
@@ -70,22 +86,24 @@ def _json(value: Any) -> Any:
 
 
 def _decode(extra: dict[str, Any]) -> None:
-    for name in ("clocks", "undo"):
+    for name in ("clocks", "undo", "pauses", "side"):
         extra[name] = _json(extra[name])
 
 
 def _explain(actor: Actor, item: dict[str, Any]) -> None:
     from linli.places import facade as places
 
-    now, table = clock.now(), tables.transitions()
-    facts = Facts(item["state"], item["area_path"], item["team_id"], tuple(item["handler_ids"]), item["closed_at"])
-    acts = workflow.allowed(table, facts, actor, now) if item["source"] == "linli" else []
-    item["clocks"] = clocks.view(item["clocks"], now)
+    now = clock.now()
+    acts = _acts(actor, item) if item["source"] == "linli" else []
+    item["clocks"] = clocks.view(item["clocks"], now, team_id=item["team_id"], pauses=item.pop("pauses"))
     limits = [c for c in item["clocks"] if c["running"]] or [c for c in item["clocks"] if c["stage"] == "handle"]
     item["illustrative"] = any(c["illustrative"] for c in limits)
-    item["actions"] = [{"act": a.act, "zh": a.zh, "en": a.en, "to": a.target, "need": a.need} for a in acts]
+    item["actions"] = [
+        {"act": a.act, "zh": a.zh, "en": a.en, "to": a.target, "need": demands.needs(a, item), "may": a.may}
+        for a in acts
+    ]
     item["area_names"] = {"zh": places.area_names(item["area_path"]), "en": places.area_names(item["area_path"], "en")}
-    item["condition"] = condition_view(item["class_code"], item["condition_no"])
+    item["condition"] = condition_view(item["class_code"], item["condition_no"], item["filed_at"])
     undo = item.pop("undo")
     mine = undo and actor.account_id and undo["by"] == str(actor.account_id) and item["state"] == "dispatched"
     item["undo_until"] = undo["until"] if mine and undo["until"] > now.isoformat() else None
@@ -95,13 +113,43 @@ def _explain(actor: Actor, item: dict[str, Any]) -> None:
          for s in suggest.suggestions(item["class_code"], item["area_path"])]
         if can_dispatch and item["class_code"] else []
     )  # fmt: skip
-    people = ports.names([item["created_by"], item["verifier_id"], *item["handler_ids"]])
+    item["side"], item["centre"] = _side(item["side"] or {}), _centre(item["centre_id"])
+    askers = [UUID(v["by"]) for v in item["side"].values() if v.get("by")]
+    people = ports.names([item["created_by"], item["verifier_id"], *item["handler_ids"], *askers])
     item["people"] = {str(k): v for k, v in people.items()}
 
 
-def condition_view(code: str, number: int | None) -> dict[str, Any] | None:
-    """The row the case goes by: condition, limit, closing condition, and whether the limit has a source."""
-    row = tables.catalogue().condition(code, number, tables.today()) if code else None
+def _acts(actor: Actor, item: dict[str, Any]) -> list[workflow.Transition]:
+    """What the actor may do now, and nothing that would be refused: the field app may be ahead of its news."""
+    table, state = tables.transitions(), item["state"]
+    handlers = tuple(item["handler_ids"])
+    if any("not_handler" in t.guards and state in t.sources and not table.states[state].final
+           for t in table.transitions.values()):  # fmt: skip
+        handlers = (*handlers, *ports.handlers_of(item["id"]))
+    base = Facts(state, item["area_path"], item["team_id"], handlers, item["closed_at"])
+    facts = common.make_facts(base, supervised=item["supervised"], side=item["side"], centre_id=item["centre_id"])
+    return workflow.allowed(table, facts, actor, clock.now())
+
+
+def _centre(centre_id: UUID | None) -> dict[str, str] | None:
+    found = ports.centre(centre_id) if centre_id else None
+    return {"zh": found.name_zh, "en": found.name_en or found.name_zh} if found else None
+
+
+def _side(side: dict[str, Any]) -> dict[str, Any]:
+    """What is open on a side path, with the names of centres."""
+    shown = {k: v for k, v in side.items() if k != "back"}
+    if held := shown.get("transfer"):
+        shown["transfer"] = {**held, "to_name": _centre(UUID(held["to"])),
+                             "from_name": _centre(UUID(held["from"]) if held["from"] else None)}  # fmt: skip
+    return shown
+
+
+def condition_view(code: str, number: int | None, filed_at: datetime | None = None) -> dict[str, Any] | None:
+    """The row the case goes by, in the version of the day it was filed: condition, limit, closing condition, source."""
+    found, today = tables.catalogue(), tables.today()
+    on = filed_at.astimezone(tables.calendar().zone).date() if filed_at else today
+    row = (found.condition(code, number, on) or found.condition(code, number, today)) if code else None
     if row is None:
         return None
     return {"no": row.no, "zh": row.zh, "en": row.en, "limit": row.limit, "unit": row.unit,
@@ -140,7 +188,7 @@ def comments(actor: Actor, case_id: UUID, *, cursor: str | None, limit: int) -> 
     }  # fmt: skip
 
 
-def similar(actor: Actor, case_id: UUID, radius_m: float) -> list[dict[str, Any]]:
+def similar(actor: Actor, case_id: UUID, radius_m: float | None) -> list[dict[str, Any]]:
     """Open cases near this one, with enough detail to judge whether they are the same."""
     case: Case = visible.get(actor, case_id)
     if case.lon is None or case.lat is None:
@@ -149,19 +197,23 @@ def similar(actor: Actor, case_id: UUID, radius_m: float) -> list[dict[str, Any]
 
 
 def nearby(
-    actor: Actor, lon: float, lat: float, *, class_code: str = "", radius_m: float = 200, without: UUID | None = None,
-    limit: int = 10,
+    actor: Actor, lon: float, lat: float, *, class_code: str = "", radius_m: float | None = None,
+    without: UUID | None = None, limit: int = 10,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Open cases around a point: same class first, then the nearest."""
-    x, y = geo.to_metres(lon, lat)
+    """Open cases around a point: same class first, then the nearest. Without a radius, within the class's own radius
+    and window of time (catalogue/demands.csv)."""
+    x, y, since = *geo.to_metres(lon, lat), LONG_AGO
+    if radius_m is None:
+        own = tables.demand(class_code)
+        radius_m, since = own.merge_radius_m, clock.now() - timedelta(hours=own.merge_window_h)
     reach = round(radius_m * geo.stretch(lat))
     where, params = visible.where(actor)
     columns = ", ".join(f"c.{n}" for n in listing.COLUMNS)
     rows = fast.rows(
         f"SELECT {columns}, {listing.ILLUSTRATIVE}, NULL, c.x, c.y FROM cases_case c"
         f" WHERE {where} AND c.closed_at IS NULL AND c.source = 'linli' AND c.x BETWEEN %s AND %s"
-        " AND c.y BETWEEN %s AND %s LIMIT 500",
-        [*params, x - reach, x + reach, y - reach, y + reach],
+        " AND c.y BETWEEN %s AND %s AND c.created_at >= %s LIMIT 500",
+        [*params, x - reach, x + reach, y - reach, y + reach, since],
     )
     ranked = sorted(
         ((geo.distance(x, y, r[-2], r[-1], lat), r) for r in rows if r[0] != without),

@@ -14,13 +14,13 @@ from linli.cases.models import Case, Photo
 from linli.cases.rules import workflow
 from linli.cases.rules.workflow import Transition
 from linli.cases.selectors import visible
-from linli.cases.services import common, intake, photos
+from linli.cases.services import common, demands, intake, joining, photos, side, upkeep
 from linli.cases.services.effects import EFFECTS
 from linli.kernel import clock, services
 from linli.kernel.actor import SYSTEM, Actor
 from linli.kernel.errors import Conflict, FieldError, Forbidden, Invalid
 
-AS_IT_WAS = ("state", "clocks", "class_code", "condition_no", "urgent", "private")
+AS_IT_WAS = ("state", "clocks", "pauses", "told", "class_code", "condition_no", "urgent", "private")
 UNDO_FIELDS = (*AS_IT_WAS, "team_id", "task_id", "dispatched_at", "filed_at")
 
 
@@ -33,6 +33,7 @@ def act(
     if item is None:
         raise Invalid("action", f"must be one of {', '.join(table.transitions)}")
     with services.unit(actor):
+        joining.lock_all(case_id, action, dict(given or {}))
         case = visible.get(actor, case_id, lock=True)
         done = do(case=case, actor=actor, item=item, version=version, given=dict(given or {}))
         if "resume" in (item.clock or {}):
@@ -43,9 +44,11 @@ def act(
 def _catch_up(case: Case) -> Done | None:
     """What the team did with its task while the case stood still, and could not follow."""
     task = ports.task(case.task_id) if case.task_id else None
-    if task is None or task.state not in ("done", "returned"):
+    state = "accepted" if task and task.state == "arrived" else task.state if task else ""
+    if task is None or state not in ("accepted", "done", "returned"):
         return None
-    return _follow(case, SYSTEM, task.id, task.state, {"handler_id": task.done_by and str(task.done_by)})
+    who = task.done_by or (task.assignee_id if state == "accepted" else None)
+    return _follow(case, SYSTEM, task.id, state, {"handler_id": who and str(who)})
 
 
 def do(*, case: Case, actor: Actor, item: Transition, version: int | None, given: dict[str, Any]) -> Done:
@@ -60,8 +63,11 @@ def do(*, case: Case, actor: Actor, item: Transition, version: int | None, given
         raise Forbidden(f"needs {' or '.join(item.who)} in {case.area_path or 'the whole district'}")
     if (version is not None and version != case.version) or case.state not in item.sources:
         raise common.conflict(case, item.zh, item.en)
-    if reason := workflow.refusal(table, item, facts, actor, at):
-        raise Forbidden(reason)
+    guard, reason = workflow.refusing(table, item, facts, actor, at)
+    if guard in workflow.STATE_GUARDS:
+        raise common.too_late(case, reason)
+    if reason:
+        raise Forbidden(common.reason(reason))
     _need(case, item, given)
     return _move(case, actor, item, given, at)
 
@@ -73,21 +79,27 @@ def _need(case: Case, item: Transition, given: dict[str, Any]) -> None:
     wrong = [name for name in workflow.missing(item, known) if name != "photo_after"]
     if known.get("photo_after") is False:
         wrong.append("photo_after")
-    if wrong:
-        raise Invalid(errors=[FieldError(name, "is needed for this act") for name in wrong])
+    errors = [FieldError(name, "is needed for this act") for name in wrong]
+    errors += [e for e in demands.of_act(case, item, given) if e.field not in wrong]
+    if errors:
+        raise Invalid(errors=errors)
 
 
 def _move(case: Case, actor: Actor, item: Transition, given: dict[str, Any], at: datetime) -> Done:
     before = {name: getattr(case, name) for name in UNDO_FIELDS}
-    from_state = case.state
-    detail: dict[str, Any] = {}
+    from_state, due, was = case.state, case.handle_due_at, side.snapshot(case)
+    detail: dict[str, Any] = {"outside": given["outside"]} if given.get("outside") else {}
     if "classify" in item.effects:  # the limits of the clocks that start now depend on it
         detail |= EFFECTS["classify"](case, actor, given, at)
     case.state = workflow.target_of(item, common.facts(case))
-    clocks.apply(case, item.clock, at)
+    if "remember" in item.effects:
+        side.put(case, "back", was)
+    clocks.apply(case, item.clock, at, given)
     for name in item.effects:
         if name != "classify":
             detail |= EFFECTS[name](case, actor, given, at)
+    if case.handle_due_at != due and "open_task" not in item.effects:
+        upkeep.follow_due(case)
     case.claimed_by = case.claimed_until = None
     case.undo = _undo(case, actor, item, before, at)
     common.save(case, at)
@@ -135,7 +147,7 @@ def undo_dispatch(*, actor: Actor, case_id: UUID) -> Done:
 
 def _restore(case: Case, before: Mapping[str, Any]) -> None:
     for name in AS_IT_WAS:
-        setattr(case, name, before[name])
+        setattr(case, name, before.get(name, getattr(case, name)))
     case.tokens = intake.search_tokens(case)  # the words of the class are among them
     for name in ("team_id", "task_id"):
         setattr(case, name, UUID(before[name]) if before[name] else None)

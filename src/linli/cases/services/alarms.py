@@ -10,7 +10,7 @@ from django.db import connection
 from linli.cases import geo, ports, tables
 from linli.cases.contracts import NewCase
 from linli.cases.models import FINAL, Case, Signal
-from linli.cases.services import common, intake
+from linli.cases.services import common, intake, joining
 from linli.kernel import clock, services
 from linli.kernel.actor import SYSTEM
 
@@ -113,7 +113,7 @@ def _cleared(alarm_id: UUID, cleared_at: str) -> None:
     signal.save(update_fields=["data"])
     if case.state in FINAL:
         return
-    left = Signal.objects.filter(case__in=_family(case), kind="alarm", data__cleared_at__isnull=True).count()
+    left = Signal.objects.filter(case__in=joining.below(case.id), kind="alarm", data__cleared_at__isnull=True).count()
     act, at = ("alarm_cleared" if left else "propose_close"), clock.now()
     common.entry(case=case, actor=SYSTEM, act=act, at=at, detail={"alarm_id": str(alarm_id), "left": left})
     common.record(case=case, actor=SYSTEM, act=act, detail={"alarm": str(alarm_id)})
@@ -122,11 +122,3 @@ def _cleared(alarm_id: UUID, cleared_at: str) -> None:
 
 def _locked(case_id: UUID) -> Case:
     return Case.objects.select_for_update().defer("tokens").get(pk=case_id)
-
-
-def _family(case: Case) -> list[UUID]:
-    """The case and all that were merged into it, at any remove."""
-    found = layer = [case.id]
-    while layer := list(Case.objects.filter(parent_id__in=layer).values_list("id", flat=True)):
-        found = [*found, *layer]
-    return found

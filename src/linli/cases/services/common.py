@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
-
 from linli.cases import ports, tables
 from linli.cases.models import FINAL, Case, TimelineEntry
-from linli.cases.rules.workflow import Facts
+from linli.cases.rules.workflow import REASONS_ZH, Facts
 from linli.kernel import audit, clock, events, rows
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict
+from linli.kernel.i18n import say
 from linli.kernel.masks import mask_text
 
 PUBLIC_ACTS = {"report", "accept", "reject", "file", "dispatch", "take", "finish", "self_handle", "close", "reopen",
-               "merge", "cancel", "suspend", "resume"}  # fmt: skip
-
-
-def say(zh: str, en: str) -> str:
-    """The sentence in the language of the request."""
-    return en if (get_language() or "zh").startswith("en") else zh
+               "merge", "unmerge", "cancel", "suspend", "resume", "mediate", "settle", "unsettled", "refer",
+               "referral_done", "referral_refused", "grant_extension"}  # fmt: skip
 
 
 def facts(case: Case) -> Facts:
-    return Facts(case.state, case.area_path, case.team_id, tuple(case.handler_ids), case.closed_at)
+    return make_facts(
+        Facts(case.state, case.area_path, case.team_id, tuple(case.handler_ids), case.closed_at),
+        supervised=case.supervised, side=case.side, centre_id=case.centre_id,
+    )  # fmt: skip
+
+
+def make_facts(base: Facts, *, supervised: bool, side: dict[str, Any] | None, centre_id: UUID | None) -> Facts:
+    """With what is open on a side path, and the centre that holds the case."""
+    side = side or {}
+    centre = ports.centre(centre_id) if centre_id else None
+    transfer = side.get("transfer")
+    return replace(
+        base, back=(side.get("back") or {}).get("state", ""), supervised=supervised,
+        pending={k: UUID(v["by"]) if v.get("by") else None for k, v in side.items() if k != "back"},
+        centre_area=centre.area_path if centre else "", centre_to=UUID(transfer["to"]) if transfer else None,
+    )  # fmt: skip
+
+
+def reason(text: str) -> str:
+    """What a guard says, in the language of the request."""
+    return say(REASONS_ZH.get(text, text), text)
 
 
 def entry(
@@ -65,6 +81,16 @@ def record(*, case: Case, actor: Actor, act: str, detail: dict[str, Any] | None 
     audit.record(
         actor=actor, action=f"case.{act}", kind="case", ref=case.id, area=case.area_path,
         detail={"number": case.number, "state": case.state, "version": case.version, **(detail or {})},
+    )  # fmt: skip
+
+
+def too_late(case: Case, why: str) -> Conflict:
+    """A guard that speaks of the case refuses: somebody else has answered what was open."""
+    state = tables.transitions().states[case.state]
+    return Conflict(
+        say(f"{REASONS_ZH.get(why, why)}; 案件现为“{state.zh}”, 请刷新后再办",
+            f"{why[0].upper()}{why[1:]}; the case is now “{state.en}”. Reload it first"),
+        code="case-changed",
     )  # fmt: skip
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from linli.cases import clocks, ports, tables
-from linli.cases.models import FINAL, Case, Reporter, Signal
-from linli.cases.services import common, intake
+from linli.cases.models import Case, Reporter
+from linli.cases.services import common, demands, intake, joining, side
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Conflict, Invalid, NotFound
+from linli.kernel.errors import Invalid
 
 Given = dict[str, Any]
 Effect = Callable[[Case, Actor, Given, datetime], dict[str, Any]]
@@ -69,9 +69,11 @@ def open_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str,
     if team is None:
         raise Invalid("team", "is unknown")
     case.team_id, case.dispatched_at = team_id, at
+    clocks.for_team(case, at)
     case.task_id = ports.open_task(
         actor=actor, case_id=case.id, team_id=team_id, area_path=case.area_path, title=title(case),
         due_at=case.handle_due_at, illustrative=_illustrative(case), kind="handle",
+        needs_photo=demands.photos_after(case) > 0,
         place={"lon": case.lon, "lat": case.lat, "address": case.address, "grid_id": _text(case.grid_id),
                "unit_id": _text(case.unit_id)},
     )  # fmt: skip
@@ -140,33 +142,19 @@ def extend(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, An
     return {"hours": hours}
 
 
-def merge(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
-    """Join this case to another open one; whoever follows this ticket follows that one from now on."""
-    from linli.cases.selectors import visible
-
-    target = visible.get(actor, UUID(str(given["into"])), lock=True)
-    if target.id == case.id or target.state in FINAL:
-        raise Conflict("a case is merged into another, open one")
-    if target.source != "linli":
-        raise NotFound()
-    case.parent_id = target.id
-    Signal.objects.create(case=target, kind="report", ref=case.id, at=at, data={"number": case.number})
-    target.signal_count += case.signal_count
-    target.me_too += case.me_too
-    target.save(update_fields=["signal_count", "me_too"])
-    return {"into": str(target.id), "into_number": target.number}
-
-
 def outcome(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
-    """The case has ended: the retention of the reporter's contact begins."""
-    Reporter.objects.filter(case=case).update(ended_at=at)
+    """The case has ended, and with it what was merged into it: the retention of the reporters' contacts begins."""
+    Reporter.objects.filter(case__in=joining.below(case.id)).update(ended_at=at)
     return {}
 
 
 def reopen(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
     case.reopen_count += 1
     case.team_id = case.task_id = case.finished_at = case.verifier_id = None
-    Reporter.objects.filter(case=case).update(ended_at=None)
+    for name in (*(case.side or {}),):
+        if name != "supervision":
+            side.put(case, name, None)
+    Reporter.objects.filter(case__in=joining.below(case.id)).update(ended_at=None)
     return {"reopen": case.reopen_count}
 
 
@@ -178,13 +166,8 @@ def score(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any
     return {"score": value}
 
 
-def supervise(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
-    case.supervised = True
-    return {}
-
-
 EFFECTS: dict[str, Effect] = {
     fn.__name__: fn
     for fn in (classify, stamp_filed, stamp_finished, stamp_verifier, add_handler, open_task, cancel_task, drop_team,
-               end_task, count_return, count_rework, extend, merge, outcome, reopen, score, supervise)
-}  # fmt: skip
+               end_task, count_return, count_rework, extend, outcome, reopen, score)
+} | joining.EFFECTS | side.EFFECTS  # fmt: skip

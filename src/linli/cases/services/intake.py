@@ -15,7 +15,7 @@ from linli.cases import clocks, geo, numbers, tables
 from linli.cases.contracts import CHANNELS, Contact, NewCase, Receipt
 from linli.cases.models import KINDS, Case, Reporter, Signal
 from linli.cases.rules import words
-from linli.cases.services import common, photos
+from linli.cases.services import common, demands, photos
 from linli.kernel import clock, ids, images, rows, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Invalid
@@ -71,6 +71,7 @@ def _check(new: NewCase) -> None:
         errors.append(FieldError("lon", "longitude and latitude come together"))
     elif new.lon is not None and new.lat is not None and (why := geo.bad_point(new.lon, new.lat)):
         errors.append(FieldError("lon", why))
+    errors += [e for e in demands.of_report(new) if e.field not in {known.field for known in errors}]
     if errors:
         raise Invalid(errors=errors)
 
@@ -130,8 +131,9 @@ def _create(actor: Actor, new: NewCase, pictures: list[images.Prepared], within:
     case = Case(
         id=new.case_id or ids.new_id(), number=numbers.next_number(at), kind=new.kind, class_code=new.class_code,
         text=text[0], private=is_private(new), channel=new.channel, urgent=new.urgent, state=state,
-        step=table.states[state].step, created_by=actor.account_id, device_id=new.device_id, alarm_id=new.alarm_id,
-        created_at=at, updated_at=at, signal_count=1, **place,
+        step=table.states[state].step, created_by=actor.account_id,
+        priority=tables.demand(new.class_code).priority if new.class_code else 0, device_id=new.device_id,
+        alarm_id=new.alarm_id, created_at=at, updated_at=at, signal_count=1, **place,
     )  # fmt: skip
     case.tokens = search_tokens(case)
     if new.state == "filed":
@@ -166,7 +168,7 @@ def search_tokens(case: Case) -> list[str]:
 def _reporter(case: Case, new: NewCase, hidden: bool, at: datetime) -> str:
     secret = secrets.token_urlsafe(18)
     contact = new.contact or Contact(consent=False)
-    told = bool(contact.phone or contact.name) and contact.consent
+    told = bool(contact.phone or contact.name or contact.email) and contact.consent
     row = Reporter(
         case=case, token_hash=hashlib.sha256(secret.encode()).digest(),
         consent_at=at if told else None, created_at=at,
@@ -175,6 +177,8 @@ def _reporter(case: Case, new: NewCase, hidden: bool, at: datetime) -> str:
         row.phone, row.name = contact.phone.strip()[:32] or None, contact.name.strip()[:60] or None
         if hidden:  # what was masked is kept, sealed, because the reporter wants to be called about it
             row.original = new.text
+        if contact.email:
+            row.original = f"{new.text if hidden else ''}\n{contact.email[:254]}".strip()
     row.save(force_insert=True)
     return secret
 
@@ -186,7 +190,7 @@ def receipt(case: Case, secret: str = "") -> Receipt:
     return Receipt(case.id, case.number, secret, case.due_at, *limit, illustrative=bool(row and row.illustrative))
 
 
-def create_once(*, actor: Actor, new: NewCase, key: str) -> Receipt:
+def create_once(*, actor: Actor, new: NewCase, key: str, within: str = "") -> Receipt:
     """As `create_case`, once per key: a second call with the key gets the first one's receipt, without its secret.
 
     For callers that are not requests (the field app's queue, adapters); a request carries an Idempotency-Key instead.
@@ -197,6 +201,6 @@ def create_once(*, actor: Actor, new: NewCase, key: str) -> Receipt:
         held = Case.objects.filter(source="linli", external_id=mark).defer("tokens").first()
         if held is not None:
             return receipt(held)
-        made = create_case(actor=actor, new=new)
+        made = create_case(actor=actor, new=new, within=within)
         Case.objects.filter(pk=made.case_id).update(external_id=mark)
     return made

@@ -3,7 +3,7 @@ import { computed, shallowRef } from "vue";
 import { api, newKey } from "@shared/api/client";
 import type { Collection } from "@shared/map/base";
 import { dueStatus, type Status } from "@shared/util/status";
-import type { CaseDetail, CasePins, CaseRow, Catalogue, Done, Transitions } from "./types";
+import type { CaseCells, CaseDetail, CaseLink, CasePins, CaseRow, Catalogue, Done, Transitions } from "./types";
 
 export const catalogue = shallowRef<Catalogue | null>(null);
 export const transitions = shallowRef<Transitions | null>(null);
@@ -23,8 +23,8 @@ export const steps = computed(() => transitions.value?.steps ?? []);
 export const states = computed(() => transitions.value?.states ?? []);
 export const stateName = (code: string) => states.value.find((one) => one.code === code) ?? { zh: code, en: code };
 
-export const DECIDE = "submitted,verifying,accepted,filed";
-export const UNDERWAY = "dispatched,handling,suspended";
+export const DECIDE = "submitted,verifying,accepted,filed,in_transfer";
+export const UNDERWAY = "dispatched,handling,suspended,mediation,referred";
 export const VERIFY = "handled,checked";
 
 export function caseStatus(it: Pick<CaseRow, "due_at" | "urgent" | "state" | "closed_at">, now?: number): Status {
@@ -53,12 +53,40 @@ export function pinFeatures(pins: CasePins | null, now: number): Collection {
   };
 }
 
+export const SATISFACTION = ["satisfied", "partly", "dissatisfied", "unreached"];
+
+/** Cells of a map that is far away, as the service counted them: what is worst in a cell gives it its colour. */
+export function cellFeatures(cells: CaseCells | null): Collection {
+  if (!cells) return { type: "FeatureCollection", features: [] };
+  const at = Object.fromEntries(cells.columns.map((name, i) => [name, i]));
+  return {
+    type: "FeatureCollection",
+    features: cells.rows.map((row) => {
+      const of = (name: string) => Number(row[at[name]!] ?? 0);
+      const count = of("count"), urgent = of("urgent"), soon = of("soon");
+      const status: Status = urgent ? "urgent" : soon ? "soon" : of("paused") === count ? "paused" : "fine";
+      return {
+        type: "Feature",
+        properties: { id: row[at["id"]!] ?? "", number: row[at["number"]!] ?? "", count, label: short(count), urgent, soon, status },
+        geometry: { type: "Point", coordinates: [of("lon"), of("lat")] },
+      };
+    }),
+  };
+}
+
+/** 950, 1.2k, 27k: what fits into a circle. */
+export function short(count: number): string {
+  if (count < 1_000) return String(count);
+  return `${count < 9_950 ? Math.round(count / 100) / 10 : Math.round(count / 1_000)}k`;
+}
+
 export type Given = Record<string, string | number | boolean | null>;
 
 /** Does one of the case's acts. The key stays the same when it is sent again after a lost answer. */
 export async function act(it: CaseDetail | CaseRow, action: string, given: Given = {}, key = newKey()): Promise<Done> {
   return api.post<Done>(`/cases/${it.id}/actions/${action}`, { ...given, version: it.version }, { key });
 }
+export const readLinks = (id: string, signal?: AbortSignal) => api.get<{ items: CaseLink[] }>(`/cases/${id}/links`, {}, signal ? { signal } : {});
 export const claim = (id: string) => api.post<Done>(`/cases/${id}/claim`);
 export const unclaim = (id: string) => api.delete<Done>(`/cases/${id}/claim`);
 export const undoDispatch = (id: string) => api.post<Done>(`/cases/${id}/dispatch/undo`);

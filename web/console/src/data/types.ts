@@ -76,8 +76,18 @@ export interface CaseRow {
 export interface ClockView {
   stage: string; zh: string; en: string; limit: number; unit: string; limit_s: number; used_s: number; left_s: number; due_at: string | null; running: boolean;
   paused: boolean; stopped: boolean; overdue: boolean; illustrative: boolean; provisional: boolean; extended_s: number; segments: unknown[][];
+  pauses: Pause[];
 }
-export interface Action { act: string; zh: string; en: string; to: string; need: string[] }
+/** When a clock stood still: in which state, why, and on which day somebody looks again. */
+export interface Pause { from: string; to: string | null; state: Label | null; why: string; recheck: string | null }
+export interface Action { act: string; zh: string; en: string; to: string; need: string[]; may: string[] }
+/** What is open on a side path: who began it, when, in which words; `until`, `recheck` are days. */
+export interface Aside { by: string | null; at: string; words: string }
+export interface Sides {
+  extension?: Aside & { hours: number }; suspension?: Aside & { recheck: string }; supervision?: Aside & { until: string | null; answered: string | null };
+  transfer?: Aside & { to: string; way: "up" | "down" | "sideways"; to_name: Label | null; from_name: Label | null }; mediation?: Aside; referral?: Aside & { to: string; ref: string };
+}
+export interface CaseLink { id: string; number: string; class: Label | null; state: string; state_name: Label; open: boolean; kind: "into" | "merged" | "part" | "whole" }
 export interface Suggestion { team_id: string; zh: string; en: string; reason: Label }
 export interface Photo { id: string; stage: "report" | "before" | "after"; file_id: string; thumb_id: string; width: number; height: number; created_at: string; released: boolean }
 export interface Signal { kind: string; ref: string | null; at: string; data: Record<string, unknown> }
@@ -85,6 +95,7 @@ export interface Condition { no: number; zh: string; en: string; limit: number; 
 export interface CaseDetail extends CaseRow {
   condition: Condition | null; clocks: ClockView[]; actions: Action[]; suggestions: Suggestion[]; photos: Photo[]; signals: Signal[];
   area_names: { zh: string[]; en: string[] }; people: Record<string, string>; undo_until: string | null; has_contact: boolean; comments: number; parent_id: string | null;
+  split_from: string | null; side: Sides; recheck_at: string | null; centre_id: string | null; centre: Label | null; satisfaction: string | null;
   parent_number: string | null; task_id: string | null; handler_ids: string[]; verifier_id: string | null; device_id: string | null; alarm_id: string | null;
   reopen_count: number; return_count: number; score: number | null; filed_at: string | null; dispatched_at: string | null; updated_at: string;
 }
@@ -94,6 +105,7 @@ export interface CaseCounts {
   created_today: number; closed_today: number; closed_on_time_today: number;
 }
 export interface CasePins { at: string; columns: string[]; rows: (string | number | boolean | null)[][]; more: boolean }
+export interface CaseCells { at: string; columns: string[]; rows: (string | number | null)[][]; total: number; more: boolean }
 export interface TimelineItem { id: string; at: string; actor_kind: string; by: string | null; by_name: string; act: string; zh: string; en: string; from_state: string; to_state: string; note: string; detail: Record<string, unknown> }
 export interface Remark { id: string; by: string | null; by_name: string; text: string; created_at: string }
 export interface CatalogueClass { code: string; kind: string; big: string; zh: string; en: string; private: boolean; conditions: Condition[] }

@@ -28,6 +28,17 @@ function caseNews(event: Envelope<CaseData>): News {
   };
 }
 
+/** Background notices reach those concerned as `case.notice`; the feed of all others stays free of them. */
+const QUIET = ["claim", "unclaim", "warn", "escalate", "recheck_due", "calendar"];
+type NoticeData = { number: string; act: string; urgent: boolean };
+
+function notice(event: Envelope<NoticeData>): News {
+  return {
+    id: event.id, at: event.at, key: `notice:${event.ref}`, urgent: event.data.act === "escalate", to: { name: "live", params: { case: event.ref } },
+    words: () => [t(event.data.act === "warn" ? "feed.near" : event.data.act === "escalate" ? "feed.late" : "feed.recheck"), event.data.number, areaName(event.area)].filter(Boolean).join(" "),
+  };
+}
+
 function alarmNews(event: Envelope<AlarmData>): News {
   return {
     id: event.id, at: event.at, key: `alarm:${event.ref}:${event.type}`, urgent: event.data.severity === "urgent" && event.type === "alarm.raised", to: { name: "alarms", params: { id: event.ref } },
@@ -65,7 +76,8 @@ export function useFeed() {
     const before = [...cases.map(reported), ...alarms.map(raised)].filter((one) => !known.has(one.key));
     news.value = [...news.value, ...before.sort((a, b) => Date.parse(b.at) - Date.parse(a.at))].slice(0, KEEP);
   });
-  onLive<CaseData>(["case.created", "case.changed"], (event) => event.data.act !== "claim" && event.data.act !== "unclaim" && event.data.act !== undefined && add(caseNews(event)));
+  onLive<CaseData>(["case.created", "case.changed"], (event) => event.data.act !== undefined && !QUIET.includes(event.data.act) && add(caseNews(event)));
+  onLive<NoticeData>("case.notice", (event) => add(notice(event)));
   onLive<AlarmData>("alarm.*", (event) => add(alarmNews(event)));
   onLive<{ state: string }>("task.changed", (event) => {
     const state = event.data.state;

@@ -4,12 +4,13 @@ import { api } from "@shared/api/client";
 import { onLive, onReset } from "@shared/live/index";
 import { batched, useList, useLoad } from "@shared/util/load";
 import { useNow } from "@shared/util/time";
-import { DECIDE, pinFeatures, UNDERWAY, VERIFY } from "../data/cases";
+import { DECIDE, UNDERWAY, VERIFY } from "../data/cases";
 import { pinFeatures as devicePins, type Pins } from "../data/devices";
 import { memberFeatures, useDuty } from "../data/duty";
-import type { CasePins, CaseRow } from "../data/types";
+import type { CaseRow } from "../data/types";
 import { area } from "../data/workspace";
 import { can } from "../session";
+import { useCaseMap } from "./useCaseMap";
 
 export type Tab = "decide" | "underway" | "verify" | "all";
 const STATES: Record<Tab, string> = { decide: DECIDE, underway: UNDERWAY, verify: VERIFY, all: "" };
@@ -28,16 +29,15 @@ export function useQueue(first: Tab, limit = 60) {
 /** Everything on the live map. */
 export function useLiveMap(withDevices = () => true) {
   const now = useNow();
-  const cases = useLoad((signal) => api.get<CasePins>("/cases/pins", { open: "true", area: area.value }, { signal }));
   const devices = useLoad((signal) => api.get<Pins>("/device-pins", { area: area.value }, { signal }));
   const { positions, load: loadDuty } = useDuty();
   const minute = computed(() => Math.floor(now.value / 60_000));
-  const caseFeatures = computed(() => pinFeatures(cases.data.value, Math.max(minute.value * 60_000, cases.at.value)));
+  const { cases, reload, ...shown } = useCaseMap(area, () => minute.value * 60_000);
   const deviceFeatures = computed(() => devicePins(withDevices() ? devices.data.value : null));
   const alarmFeatures = computed(() => devicePins(devices.data.value, true));
   const members = shallowRef(memberFeatures());
   watch(positions, () => (members.value = memberFeatures()), { immediate: true });
-  const casesSoon = batched(() => void cases.load(), 500);
+  const casesSoon = batched(() => void reload(), 500);
   const devicesSoon = batched(() => void devices.load(), 1_200);
   const dutySoon = batched(() => void loadDuty(), 800);
   const all = () => void Promise.all([cases.load(), can("devices.view") ? devices.load() : null, loadDuty()]);
@@ -47,5 +47,5 @@ export function useLiveMap(withDevices = () => true) {
   onReset(all);
   watch(area, all);
   onMounted(all);
-  return { cases, devices, caseFeatures, deviceFeatures, alarmFeatures, members, positions };
+  return { cases, ...shown, devices, deviceFeatures, alarmFeatures, members, positions };
 }

@@ -56,6 +56,7 @@ export function addThings(map: MapLibre, scale = 1): void {
   setData(map, "devices", NOTHING, { ...CLUSTER, radius: 56, maxZoom: 15 });
   setData(map, "members", NOTHING);
   setData(map, "cases", NOTHING, { ...CLUSTER, properties: { urgent: ["+", ["case", ["==", ["get", "status"], "urgent"], 1, 0]], soon: ["+", ["case", ["==", ["get", "status"], "soon"], 1, 0]] } });
+  setData(map, "cells", NOTHING);
   setData(map, "alarms", NOTHING);
   setData(map, "selected", NOTHING);
   const icon = { "icon-allow-overlap": true, "icon-ignore-placement": true };
@@ -68,16 +69,20 @@ export function addThings(map: MapLibre, scale = 1): void {
   map.addLayer({ id: "selected", type: "circle", source: "selected", paint: { "circle-radius": 20 * scale, "circle-color": token("accent"), "circle-opacity": 0.18, "circle-stroke-color": token("accent"), "circle-stroke-width": 2.5 } });
   map.addLayer({ id: "member", type: "symbol", source: "members", layout: { ...icon, "icon-image": "member", "icon-size": 0.8 * scale } });
   map.addLayer({ id: "alarm", type: "symbol", source: "alarms", layout: { ...icon, "icon-image": ["concat", "device-", ["get", "status"]], "icon-size": 0.9 * scale } });
-  map.addLayer({
-    id: "case-cluster", type: "circle", source: "cases", filter: ["has", "point_count"],
-    paint: {
-      "circle-color": ["case", [">", ["get", "urgent"], 0], token("urgent"), [">", ["get", "soon"], 0], token("soon"), token("fine")],
-      "circle-stroke-color": token("panel"), "circle-stroke-width": 2, "circle-radius": ["step", ["get", "point_count"], 13 * scale, 20, 17 * scale, 100, 21 * scale],
-    },
-  });
-  map.addLayer({ id: "case-count", type: "symbol", source: "cases", filter: ["has", "point_count"], layout: { "text-field": ["get", "point_count_abbreviated"], "text-size": 13 * scale, "text-font": ["sans"], "text-allow-overlap": true }, paint: { "text-color": token("on-status") } });
-  map.addLayer({ id: "case", type: "symbol", source: "cases", filter: ["!", ["has", "point_count"]], layout: { ...icon, "icon-image": ["concat", "case-", ["get", "status"]], "icon-size": scale, "symbol-sort-key": ["match", ["get", "status"], "urgent", 3, "soon", 2, 1] } });
+  const ground = { "circle-color": ["case", [">", ["get", "urgent"], 0], token("urgent"), [">", ["get", "soon"], 0], token("soon"), token("fine")], "circle-stroke-color": token("panel"), "circle-stroke-width": 2 };
+  const figure = { "text-size": 13 * scale, "text-font": ["sans"], "text-allow-overlap": true };
+  const mark = { ...icon, "icon-image": ["concat", "case-", ["get", "status"]], "icon-size": scale, "symbol-sort-key": ["match", ["get", "status"], "urgent", 3, "soon", 2, 1] };
+  const radius = (of: string) => ({ "circle-radius": ["step", ["get", of], 13 * scale, 20, 17 * scale, 100, 21 * scale, 1000, 25 * scale] });
+  const add = (layer: object) => map.addLayer(layer as never);
+  add({ id: "case-cluster", type: "circle", source: "cases", filter: ["has", "point_count"], paint: { ...ground, ...radius("point_count") } });
+  add({ id: "case-count", type: "symbol", source: "cases", filter: ["has", "point_count"], layout: { "text-field": ["get", "point_count_abbreviated"], ...figure }, paint: { "text-color": token("on-status") } });
+  add({ id: "case", type: "symbol", source: "cases", filter: ["!", ["has", "point_count"]], layout: mark });
+  // the same marks for what the service has counted by cells
+  add({ id: "cell-cluster", type: "circle", source: "cells", filter: [">", ["get", "count"], 1], paint: { ...ground, ...radius("count") } });
+  add({ id: "cell-count", type: "symbol", source: "cells", filter: [">", ["get", "count"], 1], layout: { "text-field": ["get", "label"], ...figure }, paint: { "text-color": token("on-status") } });
+  add({ id: "cell", type: "symbol", source: "cells", filter: ["==", ["get", "count"], 1], layout: mark });
 }
 
 export const THINGS = ["case", "member", "alarm", "device"] as const;
-export const CLUSTERS = ["case-cluster", "device-cluster"] as const;
+/** Everything that answers a click: things, and what stands for several of them. */
+export const PICKED: string[] = [...THINGS, "case-cluster", "device-cluster", "cell", "cell-cluster"];

@@ -1,0 +1,1 @@
+"""Protocols of others, on top of the rooms: nobody imports adapters."""

@@ -1,0 +1,6 @@
+"""Background work of the adapters, and their consumers of events."""
+
+from linli.adapters import events
+from linli.adapters.open311 import jobs
+
+__all__ = ["events", "jobs"]

@@ -1,0 +1,15 @@
+"""What Open311 does when cases tell something. Runs in one transaction with its inbox row."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from linli.adapters.open311.services import queueing
+from linli.kernel import clock
+from linli.kernel.events import Envelope, consumer
+
+
+@consumer("open311.cases", "case.created", "case.changed")
+def on_case(envelope: Envelope) -> None:
+    if envelope.audience == "staff":  # the public's copy of the same news says less
+        queueing.follow(case_id=UUID(envelope.ref), at=clock.parse(envelope.at), data=envelope.data)

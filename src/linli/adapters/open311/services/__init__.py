@@ -1,0 +1,1 @@
+"""Writes of Open311: endpoints, what goes out, what comes in."""
