@@ -24,7 +24,7 @@ BASE_DIR = Path(__file__).resolve().parent
 
 LINLI_APPS = [
     name
-    for name in ("kernel", "places", "identity", "orgs", "devices", "telemetry", "work", "cases", "field",
+    for name in ("kernel", "places", "identity", "orgs", "devices", "telemetry", "work", "cases", "insight", "field",
                  "command", "portal", "adapters")
     if (BASE_DIR / name / "apps.py").exists()
 ]  # fmt: skip
@@ -44,6 +44,22 @@ MIDDLEWARE = [
     "linli.kernel.middleware.Idempotency",
 ]
 LINLI_ACTOR_RESOLVER = "linli.identity.resolver.resolve_actor"
+
+
+def mail(url: str) -> dict[str, object]:
+    """`smtp://user:password@host:port` (STARTTLS; `?tls=none` for a relay on this machine) or `smtps://…`."""
+    parts = urlsplit(url)
+    tls = dict(parse_qsl(parts.query)).get("tls", "implicit" if parts.scheme == "smtps" else "starttls")
+    return {
+        "EMAIL_HOST": parts.hostname or "", "EMAIL_PORT": parts.port or (465 if tls == "implicit" else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""), "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": tls == "starttls", "EMAIL_USE_SSL": tls == "implicit", "EMAIL_TIMEOUT": 10,
+    }  # fmt: skip
+
+
+# Without a server for mail nobody is asked for an address; whom letters come from is said beside it.
+globals().update(mail(MAIL_URL := os.environ.get("LINLI_MAIL_URL", "")))
+MAIL_FROM = os.environ.get("LINLI_MAIL_FROM", "") if MAIL_URL else ""
 
 
 def database(url: str) -> dict[str, object]:

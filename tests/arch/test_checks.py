@@ -176,6 +176,8 @@ PLANTED: list[tuple[str, Callable[[Path], None], str]] = [
     ("migrations", step("SeparateDatabaseAndState(database_operations=[migrations.RunSQL(sql=DROP)])"), "DROP COLUMN"),
     ("links", add("docs/glossary.md", "[gone](nowhere.md)\n"), "nowhere.md"),
     ("links", put("docs/subsystems/README.md", "[parks](parks.md)\n"), "paths.md"),
+    ("packs", add("packs/parks/templates/cases.yaml", "templates: [{key: a, act: close, name: {zh: 甲, en: A}, "
+                  "text: {zh: '{phone}', en: x}}]\n"), "no field {phone}"),
     ("packs", add(ROLES, "  spy: {name: {zh: 甲, en: Spy}, permissions: [all.see]}\n"), "all.see"),
     ("packs", put(ROLES, "roles: [\n"), "not YAML"),
     ("packs", add(ROLES, "  odd: {name: {zh: 甲, en: Odd}, permisions: []}\n"), "permi"),

@@ -11,10 +11,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
-from tests.cases.conftest import NORTH, SOUTH, Desk, jpeg
+from tests.cases.conftest import IN_NORTH, NORTH, SOUTH, Desk, jpeg
 from tests.cases.test_flow import CASES, act, post, report
 
+from linli.cases import facade
+from linli.cases.models import Photo
 from linli.kernel import images
+from linli.kernel.actor import PUBLIC
+from linli.kernel.models import AuditRow, StoredFile
 
 pytestmark = pytest.mark.django_db
 
@@ -118,3 +122,28 @@ def test_an_ended_case_takes_no_more_pictures(desk: Desk) -> None:
     case_id = report(desk)["id"]
     assert act(desk.client("intake"), case_id, "reject", reason="重复").status_code == 200
     assert send(desk.client("intake"), case_id, jpeg()).status_code == 409
+
+
+def test_covered_parts_are_gone_for_everybody_and_the_original_is_sealed_with_a_log(desk: Desk) -> None:
+    receipt = facade.report_signal(
+        actor=PUBLIC, channel="qr", text="墙", lon=IN_NORTH[0], lat=IN_NORTH[1], photos=[jpeg((400, 300), "white")]
+    )  # fmt: skip
+    row = Photo.objects.get(case_id=receipt.case_id)
+    before, lead = row.file_id, desk.client("duty_lead")
+    path = f"/api/v1/cases/{receipt.case_id}/photos/{row.id}"
+    assert lead.post(f"{path}/release", {"release": True}, content_type="application/json").status_code == 200
+    assert Client().get(f"/api/v1/files/{before}").status_code == 200
+    for boxes in ([{"x": 0, "y": 0, "w": 0.5, "h": 1}], [{"x": 0.5, "y": 0, "w": 0.5, "h": 1}]):
+        answer = lead.post(f"{path}/redact", {"boxes": boxes}, content_type="application/json")
+        assert answer.status_code == 200, answer.content
+    row.refresh_from_db()
+    assert row.original_file_id == before and StoredFile.objects.filter(owner_ref=str(row.id)).count() == 3
+    shown = Image.open(io.BytesIO(Client().get(f"/api/v1/files/{row.file_id}").content)).convert("L")
+    assert (shown.getpixel((50, 150)), shown.getpixel((350, 150))) == (255, 0), "the second time replaces the first"
+    assert Client().get(f"/api/v1/files/{before}").status_code == 404
+    assert desk.client("intake").get(f"/api/v1/files/{before}").status_code == 404
+    assert lead.get(f"/api/v1/files/{before}").status_code == 200
+    assert AuditRow.objects.filter(action="case.read_original").count() == 1
+    for wrong in ([], [{"x": 0.9, "y": 0, "w": 0.5, "h": 0.1}], [{"x": 0, "y": 0, "w": 0, "h": 1}]):
+        answer = lead.post(f"{path}/redact", {"boxes": wrong}, content_type="application/json")
+        assert answer.status_code == 422

@@ -27,6 +27,7 @@ from linli.home import Home
 from linli.kernel import clock, personal, personal_reads, upkeep
 from linli.kernel.actor import PUBLIC, SYSTEM
 from linli.kernel.errors import Forbidden
+from linli.portal.models import Alert
 
 pytestmark = pytest.mark.django_db
 NAME = "欧阳慧敏"
@@ -219,16 +220,25 @@ def test_duty_full_notice_comes_from_the_registry(web: Client, town: Any) -> Non
 def test_duty_lawful_basis_of_every_registered_field_purpose_and_state_of_consent(teller: Teller) -> None:
     """A field opens only for its purposes and, where the basis is consent, only while that is given."""
     specs = [spec for spec in personal.specs() if not spec.model.startswith("tests.")]
-    assert {spec.model for spec in specs} == {"cases.Reporter"}, "a new holder of personal data needs its states here"
-    row = Reporter.objects.get(case_id=teller.case_id)
-    now = clock.now()
-    states = (((None, None), False), ((now, None), True), ((now, now), False))
+    row, now = Reporter.objects.get(case_id=teller.case_id), clock.now()
+    wish = Alert(address="a@mail.example")
+    states: dict[str, tuple[Any, list[tuple[dict[str, Any], set[str]]]]] = {  # fields of a state → what it consents to
+        "cases.Reporter": (row, [
+            ({"consent_at": None, "withdrawn_at": None}, set()),
+            ({"consent_at": now, "withdrawn_at": None}, {"call_back", "phone_lookup", "own_ticket"}),
+            ({"consent_at": now, "withdrawn_at": now}, set()),
+        ]),
+        "portal.Alert": (wish, [({"confirmed_at": None}, {"confirm_alert"}),
+                                ({"confirmed_at": now}, {"confirm_alert", "case_news"})]),
+    }  # fmt: skip
+    assert {spec.model for spec in specs} == set(states), "a new holder of personal data needs its states here"
     for spec in specs:
-        for (row.consent_at, row.withdrawn_at), given in states:
+        holder, known = states[spec.model]
+        for state, agreed in known:
+            vars(holder).update(state)
             for purpose in (*personal_reads.purposes(), "marketing"):
-                lawful = purpose in spec.purposes and (given or spec.basis_of(purpose) != "consent")
-                ask = {"actor": SYSTEM, "instance": row, "fields": (spec.field,), "purpose": purpose, "reason": "x"}
-                if lawful:
+                ask = {"actor": SYSTEM, "instance": holder, "fields": (spec.field,), "purpose": purpose, "reason": "x"}
+                if purpose in spec.purposes and (purpose in agreed or spec.basis_of(purpose) != "consent"):
                     assert personal_reads.read(**ask)[spec.field]
                 else:
                     with pytest.raises(Forbidden):

@@ -29,6 +29,7 @@ class Facts:
     old_code: str = ""
     ticket: str = ""
     case: str = ""
+    number: str = ""
     device: str = ""
     alarm: str = ""
     rule: str = ""
@@ -57,6 +58,7 @@ def gather(district: District) -> Facts:
     rule = next(r for r in desk.get("rules") if r["model"] == device["model"])
     return Facts(
         unit=unit, old_code=replaced(known, staff["admin"]), ticket=report.secret, case=case["id"],
+        number=report.number,
         device=device["id"], alarm=alarm["id"], rule=rule["id"],
         grid=next(g["id"] for g in staff["admin"].pages("grids", limit=200) if g["name_zh"] == GRID),
         team=team["id"], task=task_for(desk, staff["crew"], team), passwords=known.accounts,

@@ -205,6 +205,20 @@ body("POST /rules", lambda t: {
 body("PATCH /rules/{rule_id}", {"version": 1, "enabled": False})
 body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
 
+body("POST /cases/{case_id}/signals", {"text": "我家门口也有"})
+body("POST /cases/nearby", lambda t: {"lon": t.lon, "lat": t.lat, "text": "井盖"})
+for key in ("GET /cases/{case_id}/templates", "GET /cases/{case_id}/templates [private]"):
+    REQUESTS[key] = lambda things, account: Ask(query="act=close")
+body("POST /catalogue/suggestions", {"text": "井盖松动"})
+for key in ("GET /case-imports/{batch_id}", "POST /case-imports/{batch_id}/undo"):
+    REQUESTS[key] = lambda things, account: Ask(path={"batch_id": ids.new_id()})
+
+
+@ask("POST /case-imports")
+def _import_cases(things: Things, account: Account | None) -> Ask:
+    return Ask(files=_file("c.csv", f"text,lon,lat\n井盖 {things.side},{things.lon},{things.lat}\n", "text/csv"))
+
+
 body("POST /cases", lambda t: {"text": "井盖松动", "lon": t.lon, "lat": t.lat})
 body("POST /cases/{case_id}/comments", {"text": "已联系物业"})
 body("POST /cases/{case_id}/calls", {"outcome": "reached", "note": "已告知"})
@@ -215,6 +229,16 @@ body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访
 body("POST /cases/lookup/phone", {"phone": "13800001234", "reason": "来电查询"})
 body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
 REQUESTS["GET /cases/clusters"] = lambda things, account: Ask(query="zoom=12")
+body("POST /cases/{case_id}/photos/{photo_id}/redact", {"boxes": [{"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.2}]})
+body("POST /cases/{case_id}/text/release", {"release": True})
+for path, more in (("indicators", ""), ("rows", "&measure=report"), ("league", ""), ("indicators.xlsx", "")):
+    REQUESTS[f"GET /insight/{path}"] = lambda things, account, more=more: Ask(  # type: ignore[misc]
+        query=f"area={things.area}{more}"
+    )
+REQUESTS["GET /insight/me/rows"] = lambda things, account: Ask(query="measure=dispose")
+REQUESTS["GET /insight/reports/{code}.{form}"] = lambda things, account: Ask(
+    path={"code": "weekly", "form": "docx"}, query=f"area={things.area}"
+)
 REQUESTS["GET /cases/nearby"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
 
 
@@ -288,6 +312,7 @@ SHOWS: dict[str, str] = {
     "GET /devices/latest [household]": "household_id", "GET /device-pins": "device_id", "GET /alarms": "alarm_id",
     "GET /rules": "rule_id", "GET /cases": "case_id", "GET /cases [private]": "private_id",
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
+    "POST /cases/nearby": "case_id",
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
     "GET /patrol-plans": "plan_id",
     "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",

@@ -14,6 +14,14 @@ from linli.places.models import Unit
 __all__ = ["S", "W", "town"]
 
 
+@pytest.fixture(autouse=True)
+def fresh_counts() -> None:
+    """What was counted for the tests before is not remembered."""
+    from linli.portal import open_views
+
+    open_views.forget()
+
+
 @pytest.fixture
 def unit(town: Any) -> Unit:
     from linli.places import index

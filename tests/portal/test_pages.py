@@ -32,7 +32,8 @@ def paths(web: Client, code: str) -> list[str]:
     for i in range(12):
         send(web, code, text=f"第 {i} 件")
     link = send(web, code, phone="13912345678", consent="1")["Location"]
-    return ["/", f"/q/{code}", link, link.partition("?")[0], "/map", "/map?area=340121999001", "/privacy", "/report"]
+    return ["/", f"/q/{code}", link, link.partition("?")[0], "/map", "/map?area=340121999001", "/privacy", "/report",
+            "/done", "/heat", "/data", "/alerts", "/follow/phone"]  # fmt: skip
 
 
 def test_each_page_is_under_thirty_kilobytes_with_its_style(web: Client, code: str) -> None:
@@ -52,7 +53,7 @@ def test_no_chinese_on_english_pages_and_no_english_on_chinese_ones(web: Client,
         chinese = own_words(web.get(path).content.decode())
         assert '<html lang="zh-Hans">' in web.get(path).content.decode()
         assert not re.findall(
-            r"\b[A-Za-z]{4,}\s+[A-Za-z]{2,}", re.sub(r"JPEG|PNG|WebP|JSON|Linli|English", "", chinese)
+            r"\b[A-Za-z]{4,}\s+[A-Za-z]{2,}", re.sub(r"JPEG|PNG|WebP|JSON|Linli|English|Atom|RSS|CSV", "", chinese)
         ), path
 
 
@@ -103,5 +104,5 @@ def test_an_empty_district_has_its_pages_too(db: None) -> None:
 
     index.refresh()
     web = browser()
-    for path in ("/", "/map", "/privacy", "/report"):
+    for path in ("/", "/map", "/privacy", "/report", "/done", "/heat", "/data", "/alerts", "/feed/atom"):
         assert web.get(path).status_code == 200

@@ -98,6 +98,11 @@ class PublicTicket:
     looked: tuple[tuple[datetime, str, str], ...]  # who looked at the contact: when, purpose, reason
     can_reopen: bool
     me_too: int
+    asked: bool = False  # whether it has ended so that one may ask: is it solved?
+    answered: bool = False
+    score: int | None = None
+    after_photos: tuple[UUID, ...] = ()  # those of the finished work that a person has released
+    short_code: str = ""  # with the phone number, another way to this ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,64 @@ class PublicCase:
     lat: float | None
     me_too: int
     photos: tuple[UUID, ...] = ()
+    distance_m: int = 0  # from where one asked, to ten metres
+
+
+@dataclass(frozen=True, slots=True)
+class PublicItem:
+    """A public case with its two ends, as lists, feeds and its own page show it. `text` stands only on its own page."""
+
+    case_id: UUID
+    number: str
+    class_code: str
+    class_zh: str
+    class_en: str
+    state: str
+    state_zh: str
+    state_en: str
+    step: int
+    area_path: str
+    lon: float | None
+    lat: float | None
+    created_at: datetime
+    filed_at: datetime | None
+    closed_at: datetime | None
+    me_too: int
+    before: tuple[tuple[UUID, UUID], ...] = ()  # released pictures: file and thumbnail
+    after: tuple[tuple[UUID, UUID], ...] = ()
+    text: str = ""
+    steps: tuple[PublicStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCell:
+    """Public cases of a cell of the grid of squares, and where its corners lie. Never fewer than the packs allow."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+    count: int
+    class_code: str = ""
+    class_zh: str = ""
+    class_en: str = ""
+    closed: int | None = None  # None: withheld
+    median_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketNews:
+    """What happened with a ticket since a moment, for whoever asked to be told. `key` opens the ticket for a while."""
+
+    number: str
+    class_zh: str
+    class_en: str
+    state_zh: str
+    state_en: str
+    asked: bool
+    ended: bool
+    key: str
+    steps: tuple[PublicStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +288,43 @@ class OutsideUpdate:
     state: str
     at: datetime
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAct:
+    """One act of a case's timeline, without its words."""
+
+    at: datetime
+    act: str
+    to_state: str
+    account_id: UUID | None = None  # only of people with an account
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What may be counted of a case: times, acts and deadlines, nothing that anybody wrote."""
+
+    id: UUID
+    area_path: str
+    channel: str
+    class_code: str
+    state: str
+    step: int
+    ended: bool
+    solved: bool  # ended in the last step of all, not turned away before
+    waits: bool  # not beyond the step in which cases are given to teams
+    urgent: bool
+    team_id: UUID | None
+    created_by: UUID | None
+    created_at: datetime
+    filed_at: datetime | None
+    finished_at: datetime | None
+    closed_at: datetime | None
+    spot: str  # 50 metres around a place, or the unit; '' without a place
+    deadlines: dict[str, datetime] = field(default_factory=dict)  # of the stages that have one, and `closing`
+    extended: bool = False
+    acts: tuple[CaseAct, ...] = ()
 
 
 def unsound(table: Mapping[str, Any], roles: Mapping[str, frozenset[str]]) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from linli.cases import tables
 from linli.cases.contracts import (
+    CaseFacts,
     ClassInfo,
     Contact,
     Done,
@@ -18,21 +19,42 @@ from linli.cases.contracts import (
     OutsideFilter,
     OutsideUpdate,
     PublicCase,
+    PublicCell,
+    PublicItem,
     PublicTicket,
     Receipt,
     Referral,
     SeenCase,
     TeamSuggestion,
+    TicketNews,
 )
+from linli.cases.selectors import cells, listing, openly, papers, public, suggest, visible
+from linli.cases.selectors import facts as facts_selectors
 from linli.cases.selectors import outside as outside_reads
-from linli.cases.selectors import papers, public, suggest, visible
 from linli.cases.services import act as act_services
-from linli.cases.services import intake, notes, photos, referring
+from linli.cases.services import answers, doors, intake, notes, photos, referring, voices
 from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
-__all__ = ["ClassInfo", "Contact", "Done", "NewCase", "OutsideCase", "OutsideFilter", "OutsideUpdate", "PublicCase",
-           "PublicTicket", "Receipt", "Referral", "SeenCase", "TeamSuggestion"]  # fmt: skip
+__all__ = [
+    "CaseFacts",
+    "ClassInfo",
+    "Contact",
+    "Done",
+    "NewCase",
+    "OutsideCase",
+    "OutsideFilter",
+    "OutsideUpdate",
+    "PublicCase",
+    "PublicCell",
+    "PublicItem",
+    "PublicTicket",
+    "Receipt",
+    "Referral",
+    "SeenCase",
+    "TeamSuggestion",
+    "TicketNews",
+]
 
 
 def report_signal(
@@ -57,16 +79,21 @@ def report_signal(
 
 def public_status(secret: str) -> PublicTicket:
     """The ticket behind a secret; NotFound for a guess."""
-    return public.ticket(notes.reporter_of(secret))
+    return public.ticket(notes.reporter_of(secret, follower=True))
 
 
 def ticket_photo(secret: str, file_id: UUID) -> bytes:
     """A picture of one's own report."""
-    return public.ticket_photo(notes.reporter_of(secret), file_id)
+    return public.ticket_photo(notes.reporter_of(secret, follower=True), file_id)
 
 
 def open_at_unit(unit_id: UUID, limit: int = 20) -> list[PublicCase]:
     return public.open_at_unit(unit_id, limit)
+
+
+def open_near_unit(unit_id: UUID, lon: float, lat: float, limit: int = 10) -> list[PublicCase]:
+    """Open public cases at a unit and so near it that they may be the same matter."""
+    return public.open_near_unit(unit_id, lon, lat, limit)
 
 
 def public_pins(limit: int = 2000) -> list[PublicCase]:
@@ -76,6 +103,11 @@ def public_pins(limit: int = 2000) -> list[PublicCase]:
 def me_too(case_id: UUID) -> int:
     """One more neighbour has it; returns how many have by now."""
     return notes.me_too(case_id=case_id)
+
+
+def follow(case_id: UUID) -> str:
+    """A secret link for a neighbour who has it too: how the case goes, without anybody's words."""
+    return voices.follow(case_id=case_id)
 
 
 def withdraw_contact(secret: str) -> list[str]:
@@ -90,13 +122,69 @@ def own_data(secret: str) -> dict[str, Any]:
     return notes.own_data(secret=secret)
 
 
-def reopen(secret: str, reason: str) -> None:
-    notes.reopen_by_reporter(secret=secret, reason=reason)
+def reopen(secret: str, reason: str = "") -> None:
+    answers.reopen(secret=secret, reason=reason)
 
 
-def confirm_solved(secret: str) -> None:
-    """The reporter says that it is solved."""
-    notes.confirm_by_reporter(secret=secret)
+def confirm_solved(secret: str, score: int | None = None) -> None:
+    """The reporter says that it is solved, with 1 to 5 stars if they like."""
+    answers.confirm(secret=secret, score=score)
+
+
+def ticket_by_phone(phone: str, code: str) -> str:
+    """What opens a ticket for a day, for its phone number and short code together; '' for anything else."""
+    return doors.by_phone(phone, code)
+
+
+def ticket_ref(secret: str) -> UUID:
+    """What a ticket is called where its secret must not be kept."""
+    return notes.reporter_of(secret).id
+
+
+def ticket_news(ticket: UUID, since: datetime) -> TicketNews | None:
+    """What happened with a ticket since a moment; None when nothing did."""
+    return openly.ticket_news(ticket, since)
+
+
+def public_done(area: str = "", cursor: str = "", limit: int = 30) -> tuple[list[PublicItem], str]:
+    """Public cases that ended with work done, newest first, and the cursor of the next page."""
+    return openly.done(area, cursor, limit)
+
+
+def public_case(number: str) -> PublicItem:
+    """One public case by its number; NotFound for any other."""
+    return openly.by_number(number)
+
+
+def public_feed(area: str = "", class_code: str = "", limit: int = 40) -> list[PublicItem]:
+    """The newest public cases that a person has filed, of an area and of classes that begin with a code."""
+    return openly.feed(area, class_code, limit)
+
+
+def public_news(area: str, class_code: str, since: datetime, limit: int = 40) -> list[PublicItem]:
+    """Public cases filed or done since a moment."""
+    return openly.news(area, class_code, since, limit, timedelta(days=400))
+
+
+def public_heat(since: datetime, side_m: int, lat: float, least: int) -> list[PublicCell]:
+    """Squares with at least `least` public cases reported since a moment."""
+    return cells.heat(since, cells.side(side_m, lat), least)
+
+
+def public_month(first: date, side_m: int, lat: float, least: int) -> list[PublicCell]:
+    """Public cases of a month by square and class, each at least `least`."""
+    return cells.month(first, cells.side(side_m, lat), least)
+
+
+def public_months(most: int) -> list[date]:
+    return cells.months(most)
+
+
+def big_classes() -> list[tuple[str, str, str]]:
+    """Code and both names of the big classes that the public may see something of."""
+    book = tables.catalogue()
+    shown = {c.big for c in book.classes.values() if not c.private}
+    return [(b.code, b.zh, b.en) for b in book.big.values() if b.code in shown]
 
 
 def act(*, actor: Actor, case_id: UUID, action: str, version: int | None = None, **given: Any) -> Done:
@@ -213,3 +301,36 @@ def outside_pictures(case_id: UUID) -> list[tuple[UUID, bytes]]:
 def classes() -> list[ClassInfo]:
     """The catalogue's classes with the conditions in force today."""
     return outside_reads.classes()
+
+
+def facts(case_ids: Sequence[UUID]) -> list[CaseFacts]:
+    """What may be counted of these cases."""
+    return facts_selectors.facts(case_ids)
+
+
+def ids_after(after: UUID | None, limit: int) -> list[UUID]:
+    """This district's cases by their ids, page by page."""
+    return facts_selectors.ids_after(after, limit)
+
+
+def rows_seen(actor: Actor, case_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Of these cases those that the actor sees, as its lists show them."""
+    return {item["id"]: item for item in listing.by_ids(actor, case_ids)}
+
+
+def class_names(codes: Sequence[str]) -> dict[str, dict[str, str]]:
+    """{zh, en} of classes, big classes and kinds of the catalogue."""
+    known = tables.catalogue()
+    found = {c: known.classes.get(c) or known.big.get(c) for c in codes}
+    return {c: {"zh": x.zh, "en": x.en} for c, x in found.items() if x}
+
+
+def big_class_of(code: str) -> str:
+    """The big class of a class; '' for an unknown one."""
+    found = tables.catalogue().classes.get(code)
+    return found.big if found else ""
+
+
+def acts_known() -> frozenset[str]:
+    """The acts of the transition table in force."""
+    return frozenset(tables.transitions().transitions)

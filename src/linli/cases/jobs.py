@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from linli.cases import events  # noqa: F401  (registers the consumers)
-from linli.cases.services import upkeep
+from linli.cases.services import batches, learning, upkeep
 from linli.kernel import jobs
 
 
@@ -23,3 +25,15 @@ def give_notices() -> None:
 def plan_notices() -> None:
     """Cases that have no notice planned though a clock runs: from before an upgrade."""
     upkeep.plan_missing()
+
+
+@jobs.task("cases.import_sheet", lock="cases.import_sheet")
+def import_sheet(batch_id: str) -> None:
+    """The rows of a sheet, some at a time."""
+    batches.run(batch_id=UUID(batch_id))
+
+
+@jobs.periodic("40 18 * * *", "cases.learn_classes")
+def learn_classes() -> None:
+    """Every night, when enough cases were closed since: learn anew which words belong to which class."""
+    learning.learn_all()

@@ -251,7 +251,11 @@ class Reporter(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
     token_hash = models.BinaryField(unique=True)
     phone = PersonalField(
-        category="phone", purposes=("call_back", "phone_lookup"), basis="consent", retention_days=180, blind_index=True
+        category="phone",
+        purposes=("call_back", "phone_lookup", "own_ticket"),
+        basis="consent",
+        retention_days=180,
+        blind_index=True,
     )
     name = PersonalField(category="name", purposes=("call_back",), basis="consent", retention_days=180)
     original = PersonalField(category="text", purposes=("call_back",), basis="consent", retention_days=180)
@@ -259,6 +263,7 @@ class Reporter(models.Model):
     withdrawn_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
     ended_at = models.DateTimeField(null=True)
+    follower = models.BooleanField(default=False, db_default=False)  # said it too: sees how it goes, not whose words
 
     class Meta:
         db_table = "cases_reporter"
@@ -291,6 +296,7 @@ class Photo(models.Model):
     by_id = models.UUIDField(null=True)
     released_by = models.UUIDField(null=True)
     released_at = models.DateTimeField(null=True)  # a person let the public see it
+    original_file_id = models.UUIDField(null=True)  # sealed: `file_id` is a copy with parts covered
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -332,4 +338,47 @@ class Call(models.Model):
             models.Index(
                 "promised_at", name="cases_promises", condition=Q(promised_at__isnull=False, kept_at__isnull=True)
             )
+        ]
+
+
+class ClassModel(models.Model):
+    """What was learnt from closed cases of one language: plain arrays of numbers, no text; and how good it is."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    language = models.CharField(max_length=4)
+    trained_at = models.DateTimeField(default=clock.now)
+    cases = models.PositiveIntegerField()
+    classes = models.PositiveIntegerField()
+    measured = models.JSONField(default=dict)  # on the newest fifth, learnt from the older ones
+    weights = models.BinaryField()
+
+    class Meta:
+        db_table = "cases_class_model"
+        indexes = [models.Index(fields=["language", "-trained_at"], name="cases_class_model_new")]
+
+
+class ImportBatch(models.Model):
+    """A sheet of reports that an account takes in: what is left (masked), what was refused, which cases it made."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    name = models.CharField(max_length=120, default="")
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=8)  # running, done, stopped, undone
+    rows = models.PositiveIntegerField(default=0)
+    made = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    errors = models.JSONField(default=list)
+    todo = models.JSONField(default=list)
+    case_ids = ArrayField(models.UUIDField(), default=list)
+    finished_at = models.DateTimeField(null=True)
+    undo_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "cases_import"
+        indexes = [
+            models.Index(fields=["created_by", "-created_at", "-id"], name="cases_import_mine"),
+            models.Index(fields=["sha256"], name="cases_import_file"),
         ]

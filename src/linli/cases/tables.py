@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ from linli.cases import calendars, ports
 from linli.cases.rules import demands as demand_rules
 from linli.cases.rules.calendar import UNITS, Calendar
 from linli.cases.rules.catalogue import BigClass, CaseClass, Catalogue, Condition
+from linli.cases.rules.moderation import Pattern
 from linli.cases.rules.notices import Plan, Step
 from linli.cases.rules.workflow import Table, parse
 from linli.kernel import clock, packs
@@ -194,6 +196,13 @@ def assignment_rules() -> tuple[AssignmentRule, ...]:
     return tuple(sorted(found, key=lambda r: -len(r.area_prefix)))
 
 
+@lru_cache(maxsize=1)
+def moderation() -> tuple[Pattern, ...]:
+    """What public words must not hold; a later pack's pattern replaces one of the same code."""
+    rows = {r["code"]: r for r in _rows("moderation", "patterns")}
+    return tuple(Pattern(code, re.compile(r["pattern"]), int(r["keep"])) for code, r in rows.items())
+
+
 def today() -> date:
     """The district's own date."""
     return clock.now().astimezone(calendar().zone).date()
@@ -202,5 +211,5 @@ def today() -> date:
 def forget() -> None:
     """Read the packs again at the next use (a correction was loaded, a test changed them)."""
     calendars.forget()
-    for cached in (catalogue, demands, _demanded, stages, transitions, assignment_rules):
+    for cached in (catalogue, demands, _demanded, stages, transitions, assignment_rules, moderation):
         cached.cache_clear()

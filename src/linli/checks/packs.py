@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +43,7 @@ def check(tree: Tree) -> Iterator[Finding]:
             yield from _mapping(tree, path, judges[kind])
     yield from _permissions(tree)
     yield from _transitions(tree)
+    yield from _templates(tree)
 
 
 def kinds_of(path: str) -> list[str]:
@@ -128,3 +130,22 @@ def _transitions(tree: Tree) -> Iterator[Finding]:
     for path in tree.under("packs/", "/transitions/cases.yaml"):
         for wrong in contracts.unsound(yaml.safe_load(tree.text(path)) or {}, roles):
             yield Finding(RULE, path, 0, wrong)
+
+
+FIELDS = {"number", "class", "area", "due"}  # what a template of answers may hold
+HOLE = re.compile(r"\{([^{}]*)\}")
+
+
+def _templates(tree: Tree) -> Iterator[Finding]:
+    """Templates of answers use fields and acts that exist."""
+    table = "packs/standard/transitions/cases.yaml"
+    acts = {row["act"] for row in (yaml.safe_load(tree.text(table)) or {}).get("transitions", [])
+            } if tree.has(table) else set()  # fmt: skip
+    for path in tree.under("packs/", "/templates/cases.yaml"):
+        for row in (yaml.safe_load(tree.text(path)) or {}).get("templates") or []:
+            for language, text in (row.get("text") or {}).items():
+                for name in HOLE.findall(str(text)):
+                    if name not in FIELDS:
+                        yield Finding(RULE, path, 0, f"template {row.get('key')} ({language}): no field {{{name}}}")
+            if acts and row.get("act") not in acts:
+                yield Finding(RULE, path, 0, f"template {row.get('key')}: {row.get('act')} is no act")

@@ -20,8 +20,7 @@ def get_file(request: HttpRequest, file_id: UUID) -> HttpResponse:
     tag = f'"{row.sha256[:32]}"'
     if request.headers.get("If-None-Match") == tag:
         return HttpResponseNotModified()
-    row, data = files.read(actor, file_id)
-    response = HttpResponse(data, content_type=row.content_type)
+    response = HttpResponse(files.content(row), content_type=row.content_type)
     response["ETag"] = tag
     response["Cache-Control"] = "private, max-age=3600"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -59,8 +59,13 @@ def readable(actor: Actor, file_id: UUID) -> StoredFile:
 
 def read(actor: Actor, file_id: UUID) -> tuple[StoredFile, bytes]:
     row = readable(actor, file_id)
+    return row, content(row)
+
+
+def content(row: StoredFile) -> bytes:
+    """The bytes of a file that was found readable: its owner is asked once for a reading, and may write that down."""
     try:
-        return row, storage.store().get(row.key)
+        return storage.store().get(row.key)
     except storage.Missing:
         raise NotFound() from None
 

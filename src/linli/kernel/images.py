@@ -4,10 +4,12 @@ with a thumbnail."""
 from __future__ import annotations
 
 import io
+import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageDraw, ImageFile, ImageOps
 
 from linli.kernel.errors import Invalid, TooLarge
 
@@ -58,6 +60,18 @@ def prepare(data: bytes) -> Prepared:
         raise
     except Exception as error:  # Pillow raises many kinds for broken files
         raise Invalid("photo", "is broken and cannot be read") from error
+
+
+def covered(data: bytes, boxes: Sequence[tuple[float, float, float, float]]) -> Prepared:
+    """A picture of ours with black rectangles; `boxes` are (left, top, width, height) as parts of its sides."""
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as opened:
+        picture = opened.convert("RGB")
+    pen = ImageDraw.Draw(picture)
+    for left, top, width, height in boxes:
+        corner = math.floor(left * picture.width), math.floor(top * picture.height)
+        opposite = math.ceil((left + width) * picture.width), math.ceil((top + height) * picture.height)
+        pen.rectangle((corner, opposite), fill="black")
+    return _remade(picture)
 
 
 def _flat(picture: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from linli.identity import facade as identity
@@ -52,6 +53,16 @@ def members(team_id: UUID) -> list[Member]:
     rows = list(selectors.members([team_id]))
     names = identity.display_name(r.account_id for r in rows)
     return [Member(r.account_id, names.get(r.account_id, ""), r.lead) for r in rows]
+
+
+def member_counts(team_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How many people are in these teams."""
+    return selectors.member_counts(list(team_ids))
+
+
+def leads(lead_id: UUID, account_id: UUID) -> bool:
+    """Whether the first leads a team that the second is in."""
+    return selectors.leads(lead_id, account_id)
 
 
 def ensure_centre(*, code: str, name_zh: str, name_en: str = "", kind: str = "centre", area_path: str = "") -> UUID:

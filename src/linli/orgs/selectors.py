@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
@@ -85,3 +85,13 @@ def _found(row: R | None) -> R:
     if row is None:
         raise NotFound()
     return row
+
+
+def leads(lead_id: UUID, account_id: UUID) -> bool:
+    teams = Membership.objects.filter(account_id=lead_id, lead=True, team__active=True).values("team_id")
+    return Membership.objects.filter(account_id=account_id, team_id__in=teams).exists()
+
+
+def member_counts(team_ids: list[UUID]) -> dict[UUID, int]:
+    found = Membership.objects.filter(team_id__in=team_ids).values_list("team_id").annotate(n=Count("id"))
+    return dict(found)

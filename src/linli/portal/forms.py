@@ -68,8 +68,8 @@ class ReportForm:
             self.kind, self.errors["kind"] = "problem", _("Choose what it is: a problem, a need or an opinion.")
         if self.where not in WHERE or (self.where != "other" and not with_unit):
             self.where, self.errors["where"] = "unit" if with_unit else "other", _("Choose where it is.")
-        if not self.text:
-            self.errors["text"] = _("Say in one sentence what it is about.")
+        if not self.text and not self.photo and "photo" not in self.errors:
+            self.errors["text"] = _("Say in one sentence what it is about, or choose a photo.")
         elif len(self.text) > MAX_TEXT:
             self.errors["text"] = _("That is too long. Please say it in at most 500 characters.")
         if self.where == "other" and not self.address:

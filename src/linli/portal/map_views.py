@@ -69,8 +69,8 @@ class Drawing:
 
 
 @lru_cache(maxsize=64)
-def _drawing(code: str, revision: int, tongue: bool) -> Drawing | None:
-    chosen = _chosen(places.grids(level=2), code)
+def drawing_of(code: str, revision: int, tongue: bool) -> Drawing | None:
+    chosen = chosen_area(places.grids(level=2), code)
     frame = _frame(chosen)
     return Drawing(chosen, frame) if frame is not None else None
 
@@ -78,15 +78,15 @@ def _drawing(code: str, revision: int, tongue: bool) -> Drawing | None:
 @view("GET")
 def public_map(request: HttpRequest) -> HttpResponse:
     """Open cases that are not private, each at its building; `area` shows one community larger."""
-    chosen = _chosen(places.grids(level=2), request.GET.get("area", ""))
-    drawn = _drawing(chosen.code if chosen else "", places.revision(), english())
+    chosen = chosen_area(places.grids(level=2), request.GET.get("area", ""))
+    drawn = drawing_of(chosen.code if chosen else "", places.revision(), english())
     if drawn is None:
         return page(request, "map", private=False, communities=[], rows=[], more=0, sheet=None)
     pins = cases.public_pins(2000)
     if chosen:
         pins = [p for p in pins if p.lon is not None and shapely.intersects_xy(drawn.frame, p.lon, p.lat)]
     rows = [_row(i, p, drawn.sheet) for i, p in enumerate(pins[:PINS], 1)]
-    _part(rows, drawn.sheet)
+    part(rows, drawn.sheet)
     return page(
         request, "map", private=False, sheet=drawn.sheet, communities=drawn.areas, chosen=chosen,
         chosen_name=pick(chosen.name_zh, chosen.name_en) if chosen else "", rows=rows,
@@ -94,7 +94,7 @@ def public_map(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
 
 
-def _chosen(communities: list[GridInfo], code: str) -> GridInfo | None:
+def chosen_area(communities: list[GridInfo], code: str) -> GridInfo | None:
     if not code:
         return None
     found = next((g for g in communities if g.code == code), None)
@@ -140,7 +140,7 @@ def _label(areas: list[dict[str, Any]], sheet: Sheet) -> None:
         taken.append((area["x"], area["y"], half))
 
 
-def _part(rows: list[dict[str, Any]], sheet: Sheet) -> None:
+def part(rows: list[dict[str, Any]], sheet: Sheet) -> None:
     """Move pins of one place apart, so that every number can be read."""
     taken: list[tuple[int, int]] = []
     for row in rows:

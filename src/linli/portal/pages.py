@@ -38,7 +38,7 @@ def page(
     other = "zh-hans" if english() else "en"
     context |= {
         "english": english(), "other": other, "other_name": dict(settings.LANGUAGES)[other], "demo": settings.DEMO,
-        "switch": f"/language/{other}?{urlencode({'next': request.path})}",
+        "switch": f"/language/{other}?{urlencode({'next': request.path if status != 404 else '/'})}",
     }  # fmt: skip
     response = render(request, f"portal/{template}.html", context, status=status)
     response["Cache-Control"] = "private, no-store" if private else "public, max-age=30"

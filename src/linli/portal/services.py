@@ -52,14 +52,14 @@ def _signal(form: ReportForm, unit: UnitInfo | None) -> dict[str, Any]:
     return given
 
 
-def me_too(*, case_id: UUID, who: str) -> bool:
-    """Count one more neighbour; False when this address has said so already today."""
+def me_too(*, case_id: UUID, who: str) -> str:
+    """Count one more neighbour, who may follow the case from now on; '' when this address has said so already today."""
     limits.spend("me-too", who)
     with transaction.atomic():
         if limits.count(f"me-too:{case_id}", who) > 1:
-            return False
+            return ""
         cases.me_too(case_id)
-    return True
+        return cases.follow(case_id)
 
 
 def _keys(nonce: str) -> tuple[bytes, bytes]:

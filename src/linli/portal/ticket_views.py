@@ -7,17 +7,20 @@ from uuid import UUID
 
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from linli.cases import facade as cases
 from linli.cases.contracts import PublicTicket
 from linli.kernel import personal_reads
-from linli.kernel.errors import Conflict, Invalid, NotFound
-from linli.portal import limits
+from linli.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from linli.kernel.masks import normal
+from linli.portal import alert_services, letters, limits
+from linli.portal.alert_views import good_address
 from linli.portal.forms import PHONE
 from linli.portal.pages import english, page, pick, view
 
-STEPS = 7
+STEPS, CODE = 7, 6
 OWN = "own data"  # the reason that `cases` logs when the reporter takes their own data along
 
 
@@ -49,7 +52,7 @@ def _page(request: HttpRequest, secret: str, found: PublicTicket, status: int = 
         state=pick(found.state_zh, found.state_en), looked=looked, is_new=request.GET.get("new") == "1",
         steps=[{"at": s.at, "text": pick(s.zh, s.en), "note": s.note} for s in found.steps],
         bar=range(1, STEPS + 1), link=request.build_absolute_uri(f"/t/{secret}"),
-        done=request.GET.get("done", ""), **more,
+        done=request.GET.get("done", ""), mail=letters.enabled(), stars=range(1, 6), **more,
     )  # fmt: skip
 
 
@@ -80,6 +83,7 @@ def withdraw(request: HttpRequest, secret: str) -> HttpResponse:
     limits.refuse_cross_site(request)
     _ticket(request, secret)
     cases.withdraw_contact(secret)
+    alert_services.stop_ticket(ticket=cases.ticket_ref(secret))
     return HttpResponseRedirect(f"/t/{secret}?done=withdrawn", status=303)
 
 
@@ -101,18 +105,52 @@ def contact(request: HttpRequest, secret: str) -> HttpResponse:
 
 @view("POST")
 def answer(request: HttpRequest, secret: str) -> HttpResponse:
-    """“Is it solved?” Yes is noted; no opens the case again."""
+    """“Is it solved?” Yes is noted, with stars if given; no opens the case again, with a word if given."""
     limits.refuse_cross_site(request)
     found = _ticket(request, secret)
-    if request.POST.get("solved") == "yes":
-        cases.confirm_solved(secret)
+    said = request.POST.get("solved")
+    if said == "yes":
+        stars = request.POST.get("stars", "")
+        cases.confirm_solved(secret, int(stars) if stars in ("1", "2", "3", "4", "5") else None)
         return HttpResponseRedirect(f"/t/{secret}?done=thanks", status=303)
     reason = request.POST.get("reason", "").strip()[:500]
-    if not reason:
-        return _page(request, secret, found, 422, reason_error=_("Say in a few words what is still wrong."))
+    if said != "no" and not reason:
+        return _page(request, secret, found, 422)
     try:
         cases.reopen(secret, reason)
-    except (Conflict, Invalid):
+    except (Conflict, Forbidden, Invalid):
         wrong = _("The time to reopen this case is over. Please report anew.")
         return _page(request, secret, found, 409, reason=reason, reason_error=wrong)
     return HttpResponseRedirect(f"/t/{secret}?done=reopened", status=303)
+
+
+@view("POST")
+def by_mail(request: HttpRequest, secret: str) -> HttpResponse:
+    """Be told by e-mail how the report goes: a letter asks first."""
+    limits.refuse_cross_site(request)
+    limits.spend("alert", limits.caller(request))
+    found = _ticket(request, secret)
+    typed = request.POST.get("email", "")
+    if not (address := good_address(typed)) or not letters.enabled():
+        wrong = _("This does not look like an e-mail address. Please correct it.")
+        return _page(request, secret, found, 422, email=typed[:200], email_error=wrong)
+    alert_services.ask(address=address, ticket=cases.ticket_ref(secret), language=get_language() or "zh-hans")
+    return _page(request, secret, found, mail_sent=True)
+
+
+@view("GET", "POST")
+def by_phone(request: HttpRequest) -> HttpResponse:
+    """To one's own ticket by phone number and code. Whatever is wrong, the answer is the same."""
+    if request.method == "GET":
+        return page(request, "follow_phone")
+    limits.refuse_cross_site(request)
+    phone, code = request.POST.get("phone", "").strip(), "".join(filter(str.isdigit, request.POST.get("code", "")))
+    limits.spend("phone", limits.caller(request))
+    key = ""
+    if PHONE.fullmatch(phone) and len(code) == CODE:
+        limits.spend("number", normal("phone", phone))
+        key = cases.ticket_by_phone(phone, code)
+    if not key:
+        wrong = _("Number and code do not go together. The code stands on the page of your report.")
+        return page(request, "follow_phone", 422, phone=phone[:24], phone_error=wrong)
+    return HttpResponseRedirect(f"/t/{key}", status=303)

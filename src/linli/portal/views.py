@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from linli.cases import facade as cases
+from linli.cases.contracts import PublicCase
 from linli.kernel import personal
 from linli.kernel.errors import Invalid, NotFound, TooLarge
 from linli.places import facade as places
@@ -104,22 +105,32 @@ def _explain(form: ReportForm, error: Invalid | TooLarge) -> None:
 
 
 def _unit_page(request: HttpRequest, found: UnitInfo | None, form: ReportForm, status: int = 200) -> HttpResponse:
-    opened = cases.open_at_unit(found.unit_id, 10) if found else []
+    opened = _open(found) if found else []
     context: dict[str, Any] = {
         "unit": found, "form": form, "opened": [_line(c) for c in opened], "action": request.path,
         "title": found.title("en" if english() else "zh-hans") if found else _("Report without a code"),
         "community": pick(found.community_zh, found.community_en) if found else "",
         "hotline": found.hotline if found else "",
-        "thanks": request.GET.get("thanks") == "1",
+        "thanks": request.GET.get("thanks") == "1", "follow": _secret(request.GET.get("follow", "")),
     }  # fmt: skip
     if status == 429:
         context["challenge"] = orjson.dumps(limits.challenge()).decode()
     return page(request, "unit", status, **context)
 
 
+def _open(unit: UnitInfo) -> list[PublicCase]:
+    """What is open at a unit and near it: what a neighbour may have as well."""
+    return cases.open_near_unit(unit.unit_id, unit.lon, unit.lat, 12)
+
+
 def _line(case: Any) -> dict[str, Any]:
     return {"id": case.case_id, "name": pick(case.class_zh, case.class_en), "state": pick(case.state_zh, case.state_en),
-            "at": case.created_at, "me_too": case.me_too, "number": case.number}  # fmt: skip
+            "at": case.created_at, "me_too": case.me_too, "number": case.number,
+            "distance": case.distance_m, "photo": next(iter(case.photos), None)}  # fmt: skip
+
+
+def _secret(text: str) -> str:
+    return text if SECRET.fullmatch(text) else ""
 
 
 @view("POST")
@@ -131,10 +142,11 @@ def me_too(request: HttpRequest, code: str) -> HttpResponse:
         case_id = UUID(request.POST.get("case", ""))
     except ValueError:
         raise NotFound() from None
-    if found is None or case_id not in {c.case_id for c in cases.open_at_unit(found.unit_id)}:
+    if found is None or case_id not in {c.case_id for c in _open(found)}:
         raise NotFound()
-    services.me_too(case_id=case_id, who=limits.caller(request))
-    return HttpResponseRedirect(f"{request.path.removesuffix('/me-too')}?thanks=1", status=303)
+    secret = services.me_too(case_id=case_id, who=limits.caller(request))
+    more = f"&follow={secret}" if secret else ""
+    return HttpResponseRedirect(f"{request.path.removesuffix('/me-too')}?thanks=1{more}", status=303)
 
 
 @view("GET")
@@ -156,5 +168,6 @@ def language(request: HttpRequest, code: str) -> HttpResponse:
 
 @view("GET")
 def robots(request: HttpRequest) -> HttpResponse:
-    rules = "User-agent: *\nAllow: /$\nAllow: /map\nAllow: /privacy\nDisallow: /\n"
+    allowed = "".join(f"Allow: {path}\n" for path in ("/$", "/map", "/privacy", "/done", "/heat", "/data"))
+    rules = f"User-agent: *\n{allowed}Disallow: /\n"
     return HttpResponse(rules, content_type="text/plain; charset=utf-8")

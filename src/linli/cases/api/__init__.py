@@ -4,4 +4,13 @@ from linli.kernel.http import Router
 
 router = Router(tags=["cases"])
 
-from linli.cases.api import acts, calls, catalogue, media, reads, reports  # noqa: E402, F401
+from linli.cases.api import (  # noqa: E402, F401
+    acts,
+    batches,
+    calls,
+    catalogue,
+    media,
+    reads,
+    reports,
+    suggestions,
+)

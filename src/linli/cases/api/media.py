@@ -10,10 +10,11 @@ from ninja import File, Form, Status
 from ninja.files import UploadedFile
 
 from linli.cases.api import router
-from linli.cases.api.schemas import ReleaseIn
+from linli.cases.api.schemas import RedactIn, ReleaseIn
 from linli.cases.models import Photo
+from linli.cases.rules import moderation
 from linli.cases.selectors import detail
-from linli.cases.services import photos
+from linli.cases.services import notes, photos
 from linli.kernel import images
 from linli.kernel.errors import TooLarge
 from linli.kernel.http import actor_of
@@ -22,7 +23,7 @@ from linli.kernel.http import actor_of
 def _shown(row: Photo) -> dict[str, Any]:
     return {"id": row.id, "stage": row.stage, "file_id": row.file_id, "thumb_id": row.thumb_id, "width": row.width,
             "height": row.height, "size": row.size, "created_at": row.created_at,
-            "released": row.released_at is not None}  # fmt: skip
+            "released": row.released_at is not None, "original_id": row.original_file_id}  # fmt: skip
 
 
 @router.get("/cases/{case_id}/photos", permission="cases.view", response=dict)
@@ -48,3 +49,17 @@ def release_photo(request: HttpRequest, case_id: UUID, photo_id: UUID, body: Rel
     return _shown(
         photos.release_photo(actor=actor_of(request), case_id=case_id, photo_id=photo_id, release=body.release)
     )
+
+
+@router.post("/cases/{case_id}/photos/{photo_id}/redact", permission="cases.close", response=dict)
+def redact_photo(request: HttpRequest, case_id: UUID, photo_id: UUID, body: RedactIn) -> dict[str, Any]:
+    """Cover rectangles of a picture for everybody; the original is sealed, and each look at it is logged."""
+    boxes = [(b.x, b.y, b.w, b.h) for b in body.boxes]
+    return _shown(photos.redact_photo(actor=actor_of(request), case_id=case_id, photo_id=photo_id, boxes=boxes))
+
+
+@router.post("/cases/{case_id}/text/release", permission="cases.close", response=dict)
+def release_text(request: HttpRequest, case_id: UUID, body: ReleaseIn) -> dict[str, Any]:
+    """Let the public read the words of a report that hold numbers or plates (masked), or hold them back."""
+    row = notes.release_text(actor=actor_of(request), case_id=case_id, release=body.release)
+    return {"released": moderation.HELD not in row.flags}

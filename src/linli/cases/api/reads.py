@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Schema
+from pydantic import Field
 
 from linli.cases import geo
 from linli.cases.api import router
 from linli.cases.api.schemas import CaseDetail, CasePage, Clusters, Counts, OnTime, Pins, answer
-from linli.cases.selectors import detail, figures, links, listing
+from linli.cases.selectors import detail, figures, links, listing, near
 from linli.cases.selectors.listing import Filter
 from linli.kernel import audit, services
 from linli.kernel.errors import Invalid
@@ -121,10 +122,19 @@ def on_time_share(request: HttpRequest, area: str = "") -> HttpResponse:
 def cases_nearby(
     request: HttpRequest, lon: float, lat: float, class_code: str = "", radius: float | None = None
 ) -> HttpResponse:
-    """Open cases around a point: is this one known already?"""
+    """Open cases around a point: is this one known already? Without `radius`, as far as the class reaches.
+
+    The likeliest first, with distance, age, first picture and the reason. POST takes the words too.
+    """
+    return _nearby(request, lon, lat, class_code, radius)
+
+
+def _nearby(
+    request: HttpRequest, lon: float, lat: float, class_code: str, radius: float | None, text: str = ""
+) -> HttpResponse:
     if why := geo.bad_point(lon, lat):
         raise Invalid("lon", why)
-    found = detail.nearby(actor_of(request), lon, lat, class_code=class_code, radius_m=_radius(radius))
+    found = near.nearby(actor_of(request), lon, lat, class_code=class_code, radius_m=_radius(radius), text=text)
     return answer({"items": found})
 
 
@@ -133,6 +143,20 @@ def _radius(value: float | None) -> float | None:
     if value is not None and not 1 <= value <= 2000:
         raise Invalid("radius", "must be 1 to 2000 metres")
     return value
+
+
+class NearIn(Schema):
+    lon: float
+    lat: float
+    class_code: str = Field("", max_length=12)
+    text: str = Field("", max_length=2000)
+    radius: float | None = None
+
+
+@router.post("/cases/nearby", permission="cases.view", response=dict)
+def cases_like(request: HttpRequest, body: NearIn) -> HttpResponse:
+    """The same, ranked by the words of a report as well, which belong in no address."""
+    return _nearby(request, body.lon, body.lat, body.class_code, body.radius, body.text)
 
 
 @router.get("/cases/export.csv", permission="cases.export", response={200: str})
@@ -207,8 +231,8 @@ def case_comments(request: HttpRequest, case_id: UUID, cursor: str | None = None
 
 @router.get("/cases/{case_id}/similar", permission="cases.view")
 def similar_cases(request: HttpRequest, case_id: UUID, radius: float | None = None) -> HttpResponse:
-    """Open cases nearby: same class first, then the nearest."""
-    return answer({"items": detail.similar(actor_of(request), case_id, _radius(radius))})
+    """Open cases nearby that may be the same, the likeliest first, each with the reason."""
+    return answer({"items": near.similar(actor_of(request), case_id, _radius(radius))})
 
 
 @router.get("/cases/{case_id}/links", permission="cases.view")

@@ -249,6 +249,19 @@ class ReleaseIn(Schema):
     release: bool
 
 
+class BoxIn(Schema):
+    """Parts of the picture's sides, from 0 to 1."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+class RedactIn(Schema):
+    boxes: list[BoxIn]
+
+
 def answer(data: Any, status: int = 200) -> HttpResponse:
     """Straight to bytes: lists and pins are built as plain values that need no second look."""
     return HttpResponse(orjson.dumps(data), status=status, content_type="application/json")

@@ -39,6 +39,7 @@ class CaseMap:
     no_address: frozenset[str]
     channels: Mapping[str, str]
     classes: tuple[ClassRule, ...]
+    intake: tuple[str, ...] = ()  # the columns of `text` that were known when it came in, menus first
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def parse(data: Mapping[str, Any]) -> CaseMap:
         channels=dict(data.get("channels", {})),
         classes=tuple(ClassRule(tuple(r["column"].split("|")), re.compile(r["like"], re.IGNORECASE), str(r["class"]))
                       for r in data.get("classes", [])),
+        intake=tuple(data.get("intake", [])),
     )  # fmt: skip
 
 

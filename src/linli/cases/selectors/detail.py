@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from linli.cases import clocks, geo, ports, tables
-from linli.cases.models import Case, Comment, TimelineEntry
+from linli.cases import clocks, ports, tables
+from linli.cases.models import Comment, TimelineEntry
 from linli.cases.rules import workflow
 from linli.cases.rules.workflow import Facts
 from linli.cases.selectors import fast, listing, suggest, visible
@@ -29,19 +29,19 @@ _SQL = f"""SELECT {", ".join(_BASE)}, {", ".join("c." + n for n in EXTRA)},
     (SELECT count(*) FROM cases_comment k WHERE k.case_id = c.id),
     (SELECT coalesce(json_agg(json_build_object('id', p.id, 'stage', p.stage, 'file_id', p.file_id,
         'thumb_id', p.thumb_id, 'width', p.width, 'height', p.height, 'created_at', p.created_at,
-        'released', p.released_at IS NOT NULL) ORDER BY p.created_at), '[]'::json)
+        'released', p.released_at IS NOT NULL, 'original_id', p.original_file_id) ORDER BY p.created_at), '[]'::json)
         FROM cases_photo p WHERE p.case_id = c.id),
     (SELECT coalesce(json_agg(json_build_object('kind', s.kind, 'ref', s.ref, 'at', s.at, 'data', s.data)
         ORDER BY s.at), '[]'::json) FROM cases_signal s WHERE s.case_id = c.id),
     (SELECT number FROM cases_case p WHERE p.id = c.parent_id)
     FROM cases_case c WHERE c.id = %s AND """
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 OTHER_ACTS = {
     "report": ("上报", "Reported"),
     "photo": ("照片", "Photo"),
     "contact": ("查看联系方式", "Contact opened"),
     "signal": ("信号并入", "Signal joined"),
+    "voices": ("反映增多, 优先级提高", "More voices: priority raised"),
     "alarm_cleared": ("一个告警已恢复", "One alarm cleared"),
     "warn": ("即将到期", "Limit near"),
     "escalate": ("已超时, 升级提醒", "Past its limit: escalated"),
@@ -62,6 +62,9 @@ OTHER_ACTS = {
     "referral_sent": ("外部系统已接收", "Received by the other system"),
     "referral_news": ("外部系统进展", "News from the other system"),
     "withdraw_photo": ("取消公开照片", "Photo no longer public"),
+    "redact_photo": ("遮挡照片", "Photo covered"),
+    "release_text": ("公开文字", "Words released"),
+    "hold_text": ("收回文字", "Words held back"),
 }
 
 
@@ -186,40 +189,3 @@ def comments(actor: Actor, case_id: UUID, *, cursor: str | None, limit: int) -> 
                    "created_at": r.created_at} for r in rows],
         "next": after,
     }  # fmt: skip
-
-
-def similar(actor: Actor, case_id: UUID, radius_m: float | None) -> list[dict[str, Any]]:
-    """Open cases near this one, with enough detail to judge whether they are the same."""
-    case: Case = visible.get(actor, case_id)
-    if case.lon is None or case.lat is None:
-        return []
-    return nearby(actor, case.lon, case.lat, class_code=case.class_code, radius_m=radius_m, without=case.id)
-
-
-def nearby(
-    actor: Actor, lon: float, lat: float, *, class_code: str = "", radius_m: float | None = None,
-    without: UUID | None = None, limit: int = 10,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Open cases around a point: same class first, then the nearest. Without a radius, within the class's own radius
-    and window of time (catalogue/demands.csv)."""
-    x, y, since = *geo.to_metres(lon, lat), LONG_AGO
-    if radius_m is None:
-        own = tables.demand(class_code)
-        radius_m, since = own.merge_radius_m, clock.now() - timedelta(hours=own.merge_window_h)
-    reach = round(radius_m * geo.stretch(lat))
-    where, params = visible.where(actor)
-    columns = ", ".join(f"c.{n}" for n in listing.COLUMNS)
-    rows = fast.rows(
-        f"SELECT {columns}, {listing.ILLUSTRATIVE}, NULL, c.x, c.y FROM cases_case c"
-        f" WHERE {where} AND c.closed_at IS NULL AND c.source = 'linli' AND c.x BETWEEN %s AND %s"
-        " AND c.y BETWEEN %s AND %s AND c.created_at >= %s LIMIT 500",
-        [*params, x - reach, x + reach, y - reach, y + reach, since],
-    )
-    ranked = sorted(
-        ((geo.distance(x, y, r[-2], r[-1], lat), r) for r in rows if r[0] != without),
-        key=lambda pair: (pair[1][3] != class_code, pair[0]),
-    )
-    near = [(d, r) for d, r in ranked if d <= radius_m][:limit]
-    items = listing.shown([r[:-2] for _, r in near])
-    return [{**item, "distance_m": round(d), "same_class": bool(class_code) and item["class_code"] == class_code}
-            for (d, _), item in zip(near, items, strict=True)]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -317,6 +317,13 @@ def shown(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
         item["illustrative"] = bool(row[-2])
         items.append(item)
     return items
+
+
+def by_ids(actor: Actor, case_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Of some cases those that the actor sees."""
+    where, params = conditions(actor, Filter())
+    sql = f"SELECT {_SELECT}, {ILLUSTRATIVE}, c.id FROM cases_case c WHERE c.id = ANY(%s) AND {where}"
+    return shown(fast.rows(sql, [list(case_ids), *params]))
 
 
 def all_rows(actor: Actor, f: Filter, limit: int) -> Iterator[dict[str, Any]]:

@@ -35,27 +35,14 @@ def overdue_first(actor: Actor, area: str, limit: int) -> list[dict[str, Any]]:
 
 def promises(actor: Actor, area: str, limit: int) -> list[dict[str, Any]]:
     """Promises not kept yet, what is due first: {call, note, promised_at, case: as in lists}."""
-    where, params = listing.conditions(actor, Filter(area=area, source="all"))
+    where, params = listing.conditions(actor, Filter(area=area))
     rows = fast.rows(
         "SELECT k.id, k.note, k.promised_at, c.id FROM cases_call k JOIN cases_case c ON c.id = k.case_id"
         f" WHERE k.promised_at IS NOT NULL AND k.kept_at IS NULL AND {where} ORDER BY k.promised_at, k.id LIMIT %s",
         [*params, limit],
     )
-    known = {item["id"]: item for item in by_ids(actor, [r[3] for r in rows])}
+    known = {item["id"]: item for item in listing.by_ids(actor, [r[3] for r in rows])}
     return [{"call": r[0], "note": r[1], "promised_at": r[2], "case": known[r[3]]} for r in rows if r[3] in known]
-
-
-def by_ids(actor: Actor, found: list[UUID]) -> list[dict[str, Any]]:
-    """Cases as lists show them, in no order."""
-    if not found:
-        return []
-    where, params = listing.conditions(actor, Filter(source="all"))
-    rows = fast.rows(
-        f"SELECT {listing._SELECT}, {listing.ILLUSTRATIVE}, c.created_at FROM cases_case c"
-        f" WHERE c.id = ANY(%s) AND {where}",
-        [found, *params],
-    )
-    return listing.shown(rows)
 
 
 def solved(actor: Actor, area: str, since: datetime, until: datetime, limit: int) -> list[dict[str, Any]]:
@@ -67,7 +54,7 @@ def solved(actor: Actor, area: str, since: datetime, until: datetime, limit: int
         [*params, limit],
     )
     order = {row[0]: i for i, row in enumerate(rows)}
-    return sorted(by_ids(actor, list(order)), key=lambda item: order[item["id"]])
+    return sorted(listing.by_ids(actor, list(order)), key=lambda item: order[item["id"]])
 
 
 def by_class(actor: Actor, area: str, until: datetime) -> list[dict[str, Any]]:

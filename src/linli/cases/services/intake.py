@@ -14,7 +14,7 @@ from django.db import connection
 from linli.cases import clocks, geo, numbers, tables
 from linli.cases.contracts import CHANNELS, Contact, NewCase, Receipt
 from linli.cases.models import KINDS, Case, Reporter, Signal
-from linli.cases.rules import words
+from linli.cases.rules import moderation, words
 from linli.cases.services import common, demands, photos
 from linli.kernel import clock, ids, images, rows, services
 from linli.kernel.actor import Actor
@@ -133,7 +133,8 @@ def _create(actor: Actor, new: NewCase, pictures: list[images.Prepared], within:
         text=text[0], private=is_private(new), channel=new.channel, urgent=new.urgent, state=state,
         step=table.states[state].step, created_by=actor.account_id,
         priority=tables.demand(new.class_code).priority if new.class_code else 0, device_id=new.device_id,
-        alarm_id=new.alarm_id, created_at=at, updated_at=at, signal_count=1, **place,
+        alarm_id=new.alarm_id, created_at=at, updated_at=at, signal_count=1,
+        flags=_held(text[0], place["address"]), **place,
     )  # fmt: skip
     case.tokens = search_tokens(case)
     if new.state == "filed":
@@ -151,6 +152,11 @@ def _create(actor: Actor, new: NewCase, pictures: list[images.Prepared], within:
     common.record(case=case, actor=actor, act="create", detail={"channel": new.channel})
     common.tell(case=case, actor=actor, type="case.created", act="report")
     return receipt(case, secret)
+
+
+def _held(*words_said: str) -> list[str]:
+    """Words with a number or a plate in them wait for a person before the public reads them."""
+    return [moderation.HELD] if any(moderation.found(w, tables.moderation()) for w in words_said) else []
 
 
 def _signal(case: Case, new: NewCase, at: datetime) -> None:

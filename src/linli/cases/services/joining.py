@@ -10,7 +10,7 @@ from linli.cases import tables
 from linli.cases.contracts import NewCase
 from linli.cases.models import FINAL, Case, Reporter, Signal
 from linli.cases.selectors import visible
-from linli.cases.services import common, intake, side
+from linli.cases.services import common, intake, side, voices
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Invalid, NotFound
 
@@ -67,6 +67,7 @@ def merge(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any
     case.parent_id = target.id
     Signal.objects.create(case=target, kind="report", ref=case.id, at=at, data={"number": case.number})
     _count(target, case, 1)
+    voices.raise_priority(case=target, at=at)
     detail = {"number": case.number, "case": str(case.id)}
     common.entry(case=target, actor=actor, act="merged_in", at=at, detail=detail)
     return {"into": str(target.id), "into_number": target.number}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from uuid import UUID
 
-from linli.cases import tables
-from linli.cases.models import Case, Comment, Reporter, TimelineEntry
+from linli.cases.models import Case, Comment, Reporter
+from linli.cases.rules import moderation
 from linli.cases.selectors import visible
-from linli.cases.services import act, common
+from linli.cases.services import common, doors, voices
 from linli.kernel import clock, personal, services
 from linli.kernel.actor import PUBLIC, SYSTEM, Actor
 from linli.kernel.errors import Conflict, Invalid, NotFound
@@ -31,12 +31,30 @@ def add_comment(*, actor: Actor, case_id: UUID, text: str) -> Comment:
     return row
 
 
+def release_text(*, actor: Actor, case_id: UUID, release: bool) -> Case:
+    """Let the public read a public case's words, which wait because of numbers in them; or hold them back (again)."""
+    with services.unit(actor):
+        case = visible.get(actor, case_id, lock=True)
+        actor.require("cases.close", case.area_path)
+        if release and case.private:
+            raise Conflict("words of a private case are not released")
+        if (moderation.HELD in case.flags) == release:
+            kept = [f for f in case.flags if f != moderation.HELD]
+            case.flags = kept if release else [*kept, moderation.HELD]
+            case.save(update_fields=["flags"])
+            act = "release_text" if release else "hold_text"
+            common.entry(case=case, actor=actor, act=act, at=clock.now())
+            common.record(case=case, actor=actor, act=act)
+            common.tell(case=case, actor=actor, type="case.changed", act=act)
+    return case
+
+
 def read_contact(*, actor: Actor, case_id: UUID, purpose: str, reason: str) -> dict[str, object]:
     """The reporter's clear contact, for a stated purpose and reason; logged, and the reporter can see it."""
     with services.unit(actor):
         case = visible.get(actor, case_id)
         actor.require("cases.contact", case.area_path)
-        row = Reporter.objects.filter(case=case).order_by("created_at").first()
+        row = Reporter.objects.filter(case=case).order_by("follower", "created_at").first()
         if row is None or (row.phone is None and row.name is None):
             raise NotFound("the reporter left no contact")
         found = personal.read(
@@ -59,11 +77,12 @@ def find_by_phone(*, actor: Actor, phone: str, reason: str) -> list[UUID]:
     return [r.case_id for r in rows]
 
 
-def reporter_of(secret: str) -> Reporter:
-    """The reporter's row behind a ticket's secret; NotFound for a guess."""
+def reporter_of(secret: str, *, follower: bool = False) -> Reporter:
+    """The reporter's row behind a ticket's secret; NotFound for a guess. Neighbours who follow only where said so."""
     digest = hashlib.sha256(secret.encode()).digest()
     row = Reporter.objects.select_related("case").defer("case__tokens").filter(token_hash=digest).first()
-    if row is None:
+    row = row or doors.behind(secret)
+    if row is None or (row.follower and not follower):
         raise NotFound()
     return row
 
@@ -71,7 +90,7 @@ def reporter_of(secret: str) -> Reporter:
 def withdraw_contact(*, secret: str) -> list[str]:
     """The reporter takes the consent back: contact and original words are gone at once."""
     with services.unit(PUBLIC):
-        row = reporter_of(secret)
+        row = reporter_of(secret, follower=True)
         row.withdrawn_at = clock.now()
         row.save(update_fields=["withdrawn_at"])
         held = personal.erase(row)
@@ -84,7 +103,7 @@ def withdraw_contact(*, secret: str) -> list[str]:
 def correct_contact(*, secret: str, phone: str, name: str) -> None:
     """The reporter corrects, or gives anew, the contact: that is consent."""
     with services.unit(PUBLIC):
-        row = reporter_of(secret)
+        row = reporter_of(secret, follower=True)
         row.phone, row.name = phone.strip()[:32] or None, name.strip()[:60] or None
         row.consent_at, row.withdrawn_at = clock.now(), None
         row.save(update_fields=["phone", "name", "consent_at", "withdrawn_at"])
@@ -94,42 +113,15 @@ def correct_contact(*, secret: str, phone: str, name: str) -> None:
 
 def own_data(*, secret: str) -> dict[str, object]:
     """All that is held about the reporter, for the reporter: access and portability. Logged as every reading."""
-    row = reporter_of(secret)
+    row = reporter_of(secret, follower=True)
     fields = ("phone", "name", "original")
     clear = dict.fromkeys(fields)
     if any(getattr(row, f) is not None for f in fields):
         with services.unit(SYSTEM):
             clear = personal.read(actor=SYSTEM, instance=row, fields=fields, purpose="call_back", reason="own data")
-    return {"number": row.case.number, "text": row.case.text, "address": row.case.address, **clear,
+    said = ("", "") if row.follower else (row.case.text, row.case.address)
+    return {"number": row.case.number, "text": said[0], "address": said[1], **clear,
             "consent_at": row.consent_at, "withdrawn_at": row.withdrawn_at, "created_at": row.created_at}  # fmt: skip
-
-
-def reopen_by_reporter(*, secret: str, reason: str) -> Case:
-    """The reporter is not satisfied: the case opens again, within the days the table gives."""
-    with services.unit(SYSTEM):
-        row = reporter_of(secret)
-        case = Case.objects.select_for_update().defer("tokens").get(pk=row.case_id)
-        item = tables.transitions().transitions["reopen"]
-        if not reason.strip():
-            raise Invalid("reason", "say what is still wrong")
-        if case.state not in ("closed", "evaluated"):
-            raise Conflict(common.say("案件没有结案", "The case is not closed"))
-        act.do(case=case, actor=SYSTEM, item=item, version=None, given={"reason": reason[:500]})
-    return case
-
-
-def confirm_by_reporter(*, secret: str) -> Case:
-    """The reporter says that a closed case is solved: one more line in its timeline, once."""
-    with services.unit(PUBLIC):
-        row = reporter_of(secret)
-        case = Case.objects.select_for_update().defer("tokens").get(pk=row.case_id)
-        if case.closed_at is None:
-            raise Conflict(common.say("案件没有结案", "The case is not closed"))
-        if not TimelineEntry.objects.filter(case=case, act="confirm").exists():
-            common.entry(case=case, actor=PUBLIC, act="confirm", at=clock.now())
-            common.record(case=case, actor=PUBLIC, act="confirm")
-            common.tell(case=case, actor=PUBLIC, type="case.changed", act="confirm")
-    return case
 
 
 def me_too(*, case_id: UUID) -> int:
@@ -140,6 +132,7 @@ def me_too(*, case_id: UUID) -> int:
             raise NotFound()
         case.me_too += 1
         case.save(update_fields=["me_too"])
+        voices.raise_priority(case=case, at=clock.now())
         common.record(case=case, actor=PUBLIC, act="me_too")
         common.tell(case=case, actor=PUBLIC, type="case.changed", act="me_too")
     return case.me_too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from uuid import UUID
 
 from PIL import Image
@@ -14,10 +15,13 @@ from linli.cases.services import common
 from linli.kernel import clock, files, ids, images, services, storage
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Invalid, NotFound
+from linli.kernel.models import StoredFile
 
 OWNER = "case_photo"
 MAX_PER_CASE = 40
 STAGES = ("report", "before", "after")
+MAX_BOXES = 40
+Box = tuple[float, float, float, float]  # left, top, width, height as parts of the picture's sides
 
 
 def keep(*, case: Case, actor: Actor, stage: str, picture: images.Prepared, photo_id: UUID | None = None) -> Photo:
@@ -84,14 +88,62 @@ def release_photo(*, actor: Actor, case_id: UUID, photo_id: UUID, release: bool)
     return row
 
 
-def may_read(actor: Actor, ref: str, file: object) -> bool:
+def redact_photo(*, actor: Actor, case_id: UUID, photo_id: UUID, boxes: Sequence[Box]) -> Photo:
+    """Cover parts of a picture for everybody: what is shown from now on is a copy, the original is sealed.
+
+    Always from the original, so that a second time replaces the first.
+    """
+    _check_boxes(boxes)
+    with services.unit(actor):
+        case = visible.get(actor, case_id, lock=True)
+        actor.require("cases.close", case.area_path)
+        row = Photo.objects.select_for_update().filter(case=case, pk=photo_id).first()
+        if row is None:
+            raise NotFound()
+        sealed = row.original_file_id or row.file_id
+        picture = images.covered(storage.store().get(files.find(sealed).key), boxes)
+        for old in {row.file_id, row.thumb_id} - {sealed}:
+            files.drop(old)
+        image = files.keep(picture.image, content_type="image/jpeg", owner_kind=OWNER, owner_ref=row.id, suffix=".jpg")
+        thumb = files.keep(picture.thumb, content_type="image/jpeg", owner_kind=OWNER, owner_ref=row.id, suffix=".jpg")
+        row.file_id, row.thumb_id, row.original_file_id, row.size = image.id, thumb.id, sealed, len(picture.image)
+        row.save(update_fields=["file_id", "thumb_id", "original_file_id", "size"])
+        detail = {"photo_id": str(row.id), "boxes": len(boxes)}
+        common.entry(case=case, actor=actor, act="redact_photo", at=clock.now(), detail=detail)
+        common.record(case=case, actor=actor, act="redact_photo", detail=detail)
+        common.tell(case=case, actor=actor, type="case.changed", act="redact_photo")
+    return row
+
+
+def _check_boxes(boxes: Sequence[Box]) -> None:
+    if not 1 <= len(boxes) <= MAX_BOXES:
+        raise Invalid("boxes", f"1 to {MAX_BOXES} rectangles")
+    for left, top, width, height in boxes:
+        inside = 0 <= left < 1 and 0 <= top < 1 and left + width <= 1.0001 and top + height <= 1.0001
+        if not inside or width <= 0 or height <= 0:
+            raise Invalid("boxes", "parts of the picture's sides, from 0 to 1")
+
+
+def may_read(actor: Actor, ref: str, file: StoredFile) -> bool:
     """The owner's check behind GET /files/{id}: whoever sees the case; anybody once it was released and is public."""
     row = Photo.objects.select_related("case").defer("case__tokens").filter(pk=ref).first()
     if row is None:
         return False
+    if file.id == row.original_file_id:
+        return _may_unseal(actor, row)
     if row.released_at is not None and not row.case.private:
         return True
     return visible.sees(actor, row.case)
+
+
+def _may_unseal(actor: Actor, row: Photo) -> bool:
+    """The sealed original: only for whoever may close the case, and each look is written down."""
+    case: Case = row.case
+    if actor.kind != "account" or not actor.can("cases.close", case.area_path) or not visible.sees(actor, case):
+        return False
+    with services.unit(actor):
+        common.record(case=case, actor=actor, act="read_original", detail={"photo": str(row.id)})
+    return True
 
 
 files.owner(OWNER, may_read)

@@ -72,6 +72,7 @@ export interface CaseRow {
   team_id: string | null; team: Label | null; claimed_by: string | null; claimed_by_name: string | null; claimed_until: string | null; due_at: string | null;
   handle_due_at: string | null; finished_at: string | null; overdue: boolean; illustrative: boolean; created_at: string; closed_at: string | null; version: number; signal_count: number;
   me_too: number; rework_count: number; flags: string[]; distance_m?: number; same_class?: boolean;
+  thumb_id?: string | null; reason?: Label;
 }
 export interface ClockView {
   stage: string; zh: string; en: string; limit: number; unit: string; limit_s: number; used_s: number; left_s: number; due_at: string | null; running: boolean;
@@ -89,12 +90,22 @@ export interface Sides {
 }
 export interface CaseLink { id: string; number: string; class: Label | null; state: string; state_name: Label; open: boolean; kind: "into" | "merged" | "part" | "whole" }
 export interface Suggestion { team_id: string; zh: string; en: string; reason: Label }
-export interface Photo { id: string; stage: "report" | "before" | "after"; file_id: string; thumb_id: string; width: number; height: number; created_at: string; released: boolean }
+export interface ClassGuess {
+  items: { code: string; zh: string; en: string; confidence: number | null; by: "learnt" | "words" }[];
+  model: { trained_at: string; cases: number; classes: number; top1: number; top3: number; macro_f1: number; majority: number } | null;
+}
+export interface SolvedCase { id: string; number: string; class: Label | null; same_class: boolean; text: string; closed_at: string; solved_by: string; likeness: number }
+export interface CaseImport {
+  id: string; name: string; state: "checked" | "running" | "done" | "stopped" | "undone"; at: string; rows: number; made: number; refused: number; left: number; cancelled: number;
+  undo_until: string | null; can_undo: boolean; errors?: { row: number; field: string; reason: string }[];
+}
+export interface AnswerTemplate { key: string; name: Label; text: Label }
+export interface Photo { id: string; stage: "report" | "before" | "after"; file_id: string; thumb_id: string; width: number; height: number; created_at: string; released: boolean; original_id: string | null }
 export interface Signal { kind: string; ref: string | null; at: string; data: Record<string, unknown> }
 export interface Condition { no: number; zh: string; en: string; limit: number; unit: string; closing: Label; illustrative: boolean; limit_source: string | null }
 export interface CaseDetail extends CaseRow {
   condition: Condition | null; clocks: ClockView[]; actions: Action[]; suggestions: Suggestion[]; photos: Photo[]; signals: Signal[];
-  area_names: { zh: string[]; en: string[] }; people: Record<string, string>; undo_until: string | null; has_contact: boolean; comments: number; parent_id: string | null;
+  area_names: { zh: string[]; en: string[] }; people: Record<string, string>; undo_until: string | null; has_contact: boolean; comments: number; priority?: number; parent_id: string | null;
   split_from: string | null; side: Sides; recheck_at: string | null; centre_id: string | null; centre: Label | null; satisfaction: string | null;
   parent_number: string | null; task_id: string | null; handler_ids: string[]; verifier_id: string | null; device_id: string | null; alarm_id: string | null;
   reopen_count: number; return_count: number; score: number | null; filed_at: string | null; dispatched_at: string | null; updated_at: string;

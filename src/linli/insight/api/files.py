@@ -1,0 +1,62 @@
+"""Figures as files: spreadsheet, Word, PDF. The figures are those of the other addresses."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language
+from ninja import Query
+
+from linli.insight.api import router
+from linli.insight.api.reads import AskIn
+from linli.insight.report import build, pdf, sheet, word
+from linli.insight.selectors import asking, figures
+from linli.insight.selectors.asking import Ask
+from linli.kernel import audit, services
+from linli.kernel.actor import Actor
+from linli.kernel.errors import Invalid
+from linli.kernel.http import actor_of
+
+FORMS = {
+    "docx": (word.render, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    "pdf": (pdf.render, "application/pdf"),
+}
+
+
+def _language(asked: str) -> str:
+    if asked not in ("", "zh", "en"):
+        raise Invalid("lang", "must be zh or en")
+    return asked or ("en" if (get_language() or "zh").startswith("en") else "zh")
+
+
+def _file(actor: Actor, ask: Ask, data: bytes, kind: str, name: str) -> HttpResponse:
+    with services.unit(actor):
+        audit.record(actor=actor, action="insight.export", kind="indicators", ref=name, area=ask.area, detail={
+            "start": ask.period.start.isoformat(), "end": ask.period.end.isoformat()})  # fmt: skip
+    response = HttpResponse(data, content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@router.get("/insight/indicators.xlsx", permission=asking.VIEW, response={200: str})
+def indicators_sheet(
+    request: HttpRequest, asked: Query[AskIn], indicator: str = "inTimeDisposeRate", lang: str = ""
+) -> HttpResponse:
+    """The indicators and the league tables of one of them as a spreadsheet."""
+    actor = actor_of(request)
+    ask = asked.chosen(actor)
+    leagues = [figures.league(ask, code=indicator, by=by) for by in ("team", "grid")]
+    data = sheet.render(figures.page(ask), leagues, _language(lang))
+    return _file(actor, ask, data, sheet.TYPE, f"indicators-{ask.period.start}.xlsx")
+
+
+@router.get("/insight/reports/{code}.{form}", permission=asking.VIEW, response={200: str})
+def report_file(request: HttpRequest, code: str, form: str, asked: Query[AskIn], lang: str = "") -> HttpResponse:
+    """A report of the packs (`weekly`, `monthly`) as `docx` or `pdf`, of the week or month in which `day` lies."""
+    actor = actor_of(request)
+    if form not in FORMS:
+        raise Invalid("form", "must be docx or pdf")
+    values = asked.dict() | {"period": build.template(code)["period"], "start": None, "end": None}
+    ask = asking.ask(actor, **values)
+    render, kind = FORMS[form]
+    data = render(build.build(code, ask, _language(lang)))
+    return _file(actor, ask, data, kind, f"{code}-{ask.period.start}.{form}")

@@ -1,0 +1,18 @@
+"""Every change of a case has it counted anew."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from linli.insight import jobs
+from linli.insight.services import roll
+from linli.kernel import jobs as kernel_jobs
+from linli.kernel.events import Envelope, consumer
+
+
+@consumer("insight.cases", "case.created", "case.changed")
+def on_case(envelope: Envelope) -> None:
+    if envelope.audience == "public":  # the same news, told to everybody
+        return
+    roll.mark([UUID(envelope.ref)])
+    kernel_jobs.defer(jobs.roll_up, after=3, once="insight.roll")
