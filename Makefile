@@ -11,7 +11,8 @@ NODE_READY := web/node_modules/.ready
 WEB_READY := src/linli/dist/.ready
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: setup run check test test-model test-slow test-external bench bench-cases e2e lock wheel clean
+PHONES ?= 20
+.PHONY: setup run check test test-model test-slow test-external test-phones bench bench-cases e2e lock wheel clean
 
 setup: $(ENV_READY) $(WEB_READY)
 
@@ -57,6 +58,10 @@ test-slow: setup
 # The same tests against a PostgreSQL and a NATS server that somebody else runs.
 test-external: setup
 	tools/with-external-engines tools/steady "not slow" -n $(WORKERS) $(ARGS)
+
+# So many phones with two members each on a bad line: nothing lost, nothing doubled.
+test-phones: setup
+	PHONES=$(PHONES) $(BIN)/python -m pytest tests/phones -q -s $(ARGS)
 
 e2e: setup
 	tools/steady e2e $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)

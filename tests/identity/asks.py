@@ -17,6 +17,7 @@ from tests.identity.factories import ROOT, SIDES, STEP, Ask, S, Things, W, pictu
 from linli.cases.models import Case, Photo
 from linli.identity.models import Account
 from linli.kernel import clock, ids
+from linli.orgs import facade as orgs
 from linli.work.models import Duty
 
 Factory = Callable[[Things, Account | None], Ask]
@@ -80,6 +81,28 @@ def _sign_on(things: Things, account: Account | None) -> Ask:
 
 def _points() -> dict[str, Any]:
     return {"positions": [{"at": clock.now().isoformat(), "lon": W, "lat": S}]}
+
+
+@ask("POST /patrol-plans")
+def _plan(things: Things, account: Account | None) -> Ask:
+    point = {"name": "闸口", "lon": things.lon, "lat": things.lat}
+    hours = {"begins": "08:00", "ends": "18:00"}
+    return Ask({"kind": "round", "name": "巡河", "team_ids": [str(things["team_id"])], "points": [point], **hours})
+
+
+@ask("PUT /patrol-visits/{visit_id}")
+def _visit(things: Things, account: Account | None) -> Ask:
+    here = {"point_id": str(things["point_id"]), "lon": things.lon, "lat": things.lat}
+    return Ask(here, path={"visit_id": ids.new_id()})
+
+
+@ask("PUT /patrol-visits/{visit_id} [of the team]")
+def _team_visit(things: Things, account: Account | None) -> Ask:
+    if account is not None:
+        orgs.ensure_member(team_id=things["team_id"], account_id=account.id)
+        begun = {"area_path": things.leaf, "started_at": clock.now()}
+        Duty.objects.get_or_create(account=account, ended_at=None, defaults=begun)
+    return _visit(things, account)
 
 
 body("POST /duty/{duty_id}/positions", lambda t: _points())
@@ -224,6 +247,26 @@ def _case_photo(things: Things, account: Account | None) -> Ask:
     return Ask(files={"file": picture(), "stage": "before"})
 
 
+@ask("POST /cases/{case_id}/voice-notes/{voice_id}")
+def _voice(things: Things, account: Account | None) -> Ask:
+    sound = SimpleUploadedFile("a.webm", b"\x1a\x45\xdf\xa3" + b"\0" * 64, "audio/webm")
+    return Ask(files={"voice": sound, "seconds": "3"}, path={"voice_id": ids.new_id()})
+
+
+@ask("PUT /photo-marks/{photo_id}")
+def _mark(things: Things, account: Account | None) -> Ask:
+    return Ask({"case_id": str(things["case_id"]), "marks": ["blur"]}, path={"photo_id": ids.new_id()})
+
+
+@ask("PUT /form-entries/{entry_id}")
+def _fill(things: Things, account: Account | None) -> Ask:
+    form = {"form": "household_visit", "answers": {"met": "no"}, "lon": things.lon, "lat": things.lat}
+    return Ask(form, path={"entry_id": ids.new_id()})
+
+
+body("POST /form-entries/{entry_id}/person", {"reason": "跟进需求"})
+
+
 body("POST /open311/endpoints", lambda t: {"name": "新", "base_url": "https://x.example/v2", "area_path": t.leaf})
 body("PATCH /open311/endpoints/{endpoint_id}", {"version": 1, "name": "改名"})
 
@@ -271,6 +314,8 @@ SHOWS: dict[str, str] = {
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
     "POST /cases/nearby": "case_id",
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
+    "GET /patrol-plans": "plan_id",
+    "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",
     "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
     "GET /open311/endpoints": "endpoint_id",
 }  # fmt: skip

@@ -22,6 +22,7 @@ from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
 from linli.command.models import Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
+from linli.field.models import Entry
 from linli.identity import facade as identity
 from linli.identity.models import Account, ApiKey, RoleGrant, Session
 from linli.kernel import audit, clock, ids
@@ -33,7 +34,7 @@ from linli.places.models import Building, Compound, Grid, GridChange, QrCode, Un
 from linli.places.services import reshape
 from linli.work import facade as work
 from linli.work import services as work_services
-from linli.work.models import Duty
+from linli.work.models import Duty, PatrolPlan, PatrolPoint
 
 ROOT = "340121988"
 SIDES = {"own": ("001", 0), "other": ("002", 4)}
@@ -103,7 +104,7 @@ def build() -> World:
         interval_s=3600, properties=model.properties,
     )  # fmt: skip
     for things in sides.values():
-        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _records, _open311):
+        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _forms, _records, _open311):
             seed(things, model)
     accounts = {role: make_account((role, sides["own"].area), username=role.replace("_", "-")) for role in ROLES}
     orgs.ensure_member(team_id=sides["own"]["team_id"], account_id=accounts["team_member"].id)
@@ -233,8 +234,21 @@ def _work(things: Things, model: ThingModel) -> None:
         account=member, area_path=things.leaf, started_at=clock.now(), lon=things.lon, lat=things.lat,
         position_at=clock.now(),
     )  # fmt: skip
+    plan = PatrolPlan.objects.create(kind="round", name="巡河", area_path=things.leaf, begins="00:00", ends="23:59",
+                                     team_ids=[str(things["team_id"])])  # fmt: skip
+    point = PatrolPoint.objects.create(plan=plan, name="闸口", area_path=things.leaf, lon=things.lon, lat=things.lat)
+    things.ids |= {"plan_id": plan.id, "point_id": point.id, "leaf_path": things.leaf}
     photo = work_services.add_photo(actor=SYSTEM, task_id=task, photo_id=ids.new_id(), stage="before", data=jpeg())
     things.ids |= {"task_id": task, "free_task_id": free, "duty_id": duty.id, "task_file_id": photo.file_id}
+
+
+def _forms(things: Things, model: ThingModel) -> None:
+    entry = Entry.objects.create(
+        form_code="household_visit", form_version=1, kind="visit", area_path=things.leaf, lon=things.lon,
+        lat=things.lat, by_id=things["account_id"], filled_at=clock.now(), answers={"met": "yes"},
+        person='{"need": "轮椅"}', consent_at=clock.now(),
+    )  # fmt: skip
+    things.ids |= {"entry_id": entry.id}
 
 
 def _records(things: Things, model: ThingModel) -> None:

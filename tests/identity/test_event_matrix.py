@@ -42,7 +42,9 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge", "PATCH /grids/{grid_id}",
     "POST /units/{unit_id}/qr/rotate", "PATCH /teams/{team_id}", "PATCH /centres/{centre_id}",
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",
-    "DELETE /sessions/{session_id}", "POST /handovers/{handover_id}/take",
+    "DELETE /sessions/{session_id}", "PUT /form-entries/{entry_id}", "POST /cases/{case_id}/voice-notes/{voice_id}",
+    "POST /patrol-plans", "PUT /patrol-visits/{visit_id} [of the team]",
+    "POST /handovers/{handover_id}/take",
 )  # fmt: skip
 
 
@@ -68,7 +70,8 @@ def work_on(things: Things) -> None:
         values = {**things.ids, **(request.path if request else {})}
         url = "/api/v1" + PARAM.sub(lambda m, values=values: str(values[m[1]]), path)
         data = json.dumps(request.body if request and request.body is not None else {})
-        answer = client.generic(method, url, data, content_type="application/json")
+        form = request.files if request else None
+        answer = client.post(url, form) if form else client.generic(method, url, data, content_type="application/json")
         assert answer.status_code < 300, f"{key}: {answer.status_code} {answer.content!r}"
     private = f"/api/v1/cases/{things['private_id']}/comments"
     assert client.post(private, {"text": "已联系"}, content_type="application/json").status_code == 201

@@ -39,8 +39,14 @@ PARAM = re.compile(r"\{(?:\w+:)?(\w+)\}")
 CLIENT_MADE = {  # ids of things that the request makes
     "PUT /tasks/{task_id}/steps/{step_id}": {"step_id"},
     "POST /tasks/{task_id}/photos/{photo_id}": {"photo_id"},
+    "POST /cases/{case_id}/voice-notes/{voice_id}": {"voice_id"},
+    "PUT /patrol-visits/{visit_id}": {"visit_id"},
 }
-GUESS_MAKES = {"PUT /duty/{duty_id}"}  # the id is the client's own
+GUESS_MAKES = {
+    "PUT /duty/{duty_id}",
+    "PUT /form-entries/{entry_id}",
+    "PUT /photo-marks/{photo_id}",
+}  # the id is the client's own
 DISTRICT_WIDE = {"code", "layer", "action"}
 
 

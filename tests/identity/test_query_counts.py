@@ -7,19 +7,20 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.identity.accounts import client_of, make_account, session_for
 
+from linli.field.models import Entry
 from linli.identity import facade
 from linli.kernel import audit, clock, ids
 from linli.kernel.actor import SYSTEM
 from linli.kernel.models import PersonalRead
 from linli.orgs import facade as orgs
 from linli.work import facade as work
-from linli.work.models import Duty
+from linli.work.models import Duty, PatrolPlan, PatrolPoint
 
 pytestmark = pytest.mark.django_db
 LISTS = {
     "accounts": "system_admin", "apikeys": "security_admin", "audit": "auditor", "personal-reads": "auditor",
     "teams": "dispatcher", "centres": "dispatcher", "tasks": "dispatcher", "duty": "dispatcher",
-    "positions": "dispatcher",
+    "positions": "dispatcher", "form-entries": "dispatcher", "patrol-plans": "dispatcher",
 }  # fmt: skip
 
 
@@ -36,6 +37,10 @@ def crowd() -> None:
         Duty.objects.create(
             account=account, area_path="D", started_at=clock.now(), lon=1, lat=1, position_at=clock.now()
         )
+        Entry.objects.create(form_code="x", form_version=1, kind="visit", area_path="D", by_id=account.id,
+                             filled_at=clock.now(), person="x")  # fmt: skip
+        plan = PatrolPlan.objects.create(kind="round", name="巡河", area_path="D", begins="08:00", ends="18:00")
+        PatrolPoint.objects.create(plan=plan, name="闸口", area_path="D", lon=1, lat=1)
         audit.record(actor=SYSTEM, action="x", kind="x", ref=ids.new_id(), area="D")
         PersonalRead.objects.create(actor="account:-", account_id=account.id, subject_kind="x", subjects=["1"],
                                     fields=["phone"], purpose="x", area_path="D")  # fmt: skip

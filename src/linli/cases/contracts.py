@@ -202,6 +202,16 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenCase:
+    """A case as other rooms need it to add to it. `permission`: what one needs in its area to hear of it."""
+
+    id: UUID
+    number: str
+    area_path: str
+    permission: str
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """A case that is with another system: which one, and what it is called there ('' until it said so)."""
 

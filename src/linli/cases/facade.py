@@ -24,10 +24,11 @@ from linli.cases.contracts import (
     PublicTicket,
     Receipt,
     Referral,
+    SeenCase,
     TeamSuggestion,
     TicketNews,
 )
-from linli.cases.selectors import cells, listing, openly, papers, public, suggest
+from linli.cases.selectors import cells, listing, openly, papers, public, suggest, visible
 from linli.cases.selectors import facts as facts_selectors
 from linli.cases.selectors import outside as outside_reads
 from linli.cases.services import act as act_services
@@ -50,6 +51,7 @@ __all__ = [
     "PublicTicket",
     "Receipt",
     "Referral",
+    "SeenCase",
     "TeamSuggestion",
     "TicketNews",
 ]
@@ -197,6 +199,12 @@ def add_photo(*, actor: Actor, case_id: UUID, stage: str, data: bytes) -> UUID:
 
 def suggest_team(case_id: UUID) -> TeamSuggestion | None:
     return suggest.first_for(case_id)
+
+
+def seen_case(actor: Actor, case_id: UUID) -> SeenCase:
+    """Where a case lies and who is told of it, if `actor` sees it; NotFound otherwise."""
+    case = visible.get(actor, case_id)
+    return SeenCase(case.id, case.number, case.area_path, visible.PRIVATE if case.private else visible.VIEW)
 
 
 def desk_lines(actor: Actor, area: str, limit: int) -> dict[str, list[dict[str, Any]]]:

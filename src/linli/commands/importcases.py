@@ -1,4 +1,4 @@
-"""`linli import cases FILE --map NAME`: load recorded service requests as read-only cases."""
+"""`linli import cases FILE --map NAME`: recorded service requests; `linli import form FILE.xlsx`: an XLSForm."""
 
 from __future__ import annotations
 
@@ -18,6 +18,32 @@ def register(sub: Any) -> None:
     cases.add_argument("--json", action="store_true", help="print the report as JSON; its last line is the whole")
     commands.add_home(cases)
     cases.set_defaults(run=run)
+    form = what.add_parser("form", help="an XLSForm, as a form of a pack")
+    form.add_argument("file", type=Path, metavar="FILE.xlsx")
+    form.add_argument("--into", type=Path, metavar="FOLDER", help="the pack's forms/ (default: print it)")
+    form.set_defaults(run=run_form)
+
+
+def run_form(args: argparse.Namespace) -> int:
+    import yaml
+
+    from linli.field import xlsform
+
+    if not args.file.is_file():
+        raise commands.CommandError(f"{args.file} is not a file")
+    try:
+        form = xlsform.read(args.file)
+    except xlsform.NotOurs as error:
+        raise commands.CommandError(str(error)) from error
+    text = yaml.safe_dump({"forms": [form]}, allow_unicode=True, sort_keys=False, width=110)
+    if args.into is None:
+        print(text, end="")
+    else:
+        args.into.mkdir(parents=True, exist_ok=True)
+        target = args.into / f"{form['code']}.yaml"
+        target.write_text(text, encoding="utf-8")
+        print(target)
+    return 0
 
 
 def run(args: argparse.Namespace) -> int:

@@ -56,7 +56,7 @@ CONFIG = """\
 		?Content-Security-Policy "{csp}"
 		?X-Content-Type-Options nosniff
 		?Referrer-Policy same-origin
-		?Permissions-Policy "geolocation=(self), camera=(self), microphone=()"
+		?Permissions-Policy "geolocation=(self), camera=(self), microphone=(self)"
 		?Cross-Origin-Opener-Policy same-origin
 		{hsts}
 		defer

@@ -11,11 +11,12 @@ from pydantic import AwareDatetime
 
 from linli.identity import facade as identity
 from linli.kernel import paging
-from linli.kernel.http import Router, actor_of
+from linli.kernel.http import actor_of
 from linli.orgs import facade as orgs
 from linli.places import facade as places
-from linli.work import duty_services, selectors, services
+from linli.work import duty_services, patrol_api, selectors, services
 from linli.work.models import Task
+from linli.work.router import router
 from linli.work.schemas import (
     CancelIn,
     DutyOut,
@@ -34,7 +35,7 @@ from linli.work.schemas import (
     TaskPatch,
 )
 
-router = Router(tags=["work"])
+__all__ = ["patrol_api", "router"]
 
 
 def _full(task: Task) -> TaskFull:

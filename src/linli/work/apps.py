@@ -17,3 +17,9 @@ class WorkConfig(AppConfig):
                 where="t.state IN ('open', 'accepted', 'arrived')",
             )
         )  # fmt: skip
+        places.rehome_table(
+            places.RehomedTable(
+                name="work.patrol_point", label_zh="巡查点", label_en="Patrol points", table="work_patrol_point",
+                grid_column="",
+            )
+        )  # fmt: skip

@@ -11,7 +11,7 @@ from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
 from linli.kernel.scope import within
 from linli.kernel.services import unit
-from linli.work import services
+from linli.work import selectors, services
 from linli.work.contracts import OPEN, RUNNING, OnDuty, TaskInfo
 from linli.work.models import Duty, Task, TaskPhoto, TaskStep
 
@@ -110,3 +110,8 @@ def on_duty(area_path: str) -> list[OnDuty]:
         OnDuty(d.id, d.account_id, d.team_id, d.area_path, d.started_at, d.lon, d.lat, d.position_at)
         for d in Duty.objects.filter(within(area_path), ended_at=None).order_by("started_at", "id")
     ]
+
+
+def seen_task(actor: Actor, task_id: UUID) -> TaskInfo:
+    """The task, if `actor` sees it; NotFound otherwise."""
+    return _info(selectors.task(actor, task_id))

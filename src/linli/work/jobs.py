@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from linli.kernel import jobs
-from linli.work import duty_services
+from linli.work import duty_services, patrol_services
 
 
 @jobs.periodic("17 * * * *", "work.purge_positions")
@@ -14,3 +14,8 @@ def purge_positions() -> None:
 @jobs.periodic("*/10 * * * *", "work.end_long_duties")
 def end_long_duties() -> None:
     duty_services.end_long_duties()
+
+
+@jobs.periodic("43 3 * * *", "work.purge_visits")
+def purge_visits() -> None:
+    patrol_services.purge_visits()

@@ -128,3 +128,54 @@ class Position(models.Model):
         db_table = "work_position"
         constraints = [models.UniqueConstraint(fields=["duty", "at"], name="work_position_once")]
         indexes = [models.Index(fields=["at"], name="work_position_age")]
+
+
+class PatrolPlan(models.Model):
+    """Points that must be looked at every so often, within hours of the day: a round, a school post, a joint shift."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    kind = models.CharField(max_length=8)
+    name = models.CharField(max_length=80)
+    area_path = models.CharField(max_length=120)
+    team_ids = models.JSONField(default=list)  # several for a joint shift
+    weekdays = models.JSONField(default=list)  # 1 is Monday; empty: every day
+    begins = models.TimeField()
+    ends = models.TimeField()
+    created_at = models.DateTimeField(default=clock.now)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "work_patrol_plan"
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="work_patrol_page"),
+            models.Index(fields=["area_path"], name="work_patrol_area", opclasses=["text_pattern_ops"]),
+        ]
+
+
+class PatrolPoint(models.Model):
+    """A place of a plan: somebody is to be within `radius_m` of it at least once every `every_min` minutes."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    plan = models.ForeignKey(PatrolPlan, on_delete=models.CASCADE, related_name="points")
+    name = models.CharField(max_length=80)
+    area_path = models.CharField(max_length=120)
+    lon = models.FloatField()
+    lat = models.FloatField()
+    radius_m = models.PositiveSmallIntegerField(default=80)
+    every_min = models.PositiveSmallIntegerField(default=60)
+
+    class Meta:
+        db_table = "work_patrol_point"
+
+
+class PatrolVisit(models.Model):
+    """Somebody of a team was at a point. Who, and where exactly, is not kept: the audit has the act alone."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    point = models.ForeignKey(PatrolPoint, on_delete=models.CASCADE, related_name="visits")
+    team_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "work_patrol_visit"
+        indexes = [models.Index(fields=["point", "at"], name="work_patrol_visit_at")]

@@ -4,7 +4,8 @@ import { problemOf, type Problem } from "@shared/api/problem";
 import { computed, ref, shallowRef, watch } from "vue";
 import { position } from "./duty";
 import { metres } from "./geo";
-import { keep, kept, newId } from "./offline/db";
+import type { Mark } from "./offline/checks";
+import { keep, kept, newId, type Step } from "./offline/db";
 import { enqueue, items, online } from "./offline/outbox";
 import { me } from "./session";
 import { t } from "./words";
@@ -57,6 +58,11 @@ export const tasks = computed<(Task & { queued: boolean; metres: number | null }
   }),
 );
 
+/** Tasks that have not ended, by the phone's own knowledge too. */
+export function running<T extends Task>(all: readonly T[]): T[] {
+  return all.filter((one) => !["done", "returned", "cancelled"].includes(one.state));
+}
+
 export async function loadTasks(): Promise<void> {
   const account = me.value?.account_id;
   if (!account) return;
@@ -98,14 +104,25 @@ export async function act(task: Task, name: Act, note = ""): Promise<void> {
   });
 }
 
-export async function addTaskPhoto(task: Task, photo: string, stage: "before" | "after"): Promise<void> {
+export async function addTaskPhoto(task: Task, photo: string, stage: "before" | "after", marks: Mark[]): Promise<void> {
+  const steps: Step[] = [{
+    method: "POST",
+    path: `/tasks/${task.id}/photos/${photo}`,
+    photo: { id: photo, field: "photo", fields: { stage, client_at: new Date().toISOString() } },
+  }];
+  if (marks.length) steps.push({ method: "PUT", path: `/photo-marks/${photo}`, body: { task_id: task.id, marks } });
+  await enqueue({ chain: `task:${task.id}`, label: `photo-${stage}|${task.title}`, steps });
+}
+
+/** A voice note of a task is one of its case. */
+export async function addTaskVoice(task: Task, voice: { id: string; seconds: number }): Promise<void> {
   await enqueue({
     chain: `task:${task.id}`,
-    label: `photo-${stage}|${task.title}`,
+    label: `voice|${task.title}`,
     steps: [{
       method: "POST",
-      path: `/tasks/${task.id}/photos/${photo}`,
-      photo: { id: photo, field: "photo", fields: { stage, client_at: new Date().toISOString() } },
+      path: `/cases/${task.case_id}/voice-notes/${voice.id}`,
+      photo: { id: voice.id, field: "voice", fields: { seconds: String(voice.seconds) } },
     }],
   });
 }
@@ -116,6 +133,7 @@ export function labelWords(label: string): { act: string; title: string } {
   const words: Record<string, string> = {
     accept: t("task.accept"), arrive: t("task.arrive"), finish: t("task.finish"), return: t("task.return"),
     "photo-before": t("task.before"), "photo-after": t("task.after"), report: t("nav.report"),
+    voice: t("voice.start"), settle: t("report.settled"), form: t("forms.title"), point: t("patrol.sign"),
   };
   return words[name] ? { act: words[name], title } : { act: "", title: label };
 }

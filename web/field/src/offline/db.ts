@@ -1,5 +1,6 @@
 /** What the phone keeps: drafts and sends in waiting, photos, and the last answers of the service, each by account. */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
+import type { Mark } from "./checks";
 
 export interface Step {
   method: "POST" | "PUT" | "PATCH";
@@ -7,7 +8,7 @@ export interface Step {
   path: string;
   body?: unknown;
   /** A kept photo, sent as the multipart field `field` with these further fields. */
-  photo?: { id: string; field: "photo" | "file"; fields: Record<string, string> };
+  photo?: { id: string; field: "photo" | "file" | "voice"; fields: Record<string, string> };
 }
 
 export interface Item {
@@ -33,10 +34,31 @@ export interface Draft {
   updated: number;
   text: string;
   classCode: string;
-  place: { lon: number; lat: number; source: "position" | "map" } | null;
+  place: { lon: number; lat: number; source: "position" | "map" | "message" } | null;
   unitCode: string;
   photos: string[];
   urgent: boolean;
+  /** What the phone found wrong with photos that are sent all the same, by photo. */
+  marks: Record<string, Mark[]>;
+  voice: { id: string; seconds: number } | null;
+  /** A small matter that the member has settled: sent with its after-photos and closed in the grid. */
+  settled: boolean;
+  after: string[];
+  done: string;
+  /** Out of a chat message: its place is to be looked at. */
+  shared: boolean;
+}
+
+export function blankDraft(account: string): Draft {
+  return {
+    id: newId(), account, updated: Date.now(), text: "", classCode: "", place: null, unitCode: "", photos: [], urgent: false,
+    marks: {}, voice: null, settled: false, after: [], done: "", shared: false,
+  };
+}
+
+/** Every photo and recording of a draft. */
+export function filesOf(draft: Draft): string[] {
+  return [...draft.photos, ...(draft.after ?? []), ...(draft.voice ? [draft.voice.id] : [])];
 }
 
 /** A UUID made on the phone, also where the page is not https. */

@@ -70,7 +70,7 @@ async function sendStep(item: Item, step: Step): Promise<unknown> {
   if (!blob) return null; // sent by another window of this phone
   const form = new FormData();
   for (const [name, value] of Object.entries(step.photo.fields)) form.append(name, value);
-  form.append(step.photo.field, blob, "photo.jpg");
+  form.append(step.photo.field, blob, step.photo.field === "voice" ? "voice" : "photo.jpg");
   return read(await raw(step.method, path, { body: form, key, timeout: 120_000 }));
 }
 

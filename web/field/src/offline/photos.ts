@@ -40,6 +40,14 @@ export async function keepPhoto(account: string, file: Blob): Promise<string> {
   return id;
 }
 
+/** Keeps a recording as it is; returns its id. */
+export async function keepSound(account: string, sound: Blob): Promise<string> {
+  const id = newId();
+  const type = sound.type.split(";")[0] || "audio/webm";
+  await (await db()).put("photos", { id, account, blob: await sound.arrayBuffer(), type, at: Date.now() });
+  return id;
+}
+
 export async function photoBlob(id: string): Promise<Blob | null> {
   const found = await (await db()).get("photos", id);
   return found ? new Blob([found.blob], { type: found.type }) : null;

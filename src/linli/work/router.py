@@ -1,0 +1,7 @@
+"""The one router of work: routes stand in `api` (tasks, duty, positions) and `patrol_api`."""
+
+from __future__ import annotations
+
+from linli.kernel.http import Router
+
+router = Router(tags=["work"])
