@@ -156,12 +156,13 @@ def test_how_near_and_how_recent_is_the_same_is_said_by_the_class(desk: Desk) ->
         report(desk, class_code="200406", lon=lon + 0.0011, lat=lat)  # about 104 m to the east
     asked = {"lon": lon, "lat": lat, "class_code": "200406"}
 
-    def found(days: int, **more: Any) -> int:
+    def found(days: int, **more: Any) -> list[str]:
         with at(MONDAY + timedelta(days=days)):
-            return len(desk.client("dispatcher").get("/api/v1/cases/nearby", {**asked, **more}).json()["items"])
+            items = desk.client("dispatcher").get("/api/v1/cases/nearby", {**asked, **more}).json()["items"]
+        return [item["reason"]["zh"] for item in items]
 
-    assert found(0) == 1 and found(4) == 0  # 150 m and three days for ponding
-    assert found(0, class_code="100103") == 0 and found(4, radius=150) == 1
+    assert len(found(0)) == 1 and found(0, class_code="100103") == []  # 150 m for ponding, 20 m for a manhole
+    assert "早于并案时限" not in found(2)[0] and "早于并案时限" in found(4)[0]  # three days for ponding
 
 
 def test_the_reason_and_the_day_of_looking_again_stay_with_the_pause(desk: Desk) -> None:

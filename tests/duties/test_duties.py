@@ -21,8 +21,10 @@ from tests.places.conftest import S, W
 from tests.portal.test_report import PHONE, send
 
 from linli.cases import facade as cases
+from linli.cases import tables
 from linli.cases.contracts import Contact
 from linli.cases.models import Case, Reporter
+from linli.field.models import Entry
 from linli.home import Home
 from linli.kernel import clock, personal, personal_reads, upkeep
 from linli.kernel.actor import PUBLIC, SYSTEM
@@ -230,6 +232,11 @@ def test_duty_lawful_basis_of_every_registered_field_purpose_and_state_of_consen
         ]),
         "portal.Alert": (wish, [({"confirmed_at": None}, {"confirm_alert"}),
                                 ({"confirmed_at": now}, {"confirm_alert", "case_news"})]),
+        "field.Entry": (Entry(area_path="D", person="独居, 腿脚不便"), [
+            ({"consent_at": None, "withdrawn_at": None}, set()),
+            ({"consent_at": now, "withdrawn_at": None}, {"visit_follow_up"}),
+            ({"consent_at": now, "withdrawn_at": now}, set()),
+        ]),
     }  # fmt: skip
     assert {spec.model for spec in specs} == set(states), "a new holder of personal data needs its states here"
     for spec in specs:
@@ -251,4 +258,4 @@ def test_duty_automated_decisions_are_suggestions_with_reasons_that_a_person_tak
     found = desk.client("dispatcher").get(f"/api/v1/cases/{case['id']}/suggestions").json()["items"]
     assert found and all(item["reason"]["zh"] and item["reason"]["en"] for item in found)
     row = Case.objects.get(pk=case["id"])
-    assert row.team_id is None and row.dispatched_at is None and row.priority == 0
+    assert row.team_id is None and row.dispatched_at is None and row.priority == tables.demand(row.class_code).priority
