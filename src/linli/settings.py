@@ -96,6 +96,8 @@ LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
+# Webhooks may go to this machine itself: for trying things out.
+LINLI_HOOKS_TO_LOOPBACK = os.environ.get("LINLI_HOOKS_TO_LOOPBACK", "") == "1"
 TIME_ZONE = os.environ.get("LINLI_TIME_ZONE", "Asia/Shanghai")
 STATIC_URL = "/static/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024

@@ -14,7 +14,8 @@ import pytest
 from tests.adapters.conftest import Program
 from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, D, Desk
 
-from linli.adapters.open311 import client, formats, secret
+from linli.adapters import secret
+from linli.adapters.open311 import client, formats
 from linli.adapters.open311.models import Endpoint, Outgoing
 from linli.adapters.open311.services import endpoints as writes
 from linli.adapters.open311.services import queueing, receiving, sending

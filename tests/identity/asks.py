@@ -222,6 +222,8 @@ def _import_cases(things: Things, account: Account | None) -> Ask:
 body("POST /cases", lambda t: {"text": "井盖松动", "lon": t.lon, "lat": t.lat})
 body("POST /cases/{case_id}/comments", {"text": "已联系物业"})
 body("POST /cases/{case_id}/calls", {"outcome": "reached", "note": "已告知"})
+body("POST /webhooks", {"name": "x", "url": "https://example.org/in", "types": ["case.*"]})
+body("PATCH /webhooks/{hook_id}", {"version": 1, "enabled": False})
 REQUESTS["GET /desk/day"] = lambda t, account: Ask(query=f"area={t.leaf}")
 REQUESTS["GET /desk/day.pdf"] = lambda t, account: Ask(query=f"area={t.leaf}")
 body("POST /handovers", lambda t: {"area": t.leaf})

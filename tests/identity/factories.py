@@ -17,6 +17,7 @@ from shapely.geometry import box, mapping, shape
 from tests.identity.accounts import ROLES, make_account, session_for
 
 from linli.adapters.open311.services import endpoints as open311
+from linli.adapters.webhooks.models import Delivery, Hook
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
@@ -104,7 +105,7 @@ def build() -> World:
         interval_s=3600, properties=model.properties,
     )  # fmt: skip
     for things in sides.values():
-        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _forms, _records, _open311):
+        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _forms, _records, _open311, _webhooks):
             seed(things, model)
     accounts = {role: make_account((role, sides["own"].area), username=role.replace("_", "-")) for role in ROLES}
     orgs.ensure_member(team_id=sides["own"]["team_id"], account_id=accounts["team_member"].id)
@@ -210,6 +211,15 @@ def _desk(things: Things, model: ThingModel) -> None:
     )
     note = Handover.objects.create(area_path=things.leaf, state="handed", handed_at=clock.now())
     things.ids |= {"call_id": call.id, "handover_id": note.id}
+
+
+def _webhooks(things: Things, model: ThingModel) -> None:
+    row = Hook.objects.create(
+        account_id=things["account_id"], name="钩子", url="https://example.org/in", types=["case.*"], secret=b"x",
+        enabled=False,
+    )  # fmt: skip
+    sent = Delivery.objects.create(hook=row, event_id=ids.new_id(), type="case.changed", body={}, state="sent")
+    things.ids |= {"hook_id": row.id, "delivery_id": sent.id}
 
 
 def _cases(things: Things, model: ThingModel) -> None:

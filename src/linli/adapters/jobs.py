@@ -2,5 +2,6 @@
 
 from linli.adapters import events
 from linli.adapters.open311 import jobs
+from linli.adapters.webhooks import jobs as webhook_jobs
 
-__all__ = ["events", "jobs"]
+__all__ = ["events", "jobs", "webhook_jobs"]

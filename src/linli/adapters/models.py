@@ -1,5 +1,6 @@
 """Tables of the adapters, where Django looks for them."""
 
 from linli.adapters.open311.models import Endpoint, Outgoing
+from linli.adapters.webhooks.models import Delivery, Hook
 
-__all__ = ["Endpoint", "Outgoing"]
+__all__ = ["Delivery", "Endpoint", "Hook", "Outgoing"]

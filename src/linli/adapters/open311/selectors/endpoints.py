@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from linli.adapters.open311 import secret
+from linli.adapters import secret
 from linli.adapters.open311.client import Peer
 from linli.adapters.open311.models import Endpoint, Outgoing
 from linli.kernel.actor import Actor

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from linli.adapters.open311 import jobs, rules, secret
+from linli.adapters import secret
+from linli.adapters.open311 import jobs, rules
 from linli.adapters.open311.models import Endpoint, Outgoing
 from linli.adapters.open311.selectors import endpoints
 from linli.identity import facade as identity

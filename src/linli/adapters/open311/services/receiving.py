@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from linli.adapters.alone import alone
 from linli.adapters.open311 import client, formats, rules
 from linli.adapters.open311.models import Endpoint, Outgoing
 from linli.adapters.open311.selectors import endpoints
 from linli.adapters.open311.services.endpoints import went_well, went_wrong
-from linli.adapters.open311.services.sending import alone
 from linli.cases import facade as cases
 from linli.cases.contracts import OutsideFilter
 from linli.kernel import clock
@@ -62,7 +62,7 @@ def poll(endpoint_id: UUID) -> int:
     row = endpoints.usable(endpoint_id)
     if row is None or row.updates == "none":
         return 0
-    with alone("poll", endpoint_id) as mine:
+    with alone("open311.poll", endpoint_id) as mine:
         if not mine:
             return 0
         try:

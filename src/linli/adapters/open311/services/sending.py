@@ -3,14 +3,13 @@ between the answer and its commit, is the same request over there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from linli.adapters.alone import alone
 from linli.adapters.open311 import client, formats, rules
 from linli.adapters.open311.models import Endpoint, Outgoing
 from linli.adapters.open311.selectors import endpoints
@@ -25,25 +24,12 @@ from linli.kernel.errors import NotFound
 BATCH, LONGEST_WAIT = 200, timedelta(minutes=30)
 
 
-@contextmanager
-def alone(what: str, endpoint_id: UUID) -> Iterator[bool]:
-    """False when another worker is at it; nothing is locked while we wait for the other system but this name."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [f"open311.{what}:{endpoint_id}"])
-        got = bool(cursor.fetchone()[0])
-        try:
-            yield got
-        finally:
-            if got:
-                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [f"open311.{what}:{endpoint_id}"])
-
-
 def deliver(endpoint_id: UUID) -> int:
     """Send what is due, in order; returns how much went. What follows in a case waits for what came before."""
     row = endpoints.usable(endpoint_id)
     if row is None:
         return 0
-    with alone("send", endpoint_id) as mine:
+    with alone("open311.send", endpoint_id) as mine:
         return _deliver(row) if mine else 0
 
 

@@ -1,4 +1,4 @@
-"""The keys of other systems, sealed: bound to their endpoint, so that a copied row is of no use to another."""
+"""Keys and secrets shared with other systems, sealed and bound to their row: a copied one is of no use."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def _cipher() -> AESGCM:
     return AESGCM(Home.current().secret("open311"))
 
 
-def seal(key: str, endpoint_id: UUID) -> bytes:
+def seal(key: str, row_id: UUID) -> bytes:
     nonce = secrets.token_bytes(12)
-    return nonce + _cipher().encrypt(nonce, key.encode(), str(endpoint_id).encode())
+    return nonce + _cipher().encrypt(nonce, key.encode(), str(row_id).encode())
 
 
-def unseal(sealed: bytes | None, endpoint_id: UUID) -> str:
+def unseal(sealed: bytes | None, row_id: UUID) -> str:
     """The clear key; '' for none, and for one that was sealed with another district's secret."""
     if not sealed:
         return ""
     blob = bytes(sealed)
     try:
-        return _cipher().decrypt(blob[:12], blob[12:], str(endpoint_id).encode()).decode()
+        return _cipher().decrypt(blob[:12], blob[12:], str(row_id).encode()).decode()
     except InvalidTag:
         return ""

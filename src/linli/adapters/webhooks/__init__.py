@@ -1,0 +1,1 @@
+"""Webhooks: news of the district posted to addresses of integrators, signed, sent again until it arrives."""
