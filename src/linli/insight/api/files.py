@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from ninja import Query
 
 from linli.insight.api import router
 from linli.insight.api.reads import AskIn
-from linli.insight.report import build, pdf, sheet, word
+from linli.insight.report import build
 from linli.insight.selectors import asking, figures
 from linli.insight.selectors.asking import Ask
 from linli.kernel import audit, services
@@ -16,9 +18,10 @@ from linli.kernel.actor import Actor
 from linli.kernel.errors import Invalid
 from linli.kernel.http import actor_of
 
+# Module and type. What writes files is large, and read when the first file is asked for.
 FORMS = {
-    "docx": (word.render, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
-    "pdf": (pdf.render, "application/pdf"),
+    "docx": ("word", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    "pdf": ("pdf", "application/pdf"),
 }
 
 
@@ -42,6 +45,8 @@ def indicators_sheet(
     request: HttpRequest, asked: Query[AskIn], indicator: str = "inTimeDisposeRate", lang: str = ""
 ) -> HttpResponse:
     """The indicators and the league tables of one of them as a spreadsheet."""
+    from linli.insight.report import sheet
+
     actor = actor_of(request)
     ask = asked.chosen(actor)
     leagues = [figures.league(ask, code=indicator, by=by) for by in ("team", "grid")]
@@ -57,6 +62,6 @@ def report_file(request: HttpRequest, code: str, form: str, asked: Query[AskIn],
         raise Invalid("form", "must be docx or pdf")
     values = asked.dict() | {"period": build.template(code)["period"], "start": None, "end": None}
     ask = asking.ask(actor, **values)
-    render, kind = FORMS[form]
-    data = render(build.build(code, ask, _language(lang)))
+    module, kind = FORMS[form]
+    data = import_module(f"linli.insight.report.{module}").render(build.build(code, ask, _language(lang)))
     return _file(actor, ask, data, kind, f"{code}-{ask.period.start}.{form}")
