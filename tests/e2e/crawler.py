@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from playwright.sync_api import Locator, Page
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9_-]{16,}|\d+")
-NO_PAGE = re.compile(r"^/(api|language|static)/|\.(pdf|csv|json|svg|png|jpg)$|/photo/")
+NO_PAGE = re.compile(r"^/(api|language|static|feed)/|\.(pdf|csv|json|geojson|xlsx|docx|svg|png|jpg)$|/photo/")
 # What opens something and changes nothing.
 TABS = "[role=tab]"
 FOLDS = "details > summary, button[aria-expanded]"
