@@ -44,7 +44,12 @@ class Asks:
             self.box = db.execute("SELECT min(lon), min(lat), max(lon), max(lat) FROM cases_case").fetchone()
         known = self.clients["leader"].get(f"{API}/openapi.json")
         paths = known.json()["paths"] if known.is_success else {}
-        self.insight = sorted(p for p in paths if "/insight" in p and "{" not in p and "get" in paths[p])
+        self.insight = sorted(p for p in paths if "/insight" in p and "{" not in p and self._plain(paths[p]))
+
+    @staticmethod
+    def _plain(routes: dict[str, Any]) -> bool:
+        """Whether it is read, and asked without any word of its own."""
+        return "get" in routes and not any(one.get("required") for one in routes["get"].get("parameters", ()))
 
     @staticmethod
     def _three(db: psycopg.Connection[Any], column: str) -> tuple[str, str, str]:
