@@ -190,7 +190,6 @@ class Case(models.Model):
             models.Index("notice_at", name="cases_notice", condition=Q(notice_at__isnull=False)),
             models.Index("parent", name="cases_parent", condition=Q(parent__isnull=False)),
             models.Index("split_from", name="cases_split", condition=Q(split_from__isnull=False)),
-            models.Index("recheck_at", name="cases_recheck", condition=Q(recheck_at__isnull=False)),
             models.Index(
                 "outside_system", "outside_reference", name="cases_outside", condition=~Q(outside_reference="")
             ),

@@ -14,6 +14,7 @@ from linli.command.models import Handover
 from linli.identity import facade as identity
 from linli.kernel import paging
 from linli.kernel.http import Router, actor_of
+from linli.kernel.scope import area_or_own
 
 router = Router(tags=["desk"])
 
@@ -90,13 +91,13 @@ def _pdf(data: bytes, name: str) -> HttpResponse:
 def get_day(request: HttpRequest, area: str | None = None, date: date | None = None) -> dict[str, Any]:
     """The day on one page: of today the 24 hours up to now, of a day before that whole day."""
     actor = actor_of(request)
-    return selectors.day(actor, selectors.area_of(actor, area, "desk.view"), date)
+    return selectors.day(actor, area_or_own(actor, "desk.view", area), date)
 
 
 @router.get("/desk/day.pdf", permission="desk.view")
 def print_day(request: HttpRequest, area: str | None = None, date: date | None = None) -> HttpResponse:
     actor = actor_of(request)
-    return _pdf(paper.day_pdf(selectors.day(actor, selectors.area_of(actor, area, "desk.view"), date)), "day")
+    return _pdf(paper.day_pdf(selectors.day(actor, area_or_own(actor, "desk.view", area), date)), "day")
 
 
 @router.get("/handovers", permission="desk.view", response=paging.Page[HandoverOut])

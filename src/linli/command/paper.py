@@ -6,13 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-import typst
-
 from linli.cases import facade as cases
 from linli.command.models import Handover
 from linli.identity import facade as identity
-from linli.kernel import clock
+from linli.kernel import clock, typeset
 from linli.kernel.i18n import say
 from linli.places import facade as places
 
@@ -113,7 +110,4 @@ def _render(*, title: str, sub: str, sections: list[Item], figures: list[list[st
         "title": title, "sub": sub, "sections": sections, "figures": figures or [], "note": note, "signs": signs or [],
         "lang": say("zh", "en"), "foot": say("邻里 · 打印于", "Linli · printed") + f" {_when(clock.now())}",
     }  # fmt: skip
-    return typst.compile(
-        str(TEMPLATE), font_paths=[places.font_folder()], ignore_system_fonts=True,
-        sys_inputs={"paper": orjson.dumps(paper).decode()},
-    )  # fmt: skip
+    return typeset.pdf(TEMPLATE, paper=paper)

@@ -13,7 +13,7 @@ from linli.command import rules
 from linli.command.models import Handover
 from linli.kernel import clock
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Forbidden, Invalid, NotFound
+from linli.kernel.errors import Invalid, NotFound
 from linli.kernel.scope import area_q
 
 DAY, OLDEST = timedelta(days=1), timedelta(days=400)
@@ -35,16 +35,6 @@ def handover(actor: Actor, handover_id: UUID) -> Handover:
 def handover_for_update(actor: Actor, handover_id: UUID) -> Handover:
     handover(actor, handover_id)
     return Handover.objects.select_for_update().get(pk=handover_id)
-
-
-def area_of(actor: Actor, area: str | None, permission: str) -> str:
-    """The area asked for, or the actor's own; Forbidden when it lies outside."""
-    own = actor.areas(permission)
-    if area is None:
-        return own[0]
-    if not actor.can(permission, area):
-        raise Forbidden(f"needs {permission} there")
-    return area
 
 
 def day(actor: Actor, area: str, on: date | None = None) -> dict[str, Any]:

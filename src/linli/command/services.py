@@ -16,14 +16,14 @@ from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Forbidden, Invalid
 from linli.kernel.i18n import say
 from linli.kernel.masks import mask_text
+from linli.kernel.scope import area_or_own
 
 MOST, MAX_NOTE, MAX_LINE_NOTE = 30, 4000, 400
 
 
 def write_handover(*, actor: Actor, area: str | None = None) -> Handover:
     """The actor's draft for an area, filled with what is open now; what was written to its lines stays."""
-    path = selectors.area_of(actor, area, "desk.handover")
-    actor.require("desk.handover", path)
+    path = area_or_own(actor, "desk.handover", area)
     with services.unit(actor):
         row = _draft(actor, path)
         row.lines = _kept(row.lines, _lines(actor, path))

@@ -52,6 +52,16 @@ def django_code(lang: str) -> str:
     return "en" if lang == "en" else "zh-hans"
 
 
+def english() -> bool:
+    """Whether the request is answered in English."""
+    return (get_language() or "").startswith("en")
+
+
 def say(zh: str, en: str) -> str:
     """The sentence in the language of the request."""
-    return en if (get_language() or "zh").startswith("en") else zh
+    return en if english() else zh
+
+
+def either(zh: str, en: str) -> str:
+    """The one of two stored names that fits the request; the other where it is empty."""
+    return say(zh or en, en or zh)

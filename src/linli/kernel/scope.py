@@ -24,3 +24,12 @@ def area_q(actor: Actor, permission: str, field: str = "area_path") -> Q:
     if "" in areas:
         return within("")
     return reduce(or_, (within(area, field) for area in areas)) if areas else Q(pk__in=[])
+
+
+def area_or_own(actor: Actor, permission: str, wanted: str | None) -> str:
+    """The area asked for, or the actor's own when none is; Forbidden when `permission` does not reach there."""
+    if wanted is None:
+        actor.require(permission)
+        return actor.areas(permission)[0]
+    actor.require(permission, wanted)
+    return wanted

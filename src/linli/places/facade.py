@@ -132,10 +132,3 @@ def on_rehome(fn: RehomeHook) -> RehomeHook:
 def rehome_table(table: RehomedTable) -> None:
     """Have this table's rows moved when boundaries change, counted in the preview and moved back on undo."""
     rehoming.register(table)
-
-
-def font_folder() -> str:
-    """The folder of the Chinese typeface that papers are set in."""
-    from linli.places import sheet
-
-    return sheet.font_folder()

@@ -1,22 +1,15 @@
-"""The label of a unit: QR code, short code in large digits and hotline, on A4 sheets to print and hang up.
-
-The Chinese typeface comes with the wheel `pylopdf-fonts-zh-cn` (Noto Sans SC, SIL OFL), none from the system.
-"""
+"""The label of a unit: QR code, short code in large digits and hotline, on A4 sheets to print and hang up."""
 
 from __future__ import annotations
 
 import io
-from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import orjson
 import segno
-import typst
 from django.conf import settings
 
-from linli.kernel import audit
+from linli.kernel import audit, typeset
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Invalid
 from linli.places import selectors
@@ -34,15 +27,6 @@ def qr_svg(code: str) -> bytes:
     out = io.BytesIO()
     segno.make(url(code), error="m", micro=False).save(out, kind="svg", border=2, scale=4, xmldecl=False)
     return out.getvalue()
-
-
-@lru_cache(maxsize=1)
-def font_folder() -> str:
-    """The folder of the Chinese typeface."""
-    spec = find_spec("pylopdf_fonts_zh_cn")
-    if spec is None or not spec.submodule_search_locations:
-        raise Invalid("sheet", "the package pylopdf-fonts-zh-cn with the Chinese typeface is missing")
-    return str(next(iter(spec.submodule_search_locations)))
 
 
 def compound_pdf(actor: Actor, compound: Compound) -> bytes:
@@ -71,7 +55,4 @@ def _label(compound: Compound, unit: Unit, code: str) -> dict[str, Any]:
 
 
 def render(labels: list[dict[str, Any]]) -> bytes:
-    return typst.compile(
-        str(TEMPLATE), font_paths=[font_folder()], ignore_system_fonts=True,
-        sys_inputs={"labels": orjson.dumps(labels).decode()},
-    )  # fmt: skip
+    return typeset.pdf(TEMPLATE, labels=labels)

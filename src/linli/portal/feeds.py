@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from linli.cases import facade as cases
 from linli.cases.contracts import PublicItem
 from linli.kernel.errors import NotFound
+from linli.kernel.i18n import either, english
 from linli.portal import wishes
 from linli.portal.letters import address
-from linli.portal.pages import english, pick, view
+from linli.portal.pages import view
 
 FORMS = {"atom": Atom1Feed, "rss": Rss201rev2Feed}
 ROWS = 40
@@ -40,7 +41,7 @@ def feed(request: HttpRequest, form: str) -> HttpResponse:
 
 
 def _add(made: Atom1Feed | Rss201rev2Feed, item: PublicItem) -> None:
-    words = (pick(item.class_zh, item.class_en), wishes.community(item), pick(item.state_zh, item.state_en))
+    words = (either(item.class_zh, item.class_en), wishes.community(item), either(item.state_zh, item.state_en))
     made.add_item(
         title=" · ".join(filter(None, words)), link=address(f"/c/{item.number}"), description=item.number,
         unique_id=address(f"/c/{item.number}"), pubdate=item.filed_at, updateddate=item.closed_at or item.filed_at,

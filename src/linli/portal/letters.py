@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from linli.cases.contracts import PublicItem, TicketNews
-from linli.portal.pages import pick
+from linli.kernel.i18n import either
 from linli.portal.signed import link
 
 
@@ -51,16 +51,16 @@ def area_news(items: Sequence[tuple[PublicItem, str]], what: str) -> tuple[str, 
     subject = f"{_('News of an area')}: {what} ({len(items)})"
     lines = [what, ""]
     for item, community in items:
-        words = (pick(item.class_zh, item.class_en), community, pick(item.state_zh, item.state_en))
+        words = (either(item.class_zh, item.class_en), community, either(item.state_zh, item.state_en))
         lines += ["· " + " · ".join(filter(None, words)), "  " + address(f"/c/{item.number}")]
     return subject, "\n".join(lines)
 
 
 def ticket_news(news: TicketNews) -> tuple[str, str]:
     """What happened with one's own report. The link opens the ticket for some weeks."""
-    state = pick(news.state_zh, news.state_en)
-    lines = [f"{news.number} · {pick(news.class_zh, news.class_en)}", ""]
-    lines += [f"{timezone.localtime(s.at):%m-%d %H:%M}  {pick(s.zh, s.en)}" for s in news.steps]
+    state = either(news.state_zh, news.state_en)
+    lines = [f"{news.number} · {either(news.class_zh, news.class_en)}", ""]
+    lines += [f"{timezone.localtime(s.at):%m-%d %H:%M}  {either(s.zh, s.en)}" for s in news.steps]
     if news.asked:
         lines += ["", _("Is it solved? Yes or no: please tell us on the page of your report.")]
     lines += ["", address(f"/t/{news.key}")]

@@ -14,9 +14,10 @@ from shapely.geometry.base import BaseGeometry
 
 from linli.cases import facade as cases
 from linli.kernel.errors import NotFound
+from linli.kernel.i18n import either, english
 from linli.places import facade as places
 from linli.places.contracts import GridInfo
-from linli.portal.pages import english, page, pick, view
+from linli.portal.pages import page, view
 
 WIDTH, PINS, PIN = 1000, 30, 22  # as many pins as the list has rows; radius of a pin
 LETTER = 38  # of the names on a phone, where they are largest
@@ -89,7 +90,7 @@ def public_map(request: HttpRequest) -> HttpResponse:
     part(rows, drawn.sheet)
     return page(
         request, "map", private=False, sheet=drawn.sheet, communities=drawn.areas, chosen=chosen,
-        chosen_name=pick(chosen.name_zh, chosen.name_en) if chosen else "", rows=rows,
+        chosen_name=either(chosen.name_zh, chosen.name_en) if chosen else "", rows=rows,
         more=max(0, len(pins) - PINS), total=len(pins), pin=PIN, **drawn.ground,
     )  # fmt: skip
 
@@ -119,7 +120,7 @@ def _areas(communities: list[GridInfo], chosen: GridInfo | None, sheet: Sheet) -
         else:
             x = y = 0
             path = ""
-        name = pick(g.name_zh, g.name_en)
+        name = either(g.name_zh, g.name_en)
         found.append({"code": g.code, "name": name, "label": name.removesuffix(" Community"), "path": path, "x": x,
                       "y": y})  # fmt: skip
     _label([a for a in found if a["path"]], sheet)
@@ -171,7 +172,7 @@ def _ground(sheet: Sheet, frame: BaseGeometry) -> dict[str, Any]:
 def _row(number: int, pin: Any, sheet: Sheet) -> dict[str, Any]:
     x, y = sheet.point(pin.lon, pin.lat)
     place = places.locate(pin.lon, pin.lat)
-    return {"n": number, "x": x, "y": y, "name": pick(pin.class_zh, pin.class_en), "at": pin.created_at,
-            "state": pick(pin.state_zh, pin.state_en), "me_too": pin.me_too, "number": pin.number,
+    return {"n": number, "x": x, "y": y, "name": either(pin.class_zh, pin.class_en), "at": pin.created_at,
+            "state": either(pin.state_zh, pin.state_en), "me_too": pin.me_too, "number": pin.number,
             "photo": pin.photos[0] if pin.photos else None,
-            "community": pick(place.community_name, place.community_name_en) if place else ""}  # fmt: skip
+            "community": either(place.community_name, place.community_name_en) if place else ""}  # fmt: skip

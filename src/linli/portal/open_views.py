@@ -14,11 +14,12 @@ from linli.cases import facade as cases
 from linli.cases.contracts import PublicCell, PublicItem
 from linli.kernel import clock
 from linli.kernel.errors import Invalid, NotFound
+from linli.kernel.i18n import either, english
 from linli.places import facade as places
 from linli.portal import limits, wishes
 from linli.portal.map_views import PIN, Sheet, chosen_area, drawing_of, part
 from linli.portal.open_data import as_csv, as_geojson, rules_of_packs
-from linli.portal.pages import english, page, pick, view
+from linli.portal.pages import page, view
 
 ROWS = 20
 STEPS = ((5, 1), (10, 2), (20, 3), (50, 4))  # from how many cases on a square has which shade
@@ -42,7 +43,7 @@ def done(request: HttpRequest) -> HttpResponse:
     return page(
         request, "done", private=False, rows=rows, pins=on_map if drawn else [], sheet=drawn.sheet if drawn else None,
         communities=drawn.areas if drawn else [], chosen=chosen, pin=PIN, more=more, area=area,
-        chosen_name=pick(chosen.name_zh, chosen.name_en) if chosen else "", **(drawn.ground if drawn else {}),
+        chosen_name=either(chosen.name_zh, chosen.name_en) if chosen else "", **(drawn.ground if drawn else {}),
     )  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def _row(n: int, item: PublicItem, sheet: Sheet | None) -> dict[str, Any]:
     placed = sheet is not None and item.lon is not None and item.lat is not None
     x, y = sheet.point(item.lon, item.lat) if placed else (None, None)  # type: ignore[union-attr,arg-type]
     return {"n": n, "x": x, "y": y, "lon": item.lon, "lat": item.lat, "item": item,
-            "name": pick(item.class_zh, item.class_en), "state": pick(item.state_zh, item.state_en),
+            "name": either(item.class_zh, item.class_en), "state": either(item.state_zh, item.state_en),
             "community": wishes.community(item),
             "days": (item.closed_at - item.created_at).days if item.closed_at else None}  # fmt: skip
 
@@ -65,7 +66,7 @@ def case(request: HttpRequest, number: str) -> HttpResponse:
     except NotFound:
         limits.spend("case", limits.caller(request))
         raise
-    steps = [{"at": s.at, "text": pick(s.zh, s.en)} for s in found.steps]
+    steps = [{"at": s.at, "text": either(s.zh, s.en)} for s in found.steps]
     return page(request, "case", private=False, c=_row(1, found, None), t=found, steps=steps, bar=range(1, 8))
 
 
@@ -92,7 +93,7 @@ def _square(n: int, cell: PublicCell, sheet: Sheet) -> dict[str, Any]:
     place = places.locate((cell.west + cell.east) / 2, (cell.south + cell.north) / 2)
     return {"n": n, "x": x, "y": y, "w": right - x, "h": bottom - y, "shade": shade, "at_least": at_least,
             "cx": (x + right) // 2, "cy": (y + bottom) // 2,
-            "community": pick(place.community_name, place.community_name_en) if place else ""}  # fmt: skip
+            "community": either(place.community_name, place.community_name_en) if place else ""}  # fmt: skip
 
 
 @view("GET")
@@ -102,7 +103,7 @@ def data(request: HttpRequest) -> HttpResponse:
     months = remembered(("months",), 30, lambda: cases.public_months(rules["months"]))
     licence = rules["licence"]
     return page(request, "data", private=False, rules=rules, months=[f"{m:%Y-%m}" for m in months],
-                licence=pick(licence["zh"], licence["en"]))  # fmt: skip
+                licence=either(licence["zh"], licence["en"]))  # fmt: skip
 
 
 @view("GET")

@@ -12,24 +12,15 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooMany
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from linli.kernel.errors import LinliError, NotFound, TooLarge, TooMany
 from linli.kernel.http import problem_response
+from linli.kernel.i18n import english
 
 CSP = ("default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'")  # fmt: skip
 View = Callable[..., HttpResponse]
-
-
-def english() -> bool:
-    return (get_language() or "").startswith("en")
-
-
-def pick(zh: str, en: str) -> str:
-    """The one of two stored names that fits the page."""
-    return (en or zh) if english() else (zh or en)
 
 
 def page(

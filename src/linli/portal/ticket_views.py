@@ -14,11 +14,12 @@ from linli.cases import facade as cases
 from linli.cases.contracts import PublicTicket
 from linli.kernel import personal_reads
 from linli.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from linli.kernel.i18n import either, english
 from linli.kernel.masks import normal
 from linli.portal import alert_services, letters, limits
 from linli.portal.alert_views import good_address
 from linli.portal.forms import PHONE
-from linli.portal.pages import english, page, pick, view
+from linli.portal.pages import page, view
 
 STEPS, CODE = 7, 6
 OWN = "own data"  # the reason that `cases` logs when the reporter takes their own data along
@@ -48,9 +49,9 @@ def _page(request: HttpRequest, secret: str, found: PublicTicket, status: int = 
         for at, code, reason in found.looked
     ]
     return page(
-        request, "ticket", status, t=found, secret=secret, name=pick(found.class_zh, found.class_en),
-        state=pick(found.state_zh, found.state_en), looked=looked, is_new=request.GET.get("new") == "1",
-        steps=[{"at": s.at, "text": pick(s.zh, s.en), "note": s.note} for s in found.steps],
+        request, "ticket", status, t=found, secret=secret, name=either(found.class_zh, found.class_en),
+        state=either(found.state_zh, found.state_en), looked=looked, is_new=request.GET.get("new") == "1",
+        steps=[{"at": s.at, "text": either(s.zh, s.en), "note": s.note} for s in found.steps],
         bar=range(1, STEPS + 1), link=request.build_absolute_uri(f"/t/{secret}"),
         done=request.GET.get("done", ""), mail=letters.enabled(), stars=range(1, 6), **more,
     )  # fmt: skip

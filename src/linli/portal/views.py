@@ -15,11 +15,12 @@ from linli.cases import facade as cases
 from linli.cases.contracts import PublicCase
 from linli.kernel import personal
 from linli.kernel.errors import Invalid, NotFound, TooLarge
+from linli.kernel.i18n import either, english
 from linli.places import facade as places
 from linli.places.contracts import UnitInfo
 from linli.portal import limits, services
 from linli.portal.forms import ReportForm
-from linli.portal.pages import english, page, pick, safe_next, view
+from linli.portal.pages import page, safe_next, view
 
 SECRET = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
@@ -109,7 +110,7 @@ def _unit_page(request: HttpRequest, found: UnitInfo | None, form: ReportForm, s
     context: dict[str, Any] = {
         "unit": found, "form": form, "opened": [_line(c) for c in opened], "action": request.path,
         "title": found.title("en" if english() else "zh-hans") if found else _("Report without a code"),
-        "community": pick(found.community_zh, found.community_en) if found else "",
+        "community": either(found.community_zh, found.community_en) if found else "",
         "hotline": found.hotline if found else "",
         "thanks": request.GET.get("thanks") == "1", "follow": _secret(request.GET.get("follow", "")),
     }  # fmt: skip
@@ -124,9 +125,11 @@ def _open(unit: UnitInfo) -> list[PublicCase]:
 
 
 def _line(case: Any) -> dict[str, Any]:
-    return {"id": case.case_id, "name": pick(case.class_zh, case.class_en), "state": pick(case.state_zh, case.state_en),
-            "at": case.created_at, "me_too": case.me_too, "number": case.number,
-            "distance": case.distance_m, "photo": next(iter(case.photos), None)}  # fmt: skip
+    return {
+        "id": case.case_id, "name": either(case.class_zh, case.class_en), "at": case.created_at,
+        "state": either(case.state_zh, case.state_en), "me_too": case.me_too, "number": case.number,
+        "distance": case.distance_m, "photo": next(iter(case.photos), None),
+    }  # fmt: skip
 
 
 def _secret(text: str) -> str:

@@ -7,18 +7,18 @@ from django.utils.translation import gettext as _
 from linli.cases import facade as cases
 from linli.cases.contracts import PublicItem
 from linli.kernel.errors import NotFound
+from linli.kernel.i18n import either
 from linli.places import facade as places
 from linli.places.contracts import GridInfo
 from linli.portal.models import Alert
-from linli.portal.pages import pick
 
 
 def communities() -> list[dict[str, str]]:
-    return [{"code": g.code, "name": pick(g.name_zh, g.name_en)} for g in places.grids(level=2)]
+    return [{"code": g.code, "name": either(g.name_zh, g.name_en)} for g in places.grids(level=2)]
 
 
 def classes() -> list[dict[str, str]]:
-    return [{"code": code, "name": pick(zh, en)} for code, zh, en in cases.big_classes()]
+    return [{"code": code, "name": either(zh, en)} for code, zh, en in cases.big_classes()]
 
 
 def chosen(code: str) -> GridInfo | None:
@@ -61,4 +61,4 @@ def community(item: PublicItem) -> str:
     if item.lon is None or item.lat is None:
         return ""
     place = places.locate(item.lon, item.lat)
-    return pick(place.community_name, place.community_name_en) if place else ""
+    return either(place.community_name, place.community_name_en) if place else ""

@@ -13,7 +13,8 @@ from django.db import IntegrityError, transaction
 from linli.identity import facade as identity
 from linli.kernel import audit, clock, events, services
 from linli.kernel.actor import SYSTEM, Actor
-from linli.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from linli.kernel.errors import Conflict, Invalid, NotFound
+from linli.kernel.scope import area_or_own
 from linli.work import rules
 from linli.work.models import Duty, Position
 
@@ -34,7 +35,7 @@ def sign_on(
 ) -> Duty:  # fmt: skip
     """Begin duty; the id is the client's, so that a resent sign-on is known. A duty still open ends."""
     assert actor.account_id is not None
-    area = _area(actor, area_path)
+    area = area_or_own(actor, "duty.self", area_path)
     if team_id is not None and team_id not in actor.team_ids:
         raise Invalid("team_id", "is not one of your teams")
     now = clock.now()
@@ -55,14 +56,6 @@ def sign_on(
             raise Conflict("this id was used by someone else") from None
         _changed(actor, duty, "on")
     return duty
-
-
-def _area(actor: Actor, wanted: str | None) -> str:
-    if wanted is None:
-        return actor.areas("duty.self")[0]
-    if not actor.can("duty.self", wanted):
-        raise Forbidden("needs duty.self in that area")
-    return wanted
 
 
 def _own(actor: Actor, duty: Duty) -> Duty:

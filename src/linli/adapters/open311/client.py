@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +11,8 @@ from xml.etree import ElementTree
 
 import httpx
 import orjson
+
+from linli.adapters import hosts
 
 TIMEOUT, MOST_BYTES = 20.0, 8 * 1024 * 1024
 WRAPPERS = ("service_requests", "service_request_updates", "service_requests_updates", "services", "errors")
@@ -135,7 +135,7 @@ def picture(url: str, friends: set[str]) -> bytes:
 
 def _public(host: str) -> bool:
     try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-        return bool(found) and all(ipaddress.ip_address(a).is_global for a in found)
+        found = hosts.addresses(host)
+        return bool(found) and all(a.is_global for a in found)
     except (OSError, ValueError, UnicodeError):
         return False

@@ -10,7 +10,6 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooMany
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
-from django.utils.translation import get_language
 
 from linli.adapters.open311 import formats
 from linli.identity import facade as identity
@@ -21,14 +20,6 @@ from linli.portal import facade as portal
 
 View = Callable[..., Any]
 STATUS = {401: 403, 422: 400}  # the standard knows 403 for a key that is missing or wrong, and 400 for what is
-
-
-def english() -> bool:
-    return (get_language() or "").startswith("en")
-
-
-def pick(zh: str, en: str) -> str:
-    return (en or zh) if english() else (zh or en)
 
 
 def caller(request: HttpRequest) -> Actor:

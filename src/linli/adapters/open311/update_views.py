@@ -13,7 +13,7 @@ from linli.adapters.open311.selectors import endpoints
 from linli.adapters.open311.services import receiving
 from linli.cases import facade as cases
 from linli.cases.contracts import OutsideUpdate
-from linli.kernel import clock
+from linli.kernel import clock, i18n
 from linli.kernel.actor import Actor
 from linli.kernel.errors import FieldError, Invalid
 
@@ -38,7 +38,7 @@ def _list(request: HttpRequest, actor: Actor) -> tuple[str, Any]:
 def _shown(u: OutsideUpdate) -> dict[str, Any]:
     return {
         "update_id": str(u.id), "service_request_id": u.number, "status": receiving.status_of(u.state),
-        "updated_datetime": when(u.at), "description": u.note or door.pick(u.zh, u.en), "media_url": None,
+        "updated_datetime": when(u.at), "description": u.note or i18n.either(u.zh, u.en), "media_url": None,
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from linli.adapters.open311 import door, jobs, rules
 from linli.adapters.open311.formats import when
 from linli.cases import facade as cases
 from linli.cases.contracts import ClassInfo, Contact, OutsideCase, OutsideFilter
-from linli.kernel import clock
+from linli.kernel import clock, i18n
 from linli.kernel.actor import Actor
 from linli.kernel.errors import FieldError, Invalid, NotFound
 
@@ -62,9 +62,9 @@ def _asked(found: ClassInfo) -> list[rules.Attribute]:
 def services(request: HttpRequest, actor: Actor) -> Answer:
     return "services", [
         {
-            "service_code": c.code, "service_name": door.pick(c.zh, c.en), "description": door.pick(c.zh, c.en),
+            "service_code": c.code, "service_name": i18n.either(c.zh, c.en), "description": i18n.either(c.zh, c.en),
             "metadata": bool(_asked(c)), "type": "realtime", "keywords": f"{c.zh},{c.en}",
-            "group": door.pick(c.group_zh, c.group_en),
+            "group": i18n.either(c.group_zh, c.group_en),
         }
         for c in _services().values()
     ]  # fmt: skip
@@ -82,9 +82,9 @@ def definition(request: HttpRequest, actor: Actor, code: str) -> Answer:
 def _attribute(one: rules.Attribute, order: int) -> dict[str, Any]:
     made = {
         "variable": True, "code": one.code, "datatype": one.datatype, "required": one.required,
-        "datatype_description": None, "order": order, "description": door.pick(one.zh, one.en),
+        "datatype_description": None, "order": order, "description": i18n.either(one.zh, one.en),
     }  # fmt: skip
-    values = [{"key": v.key, "name": door.pick(v.zh, v.en)} for v in one.values]
+    values = [{"key": v.key, "name": i18n.either(v.zh, v.en)} for v in one.values]
     return {**made, "values": values} if values else made
 
 
@@ -93,8 +93,8 @@ def request_of(request: HttpRequest, c: OutsideCase, extended: bool) -> dict[str
     photo = f"{_base(request)}/api/v1/files/{c.photos[0]}" if c.photos else None
     made: dict[str, Any] = {
         "service_request_id": c.number, "status": "closed" if c.final else "open",
-        "status_notes": door.pick(c.state_zh, c.state_en), "service_name": door.pick(c.class_zh, c.class_en),
-        "service_code": c.class_code, "description": c.text or door.pick(c.class_zh, c.class_en),
+        "status_notes": i18n.either(c.state_zh, c.state_en), "service_name": i18n.either(c.class_zh, c.class_en),
+        "service_code": c.class_code, "description": c.text or i18n.either(c.class_zh, c.class_en),
         "agency_responsible": None, "service_notice": None, "requested_datetime": when(c.created_at),
         "updated_datetime": when(c.updated_at), "expected_datetime": None if c.final else when(c.due_at),
         "address": c.address or None, "address_id": None, "zipcode": None, "lat": c.lat, "long": c.lon,
@@ -186,7 +186,7 @@ def _report(request: HttpRequest, actor: Actor) -> Answer:
     if found is None:
         raise NotFound("service_code was not found")
     lon, lat = _point(request)
-    answers = rules.said(_asked(found), attributes, door.english())
+    answers = rules.said(_asked(found), attributes, i18n.english())
     text = "\n".join(filter(None, (post.get("description", "").strip(), answers)))
     media = [f.read() for f in request.FILES.getlist("media")[:MAX_MEDIA]]
     made = cases.report_signal(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import socket
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -16,7 +15,7 @@ import orjson
 from django.conf import settings
 from django.db.models import F
 
-from linli.adapters import secret
+from linli.adapters import hosts, secret
 from linli.adapters.alone import alone
 from linli.adapters.webhooks import rules, selectors
 from linli.adapters.webhooks.models import Delivery, Hook
@@ -165,7 +164,7 @@ def _post(http: httpx.Client, url: str, text: str, item: Delivery) -> tuple[int 
 
 
 def _barred(url: str) -> bool:
-    found = {info[4][0] for info in socket.getaddrinfo(urlsplit(url).hostname, None)}
+    found = hosts.addresses(urlsplit(url).hostname or "")
     return any(rules.barred(str(address), settings.LINLI_HOOKS_TO_LOOPBACK) for address in found)
 
 

@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from linli.kernel import texts
+
 MAX_ROWS, MAX_BYTES, MAX_UNPACKED = 2000, 5_000_000, 60_000_000
 KINDS = ("problem", "need", "opinion", "patrol")
 Error = dict[str, Any]
@@ -35,15 +37,8 @@ def read(data: bytes, columns: Mapping[str, str]) -> list[tuple[int, dict[str, s
 
 
 def _csv(data: bytes) -> Iterator[list[str]]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise Unreadable("encoding")
-    if "\0" in text:
+    text = texts.decoded(data)
+    if text is None or "\0" in text:
         raise Unreadable("encoding")
     try:
         yield from csv.reader(io.StringIO(text, newline=""))

@@ -19,10 +19,4 @@ class Migration(migrations.Migration):
                 models.F("split_from"), condition=models.Q(("split_from__isnull", False)), name="cases_split"
             ),
         ),
-        AddIndexConcurrently(
-            model_name="case",
-            index=models.Index(
-                models.F("recheck_at"), condition=models.Q(("recheck_at__isnull", False)), name="cases_recheck"
-            ),
-        ),
     ]

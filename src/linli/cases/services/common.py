@@ -21,6 +21,11 @@ PUBLIC_ACTS = {"report", "accept", "reject", "file", "dispatch", "take", "finish
                "referral_done", "referral_refused", "grant_extension"}  # fmt: skip
 
 
+def id_text(value: UUID | None) -> str | None:
+    """An id as JSON holds it."""
+    return str(value) if value else None
+
+
 def facts(case: Case) -> Facts:
     return make_facts(
         Facts(case.state, case.area_path, case.team_id, tuple(case.handler_ids), case.closed_at),

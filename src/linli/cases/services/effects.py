@@ -74,8 +74,8 @@ def open_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str,
         actor=actor, case_id=case.id, team_id=team_id, area_path=case.area_path, title=title(case),
         due_at=case.handle_due_at, illustrative=_illustrative(case), kind="handle",
         needs_photo=demands.photos_after(case) > 0,
-        place={"lon": case.lon, "lat": case.lat, "address": case.address, "grid_id": _text(case.grid_id),
-               "unit_id": _text(case.unit_id)},
+        place={"lon": case.lon, "lat": case.lat, "address": case.address, "grid_id": common.id_text(case.grid_id),
+               "unit_id": common.id_text(case.unit_id)},
     )  # fmt: skip
     return {"team_id": str(team_id), "task_id": str(case.task_id)}
 
@@ -83,10 +83,6 @@ def open_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str,
 def _illustrative(case: Case) -> bool:
     """Whether the limit of handling has no source."""
     return bool(case.clocks.get("handle", {}).get("illustrative"))
-
-
-def _text(value: UUID | None) -> str | None:
-    return str(value) if value else None
 
 
 def title(case: Case) -> str:
@@ -118,7 +114,7 @@ def _called_off(case: Case, actor: Actor, given: Given) -> bool:
 
 
 def drop_team(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
-    detail = {"team_id": _text(case.team_id)}
+    detail = {"team_id": common.id_text(case.team_id)}
     case.team_id = None
     return detail
 

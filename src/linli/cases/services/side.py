@@ -13,6 +13,7 @@ from uuid import UUID
 from linli.cases import clocks, ports, tables
 from linli.cases.models import Case
 from linli.cases.rules import clock as rule
+from linli.cases.services import common
 from linli.kernel.actor import Actor, contains
 from linli.kernel.errors import Invalid
 from linli.kernel.masks import mask_text
@@ -134,12 +135,9 @@ def transfer(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, 
         raise Invalid("centre", "does not serve this place")
     held = ports.centre(sender) if sender else None
     way = direction(held.area_path if held else "", target.area_path)
-    put(case, "transfer", _opened(actor, at, given, to=str(target.id), way=way, **{"from": _text(sender)}))
-    return {"to": str(target.id), "from": _text(sender), "way": way, "zh": target.name_zh, "en": target.name_en}
-
-
-def _text(value: UUID | None) -> str | None:
-    return str(value) if value else None
+    ends = {"to": str(target.id), "from": common.id_text(sender), "way": way}
+    put(case, "transfer", _opened(actor, at, given, **ends))
+    return {**ends, "zh": target.name_zh, "en": target.name_en}
 
 
 def take_over(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
@@ -149,7 +147,7 @@ def take_over(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str,
 
 def end_transfer(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
     put(case, "transfer", None)
-    return {"centre": _text(case.centre_id)}
+    return {"centre": common.id_text(case.centre_id)}
 
 
 def make_private(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import get_language
 from ninja import Query
 
 from linli.insight.api import router
@@ -17,6 +16,7 @@ from linli.kernel import audit, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Invalid
 from linli.kernel.http import actor_of
+from linli.kernel.i18n import say
 
 # Module and type. What writes files is large, and read when the first file is asked for.
 FORMS = {
@@ -28,7 +28,7 @@ FORMS = {
 def _language(asked: str) -> str:
     if asked not in ("", "zh", "en"):
         raise Invalid("lang", "must be zh or en")
-    return asked or ("en" if (get_language() or "zh").startswith("en") else "zh")
+    return asked or say("zh", "en")
 
 
 def _file(actor: Actor, ask: Ask, data: bytes, kind: str, name: str) -> HttpResponse:

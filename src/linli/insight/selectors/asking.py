@@ -14,6 +14,7 @@ from linli.insight.rules.periods import Period
 from linli.kernel import clock
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Forbidden, Invalid
+from linli.kernel.scope import area_or_own
 from linli.orgs import facade as orgs
 
 VIEW = "indicators.view"
@@ -32,16 +33,6 @@ class Ask:
 
 def today() -> date:
     return clock.now().astimezone(cases.zone()).date()
-
-
-def area_of(actor: Actor, area: str) -> str:
-    """The area asked for, or the actor's own when none is."""
-    actor.require(VIEW)
-    if not area:
-        own = actor.areas(VIEW)
-        return "" if "" in own else own[0]
-    actor.require(VIEW, area)
-    return area
 
 
 def check_team(actor: Actor, team: UUID | None) -> None:
@@ -89,7 +80,7 @@ def ask(
     for name, text in (("area", area), ("class_code", class_code)):
         if "\0" in text or len(text) > 120:
             raise Invalid(name, "is no code")
-    found = area_of(actor, area.strip())
+    found = area_or_own(actor, VIEW, area.strip() or None)
     check_team(actor, team)
     return Ask(found, team, class_code.strip(), *period_of(period, day, start, end), bases=bases_of(bases))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from linli.kernel import packs
+from linli.kernel import packs, texts
 from linli.kernel.errors import FieldError, Invalid
 from linli.places import geo
 
@@ -89,13 +89,8 @@ def _read_geojson(data: bytes) -> list[Row]:
 
 
 def _read_csv(data: bytes) -> list[Row]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
+    text = texts.decoded(data)
+    if text is None:
         raise Invalid("file", "is neither UTF-8 nor GB 18030 text")
     if "\0" in text:
         raise Invalid("file", "holds zero bytes; it is not a CSV file")

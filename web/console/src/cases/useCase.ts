@@ -1,5 +1,6 @@
 /** One case on a screen: read, renewed by events, and after an act at once. */
 import { watch, type Ref } from "vue";
+import { api } from "@shared/api/client";
 import { onLive, onReset } from "@shared/live/index";
 import { unanswered } from "@shared/util/fresh";
 import { batched, useLoad } from "@shared/util/load";
@@ -26,4 +27,14 @@ export function useCase(id: Ref<string>) {
     }
   }
   return { ...loaded, changed };
+}
+
+/** A list that belongs to a case, such as `similar`; read anew when another case is shown. */
+export function useItemsOf<T>(id: () => string, what: string) {
+  const found = useLoad((signal) => api.get<{ items: T[] }>(`/cases/${id()}/${what}`, {}, { signal }));
+  watch(id, () => {
+    found.data.value = null;
+    void found.load();
+  }, { immediate: true });
+  return found;
 }
