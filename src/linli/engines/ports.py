@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import zlib
 from dataclasses import dataclass, field
 
@@ -30,6 +31,13 @@ class Ports:
 
     bind: str
     chosen: dict[str, int] = field(default_factory=dict)
+    claims: dict[int, socket.socket] = field(default_factory=dict, repr=False)  # held until the district ends
+
+    def claim(self, port: int) -> bool:
+        """Keep other districts that start now from the same port; False when one has it already."""
+        if mark := process.claim(port):
+            self.claims[port] = mark
+        return mark is not None
 
     def __getitem__(self, name: str) -> int:
         return self.chosen[name]
@@ -54,7 +62,7 @@ def choose(home: Home, given: dict[str, int | None], bind: str, needed: tuple[st
     before, ports = kept(home), Ports(bind)
     for name, port in given.items():
         if port is not None:
-            _require(name, port, bind)
+            _require(name, port, ports)
             ports.chosen[name] = port
     start = first_free(home)
     for name in (*PUBLIC, *needed):
@@ -62,8 +70,9 @@ def choose(home: Home, given: dict[str, int | None], bind: str, needed: tuple[st
             continue
         host = bind if name in PUBLIC else "127.0.0.1"
         port = before.get(name) or PUBLIC.get(name)
-        if port is None or port in ports.chosen.values() or not process.can_bind(port, host):
-            port = process.free_port(start, taken=[*ports.chosen.values(), *before.values()])
+        taken = port is None or port in ports.chosen.values() or not process.can_bind(port, host)
+        if port is None or taken or not ports.claim(port):
+            port = process.free_port(start, [*ports.chosen.values(), *before.values()], ports.claim)
             start = port + 1
         ports.chosen[name] = port
     text = json.dumps(ports.chosen, indent=1, sort_keys=True)
@@ -71,13 +80,13 @@ def choose(home: Home, given: dict[str, int | None], bind: str, needed: tuple[st
     return ports
 
 
-def _require(name: str, port: int, bind: str) -> None:
+def _require(name: str, port: int, ports: Ports) -> None:
     if not 0 < port < 65536:
         raise EngineError(f"{port} is not a port number")
     try:
-        free = process.can_bind(port, bind)
+        free = process.can_bind(port, ports.bind) and ports.claim(port)
     except OSError as error:
-        raise EngineError(f"{bind} is not an address of this machine: {error}") from error
+        raise EngineError(f"{ports.bind} is not an address of this machine: {error}") from error
     if not free:
         flag = "--port" if name == "http" else f"--{name}-port"
         raise EngineError(f"port {port} ({flag}) is in use by another program or may not be opened")

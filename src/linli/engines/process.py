@@ -51,11 +51,29 @@ def can_bind(port: int, host: str = "127.0.0.1", kind: int = socket.SOCK_STREAM)
     return True
 
 
-def free_port(start: int = 20000, taken: Iterable[int] = ()) -> int:
-    """The first free port from `start` on, below the range from which the kernel gives ports to clients."""
+def claim(port: int) -> socket.socket | None:
+    """Mark a port as about to be opened: None when another process has marked it. The mark goes with this process.
+
+    A free port is found some seconds before the child that opens it does so: two districts that start in the same
+    moment would find the same one. The mark is a name in Linux' abstract socket space, so nothing is left on the disk;
+    elsewhere it is only an object that marks nothing.
+    """
+    mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    if sys.platform != "linux":
+        return mark
+    try:
+        mark.bind(f"\0linli-port-{port}")
+    except OSError:
+        mark.close()
+        return None
+    return mark
+
+
+def free_port(start: int = 20000, taken: Iterable[int] = (), usable: Callable[[int], object] = bool) -> int:
+    """The first free and `usable` port from `start` on, below those that the kernel gives to clients."""
     used = set(taken)
     for port in range(start, 32000):
-        if port not in used and can_bind(port) and can_bind(port, "0.0.0.0"):
+        if port not in used and can_bind(port) and can_bind(port, "0.0.0.0") and usable(port):
             return port
     raise EngineError(f"no free port between {start} and 32000")
 
