@@ -125,8 +125,9 @@ def count_return(case: Case, actor: Actor, given: Given, at: datetime) -> dict[s
 
 
 def count_rework(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
+    """Work begins again: whoever verified the last round may handle this one, and then verifies it no more."""
     case.rework_count += 1
-    case.finished_at = None
+    case.finished_at = case.verifier_id = None
     return {"rework": case.rework_count}
 
 
