@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 from typing import Any
 
@@ -12,10 +13,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 from tests.cases.conftest import IN_NORTH, NORTH, SOUTH, Desk, jpeg
+from tests.cases.plates import overlap, street
 from tests.cases.test_flow import CASES, act, post, report
 
 from linli.cases import facade
 from linli.cases.models import Photo
+from linli.cases.services import suggested
 from linli.kernel import images
 from linli.kernel.actor import PUBLIC
 from linli.kernel.models import AuditRow, StoredFile
@@ -147,3 +150,30 @@ def test_covered_parts_are_gone_for_everybody_and_the_original_is_sealed_with_a_
     for wrong in ([], [{"x": 0.9, "y": 0, "w": 0.5, "h": 0.1}], [{"x": 0, "y": 0, "w": 0, "h": 1}]):
         answer = lead.post(f"{path}/redact", {"boxes": wrong}, content_type="application/json")
         assert answer.status_code == 422
+
+
+def test_a_plate_is_suggested_once_and_covers_nothing_until_a_person_says_so(desk: Desk) -> None:
+    data, box = street(3, "blue")
+    case_id = report(desk)["id"]
+    photo, lead = send(desk.client("intake"), case_id, data).json(), desk.client("duty_lead")
+    path = f"{CASES}/{case_id}/photos/{photo['id']}/suggest"
+    assert post(desk.client("intake"), path, {}).status_code == 403
+    found = post(lead, path, {}).json()["items"]
+    (plate,) = [one for one in found if one["kind"] == "plate"]
+    assert box and overlap((plate["x"], plate["y"], plate["w"], plate["h"]), box) > 0.4
+    assert set(plate) == {"kind", "score", "x", "y", "w", "h"} and 0 < plate["score"] <= 1
+    assert post(lead, path, {}).json()["items"] == found
+    row = Photo.objects.get(pk=photo["id"])
+    assert row.suggested == found and row.original_file_id is None and str(row.file_id) == photo["file_id"]
+    assert AuditRow.objects.filter(action="case.suggest_boxes").count() == 1, "looked for once"
+    assert "cv2" not in sys.modules
+
+
+def test_plates_are_found_as_often_as_the_decision_says() -> None:
+    hits, wrong = 0, 0
+    for seed in range(100, 106):
+        data, box = street(seed, ("blue", "green", None)[seed % 3])
+        plates = [(f["x"], f["y"], f["w"], f["h"]) for f in suggested.run_child(data) if f["kind"] == "plate"]
+        right = [one for one in plates if box and overlap(one, box) > 0.4]
+        hits, wrong = hits + bool(right), wrong + len(plates) - len(right)
+    assert hits >= 3 and wrong <= 2, (hits, wrong)

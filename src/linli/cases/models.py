@@ -296,6 +296,7 @@ class Photo(models.Model):
     released_by = models.UUIDField(null=True)
     released_at = models.DateTimeField(null=True)  # a person let the public see it
     original_file_id = models.UUIDField(null=True)  # sealed: `file_id` is a copy with parts covered
+    suggested = models.JSONField(null=True)  # rectangles a detector suggests to cover; null: not asked
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:

@@ -14,7 +14,7 @@ from linli.cases.api.schemas import RedactIn, ReleaseIn
 from linli.cases.models import Photo
 from linli.cases.rules import moderation
 from linli.cases.selectors import detail
-from linli.cases.services import notes, photos
+from linli.cases.services import notes, photos, suggested
 from linli.kernel import images
 from linli.kernel.errors import TooLarge
 from linli.kernel.http import actor_of
@@ -56,6 +56,12 @@ def redact_photo(request: HttpRequest, case_id: UUID, photo_id: UUID, body: Reda
     """Cover rectangles of a picture for everybody; the original is sealed, and each look at it is logged."""
     boxes = [(b.x, b.y, b.w, b.h) for b in body.boxes]
     return _shown(photos.redact_photo(actor=actor_of(request), case_id=case_id, photo_id=photo_id, boxes=boxes))
+
+
+@router.post("/cases/{case_id}/photos/{photo_id}/suggest", permission="cases.close", response=dict)
+def suggest_boxes(request: HttpRequest, case_id: UUID, photo_id: UUID) -> dict[str, Any]:
+    """Rectangles where a face or a number plate may be, for a person to look at; nothing is covered by this."""
+    return {"items": suggested.suggest_boxes(actor=actor_of(request), case_id=case_id, photo_id=photo_id)}
 
 
 @router.post("/cases/{case_id}/text/release", permission="cases.close", response=dict)

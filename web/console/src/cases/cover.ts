@@ -1,5 +1,7 @@
 /** Rectangles on a picture, as parts of its sides. */
 export interface Box { x: number; y: number; w: number; h: number }
+/** Where a detector would cover: only a suggestion until a person takes it. */
+export interface Hint extends Box { kind: "face" | "plate"; score: number }
 interface Spot { x: number; y: number }
 
 const inside = (value: number): number => Math.min(1, Math.max(0, value));
