@@ -167,7 +167,9 @@ def test_pages_by_key_without_a_gap_and_counts_the_same(desk: Desk, django_asser
             if (cursor := found["next"]) is None:
                 break
     assert sorted(seen) == sorted(made) and len(set(seen)) == 7
-    assert [i["due_at"] for i in listed(desk, "overdue").values()] == sorted(now - LONG - timedelta(hours=i // 2) for i in range(7))
+    assert [i["due_at"] for i in listed(desk, "overdue").values()] == sorted(
+        now - LONG - timedelta(hours=i // 2) for i in range(7)
+    )
     counts = cases.supervision_counts(boss, area=D)
     assert set(counts) == set(supervision.REASONS) and counts["overdue"] == 7
 
@@ -181,6 +183,7 @@ INDEXES = {
 
 def many(case_id: UUID, count: int) -> None:
     """Copies of a case: nineteen of twenty have ended; of the open ones a few are of each reason."""
+    asked = '{"supervision": {"until": "2020-01-01", "at": "2020-01-01T00:00:00+00:00"}}'
     on = {
         "id": "gen_random_uuid()", "number": "'X' || n", "created_at": "now() - n * interval '1 minute'",
         "updated_at": "now() - (n %% 400) * interval '1 hour'",
@@ -192,7 +195,7 @@ def many(case_id: UUID, count: int) -> None:
         "reopen_count": "CASE WHEN n %% 1000 = 40 THEN 1 ELSE 0 END",
         "satisfaction": "CASE WHEN n %% 900 = 1 THEN 'dissatisfied' END",
         "supervised": "n %% 1000 = 60",
-        "side": "CASE WHEN n %% 1000 = 60 THEN '{\"supervision\": {\"until\": \"2020-01-01\", \"at\": \"2020-01-01T00:00:00+00:00\"}}'::jsonb END",
+        "side": f"CASE WHEN n %% 1000 = 60 THEN '{asked}'::jsonb END",
         "clocks": "CASE WHEN n %% 1000 = 80 THEN jsonb_set(clocks, '{handle,extended_s}', '7200') ELSE clocks END",
         "task_id": "NULL", "external_id": "''", "tokens": "'{}'", "alarm_id": "NULL",
     }  # fmt: skip

@@ -32,7 +32,11 @@ def call(client: Any, method: str, path: str, body: Any = None, status: int = 20
     options = {} if body is None else {"data": body, "content_type": "application/json"}
     answer = getattr(client, method)(f"/api/v1/{path}", **options)
     assert answer.status_code == status, answer.content
-    return answer.json() if answer["Content-Type"].startswith("application/") and "json" in answer["Content-Type"] else answer
+    return (
+        answer.json()
+        if answer["Content-Type"].startswith("application/") and "json" in answer["Content-Type"]
+        else answer
+    )
 
 
 def pdf_text(data: bytes) -> str:
@@ -56,6 +60,7 @@ def supervised(desk: Desk, until_days: int = 3) -> UUID:
 
 def test_a_list_its_counts_and_its_sheet_are_the_same(desk: Desk) -> None:
     made, client = worked(desk), desk.client("supervisor")
+    Case.objects.update(due_at=None)
     Case.objects.filter(id__in=made[3:]).update(due_at=clock.now() - timedelta(days=3))
     found = call(client, "get", f"supervision?reason=overdue&area={D}")
     assert {i["id"] for i in found["items"]} == {str(c) for c in made[3:]} and found["next"] is None
@@ -72,6 +77,7 @@ def test_a_list_its_counts_and_its_sheet_are_the_same(desk: Desk) -> None:
 
 def test_a_page_asks_as_much_for_two_rows_as_for_one(desk: Desk) -> None:
     made, client, counted = worked(desk), desk.client("supervisor"), []
+    Case.objects.update(due_at=None)
     for n in (1, 2):
         Case.objects.filter(id__in=made[3 : 3 + n]).update(due_at=clock.now() - timedelta(days=3))
         call(client, "get", "supervision?reason=overdue")
@@ -139,7 +145,11 @@ def test_draft_edited_issued_withdrawn(desk: Desk) -> None:
     path = f"bulletins/{one['id']}"
     assert (one["state"], one["number"]) == ("draft", None)
     call(reader, "get", path, status=404)  # nobody else sees a draft
-    body = {"version": 1, "title": {"zh": "第一周通报"}, "sections": {"asks": {"zh": "请打 13800001234 联系", "en": "Call."}}}
+    body = {
+        "version": 1,
+        "title": {"zh": "第一周通报"},
+        "sections": {"asks": {"zh": "请打 13800001234 联系", "en": "Call."}},
+    }
     edited = call(client, "patch", path, body)
     asks = next(s for s in edited["sections"] if s["code"] == "asks")
     assert edited["title"]["zh"] == "第一周通报" and "13800001234" not in asks["zh"] and asks["en"] == "Call."

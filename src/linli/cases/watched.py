@@ -11,9 +11,7 @@ _SENT_BACK = Q(return_count__gte=2) | Q(rework_count__gte=2)
 _UNHAPPY = Q(satisfaction__in=("dissatisfied", "partly")) | Q(score__lte=2)
 _WHOSE = ["area_path", "class_code", "team_id", "private", "created_by", "source", "priority", "urgent"]
 WATCHED = [
-    models.Index(
-        "updated_at", "id", name="cases_quiet", condition=_OPEN & Q(due_at__isnull=False), include=_WHOSE
-    ),
+    models.Index("updated_at", "id", name="cases_quiet", condition=_OPEN & Q(due_at__isnull=False), include=_WHOSE),
     models.Index("updated_at", "id", name="cases_sent_back", condition=_OPEN & _SENT_BACK),
     models.Index("updated_at", "id", name="cases_reopened", condition=_OPEN & Q(reopen_count__gt=0)),
     models.Index("closed_at", "id", name="cases_unhappy", condition=Q(closed_at__isnull=False) & _UNHAPPY),

@@ -54,11 +54,9 @@ def supervision_list(
     request: HttpRequest, asked: Query[DeskIn], reason: str = "overdue", cursor: str | None = None,
     limit: int = paging.DEFAULT_LIMIT,
 ) -> HttpResponse:  # fmt: skip
-    """Cases of one reason (overdue, stuck, sent_back, unhappy, beyond, answer_due, supervised), the oldest matter first.
-    Each as in lists, with `why` {zh, en}, `since`, `supervision` {number, until, answered, state}, `reminded_at`."""
-    return answer(
-        cases.supervision_page(actor_of(request), reason, cursor=cursor, limit=limit, **asked.wanted())
-    )
+    """Cases of one reason (overdue, stuck, sent_back, unhappy, beyond, answer_due, supervised), the oldest first. Each
+    as in lists, with `why` {zh, en}, `since`, `supervision` {number, until, answered, state}, `reminded_at`."""
+    return answer(cases.supervision_page(actor_of(request), reason, cursor=cursor, limit=limit, **asked.wanted()))
 
 
 @router.get("/supervision.xlsx", permission=SUPERVISE, response={200: str})
@@ -101,4 +99,6 @@ def supervision_letter(request: HttpRequest, case_id: UUID, form: str, lang: str
     actor = actor_of(request)
     found = cases.supervision_letter(actor, case_id)
     data, kind = written(papers.letter(found, in_language(lang)), form)
-    return sent(actor, data, kind, f"supervision-{found['number']}.{form}", kind="case", area=found["case"]["area_path"])
+    return sent(
+        actor, data, kind, f"supervision-{found['number']}.{form}", kind="case", area=found["case"]["area_path"]
+    )

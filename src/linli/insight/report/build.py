@@ -14,7 +14,6 @@ from linli.insight.selectors.asking import Ask
 from linli.kernel.errors import NotFound
 
 
-
 @dataclass(frozen=True, slots=True)
 class Block:
     kind: str  # heading, text, table

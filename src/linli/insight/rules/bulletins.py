@@ -18,8 +18,8 @@ def count(n: int, least: int, withheld: str) -> str:
 
 
 def value(item: Mapping[str, Any], which: str, least: int, withheld: str) -> str:
-    """A figure as reports write it (count or rate). A share of fewer than `least`, or one from which so few can be reckoned out, is
-    withheld; `which` is value or before."""
+    """A figure as reports write it (count or rate). A share of fewer than `least`, or one from which so few can be
+    reckoned out, is withheld; `which` is value or before."""
     found = item[which]
     if found is None:
         return NONE
@@ -84,5 +84,3 @@ def _rows(part: Found, figures: Mapping[str, Any], least: int, withheld: str, la
         for r in figures["league"]
         if r["verdict"] in ("better", "worse") and not (least and small_share(r["of"], r["base"], least))
     ]  # fmt: skip
-
-

@@ -95,7 +95,12 @@ def withdraw(*, actor: Actor, bulletin_id: UUID, reason: str) -> Bulletin:
         actor.require(reads.WRITE, row.area_path)
         if row.state != "issued":
             raise Conflict(say("只有已发布的通报可以撤回", "Only an issued bulletin can be withdrawn"))
-        row.state, row.withdrawn_by, row.withdrawn_at, row.withdrawn_why = "withdrawn", actor.account_id, clock.now(), why
+        row.state, row.withdrawn_by, row.withdrawn_at, row.withdrawn_why = (
+            "withdrawn",
+            actor.account_id,
+            clock.now(),
+            why,
+        )
         row.version += 1
         row.save()
         _told(actor, row, "withdraw")
