@@ -2,39 +2,42 @@
 
 from django.db import migrations, models
 
+from linli.kernel.indexes import BuildIndex
+
 
 class Migration(migrations.Migration):
+    atomic = False  # indexes are built while cases go on
 
     dependencies = [
         ('cases', '0008_suggestions'),
     ]
 
     operations = [
-        migrations.AddIndex(
+        BuildIndex(
             model_name='case',
             index=models.Index(models.F('updated_at'), models.F('id'), condition=models.Q(('closed_at', None), ('due_at__isnull', False)), include=('area_path', 'class_code', 'team_id', 'private', 'created_by', 'source', 'priority', 'urgent'), name='cases_quiet'),
         ),
-        migrations.AddIndex(
+        BuildIndex(
             model_name='case',
             index=models.Index(models.F('updated_at'), models.F('id'), condition=models.Q(('closed_at', None), models.Q(('return_count__gte', 2), ('rework_count__gte', 2), _connector='OR')), name='cases_sent_back'),
         ),
-        migrations.AddIndex(
+        BuildIndex(
             model_name='case',
             index=models.Index(models.F('updated_at'), models.F('id'), condition=models.Q(('closed_at', None), ('reopen_count__gt', 0)), name='cases_reopened'),
         ),
-        migrations.AddIndex(
+        BuildIndex(
             model_name='case',
             index=models.Index(models.F('closed_at'), models.F('id'), condition=models.Q(('closed_at__isnull', False), models.Q(('satisfaction__in', ('dissatisfied', 'partly')), ('score__lte', 2), _connector='OR')), name='cases_unhappy'),
         ),
-        migrations.AddIndex(
+        BuildIndex(
             model_name='case',
             index=models.Index(models.F('recheck_at'), models.F('id'), condition=models.Q(('recheck_at__isnull', False)), name='cases_recheck'),
         ),
-        migrations.AddIndex(
+        BuildIndex(
             model_name='case',
             index=models.Index(models.F('due_at'), models.F('id'), condition=models.Q(('closed_at', None), ('clocks__handle__extended_s__gt', 0)), name='cases_extended'),
         ),
-        migrations.AddIndex(
+        BuildIndex(
             model_name='case',
             index=models.Index(models.F('id'), condition=models.Q(('closed_at', None), ('supervised', True)), name='cases_supervised'),
         ),
