@@ -293,3 +293,12 @@ def test_the_task_says_whether_its_limit_is_illustrative(desk: Desk) -> None:
     lead = desk.client("duty_lead")
     changed = lead.patch(f"/api/v1/tasks/{task['id']}", {"due_at": "2027-01-01T08:00:00+08:00"}, **JSON)
     assert changed.json()["illustrative"] is False, changed.content
+
+
+@pytest.mark.parametrize("back", ["rework", "refile"])
+def test_work_begun_again_is_not_verified(desk: Desk, back: str) -> None:
+    case_id, lead = dispatched(desk), desk.client("duty_lead")
+    assert act(desk.client("team_member", D, desk.pump), case_id, "finish", note="好了").status_code == 200
+    assert act(lead, case_id, "check").status_code == 200 and Case.objects.get(pk=case_id).verifier_id
+    assert act(lead, case_id, back, reason="仍有积水").status_code == 200
+    assert Case.objects.get(pk=case_id).verifier_id is None  # who verified may handle it now

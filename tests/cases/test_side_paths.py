@@ -86,15 +86,6 @@ def test_rework(desk: Desk) -> None:
     assert case_of(case_id).rework_count == 1 and running(case_id) == ["handle"]
 
 
-@pytest.mark.parametrize("back", ["rework", "refile"])
-def test_work_that_begins_again_is_no_longer_verified(desk: Desk, back: str) -> None:
-    """Who verified the last round may handle the next one: then the case must not say that they verified it."""
-    case_id, lead = handled(desk), desk.client("duty_lead")
-    assert act(lead, case_id, "check").status_code == 200 and case_of(case_id).verifier_id
-    assert act(lead, case_id, back, reason="仍有积水").status_code == 200
-    assert case_of(case_id).verifier_id is None
-
-
 def test_merge_undo(desk: Desk) -> None:
     """What was merged by mistake goes on where it stood, with the time it had left."""
     intake, first, second = desk.client("intake"), report(desk)["id"], report(desk)["id"]
