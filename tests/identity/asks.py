@@ -237,6 +237,15 @@ for path, more in (("indicators", ""), ("rows", "&measure=report"), ("league", "
     REQUESTS[f"GET /insight/{path}"] = lambda things, account, more=more: Ask(  # type: ignore[misc]
         query=f"area={things.area}{more}"
     )
+for path in ("/supervision/counts", "/supervision.xlsx"):
+    REQUESTS[f"GET {path}"] = lambda things, account: Ask(query=f"area={things.area}")
+body("POST /supervision/reminders", lambda t: {"case_ids": [str(t["case_id"])], "note": "请今日到场"})
+REQUESTS["GET /supervision/{case_id}/letter.{form}"] = lambda things, account: Ask(path={"form": "docx"})
+body("POST /bulletins", lambda t: {"area": t.leaf, "period": "week"})
+body("PATCH /bulletins/{bulletin_id}", {"version": 1, "title": {"zh": "x"}})
+body("POST /bulletins/{bulletin_id}/issue", {"version": 1})
+body("POST /bulletins/{bulletin_id}/withdraw", {"reason": "有误"})
+REQUESTS["GET /bulletins/{bulletin_id}/file.{form}"] = lambda things, account: Ask(path={"form": "docx"})
 REQUESTS["GET /insight/me/rows"] = lambda things, account: Ask(query="measure=dispose")
 REQUESTS["GET /insight/reports/{code}.{form}"] = lambda things, account: Ask(
     path={"code": "weekly", "form": "docx"}, query=f"area={things.area}"
@@ -303,7 +312,7 @@ for action in ACTS:
 
 # Which thing of a side an answer shows: the name in Things.ids to look for; lists and exports have `+` and `-` cells.
 SHOWS: dict[str, str] = {
-    "GET /handovers": "handover_id",
+    "GET /handovers": "handover_id", "GET /bulletins": "bulletin_id", "GET /supervision": "late_id",
     "GET /accounts": "account_id", "GET /apikeys": "apikey_id", "GET /audit": "mark", "GET /personal-reads": "mark",
     "GET /teams": "team_id", "GET /centres": "centre_id", "GET /tasks": "task_id", "GET /duty": "duty_id",
     "GET /positions": "duty_id", "GET /positions/me": "duty_id", "GET /duty/me": "duty_id",

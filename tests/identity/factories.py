@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
 from linli.field.models import Entry
 from linli.identity import facade as identity
 from linli.identity.models import Account, ApiKey, RoleGrant, Session
+from linli.insight.models import Bulletin
 from linli.kernel import audit, clock, ids
 from linli.kernel.actor import SYSTEM
 from linli.kernel.models import PersonalRead
@@ -210,7 +211,14 @@ def _desk(things: Things, model: ThingModel) -> None:
         case_id=things["case_id"], outcome="reached", note="今晚修", promised_at=clock.now() + timedelta(hours=1)
     )
     note = Handover.objects.create(area_path=things.leaf, state="handed", handed_at=clock.now())
-    things.ids |= {"call_id": call.id, "handover_id": note.id}
+    bulletin = Bulletin.objects.create(
+        area_path=things.leaf, start=date(2026, 11, 2), end=date(2026, 11, 8), state="issued", issued_at=clock.now(),
+        number=f"2026-{things.side}", title={"zh": "通报", "en": "Bulletin"},
+        figures={"area": {"zh": "片", "en": "Area"}, "items": [], "at": clock.now().isoformat()},
+    )  # fmt: skip
+    late = _case(things)[0]
+    Case.objects.filter(id=late).update(due_at=clock.now() - timedelta(days=2))
+    things.ids |= {"call_id": call.id, "handover_id": note.id, "bulletin_id": bulletin.id, "late_id": late}
 
 
 def _webhooks(things: Things, model: ThingModel) -> None:

@@ -44,7 +44,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",
     "DELETE /sessions/{session_id}", "PUT /form-entries/{entry_id}", "POST /cases/{case_id}/voice-notes/{voice_id}",
     "POST /patrol-plans", "PUT /patrol-visits/{visit_id} [of the team]",
-    "POST /handovers/{handover_id}/take", "POST /webhooks",
+    "POST /handovers/{handover_id}/take", "POST /webhooks", "POST /bulletins", "POST /bulletins/{bulletin_id}/withdraw",
 )  # fmt: skip
 
 

@@ -225,7 +225,7 @@ def extend(case: Case, hours: float, at: datetime) -> None:
         store(case, clocks)
 
 
-def _names(stage: str) -> dict[str, str]:
+def name_of(stage: str) -> dict[str, str]:
     found = tables.stages().stages.get(stage) or tables.transitions().stages.get(stage)
     return {"zh": found.zh, "en": found.en} if found else {"zh": stage, "en": stage}
 
@@ -247,7 +247,7 @@ def view(
             used += rule.elapsed(calendar, datetime.fromisoformat(since), at, data["unit"])
         total = data["budget_s"] + data["extended_s"]
         shown.append({
-            "stage": stage, **_names(stage), "limit": data["limit"],
+            "stage": stage, **name_of(stage), "limit": data["limit"],
             "unit": data["unit"], "limit_s": total, "used_s": used, "left_s": total - used, "due_at": data["due"],
             "running": bool(since), "paused": data["paused"], "stopped": data["stopped"],
             "overdue": total - used < 0, "illustrative": data["illustrative"], "provisional": data["provisional"],

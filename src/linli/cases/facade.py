@@ -28,11 +28,11 @@ from linli.cases.contracts import (
     TeamSuggestion,
     TicketNews,
 )
-from linli.cases.selectors import cells, listing, openly, papers, public, suggest, visible
+from linli.cases.selectors import cells, letters, listing, openly, papers, public, suggest, supervision, visible
 from linli.cases.selectors import facts as facts_selectors
 from linli.cases.selectors import outside as outside_reads
 from linli.cases.services import act as act_services
-from linli.cases.services import answers, doors, intake, notes, photos, referring, voices
+from linli.cases.services import answers, doors, intake, notes, photos, referring, reminding, voices
 from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
@@ -334,3 +334,28 @@ def big_class_of(code: str) -> str:
 def acts_known() -> frozenset[str]:
     """The acts of the transition table in force."""
     return frozenset(tables.transitions().transitions)
+
+
+def supervision_page(
+    actor: Actor, reason: str, *, area: str = "", team: UUID | None = None, class_prefix: str = "",
+    cursor: str | None = None, limit: int = 50,
+) -> dict[str, Any]:  # fmt: skip
+    """A page of the desk of supervision: overdue, stuck, sent_back, unhappy, beyond, answer_due or supervised."""
+    wanted = supervision.Wanted(area, team, class_prefix)
+    return supervision.page(actor, reason, wanted, cursor=cursor, limit=limit)
+
+
+def supervision_counts(
+    actor: Actor, *, area: str = "", team: UUID | None = None, class_prefix: str = ""
+) -> dict[str, int]:
+    """How many each reason has; 1001 means more than 1000."""
+    return supervision.counts(actor, supervision.Wanted(area, team, class_prefix))
+
+
+def supervision_letter(actor: Actor, case_id: UUID) -> dict[str, Any]:
+    return letters.letter(actor, case_id)
+
+
+def remind(*, actor: Actor, case_ids: Sequence[UUID], note: str, preview: bool = False) -> list[dict[str, Any]]:
+    """Remind the teams that have these cases (催办); with `preview` only say who would be told."""
+    return reminding.remind(actor=actor, case_ids=case_ids, note=note, preview=preview)

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
+from linli.cases.watched import WATCHED
 from linli.kernel import clock, ids
 from linli.kernel.personal import PersonalField
 
@@ -193,6 +194,7 @@ class Case(models.Model):
             models.Index(
                 "outside_system", "outside_reference", name="cases_outside", condition=~Q(outside_reference="")
             ),
+            *WATCHED,
             GinIndex(fields=["tokens"], name="cases_words"),
         ]
         constraints = [

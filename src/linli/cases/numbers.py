@@ -1,4 +1,5 @@
-"""Case numbers such as 2026-11-0231: a sequence a month. Gaps are allowed, so that no report waits for another."""
+"""Case numbers such as 2026-11-0231, a sequence a month, and numbers of supervision letters such as 2026-0007, a
+sequence a year. Gaps are allowed, so that no report waits for another."""
 
 from __future__ import annotations
 
@@ -14,12 +15,21 @@ _known: set[str] = set()
 def next_number(at: datetime) -> str:
     """The next number of the month of `at`, in the district's own time."""
     local = at.astimezone(tables.calendar().zone)
-    name = f"cases_number_{local:%Y_%m}"
+    return f"{local:%Y-%m}-{_next(f'cases_number_{local:%Y_%m}'):04d}"
+
+
+def next_letter(at: datetime) -> str:
+    """The next number of a supervision letter (督办单) of the year of `at`."""
+    local = at.astimezone(tables.calendar().zone)
+    return f"{local:%Y}-{_next(f'cases_letter_{local:%Y}'):04d}"
+
+
+def _next(name: str) -> int:
     with connection.cursor() as cursor:
         if name not in _known:
             _ensure(cursor, name)
         cursor.execute("SELECT nextval(%s)", [name])
-        return f"{local:%Y-%m}-{cursor.fetchone()[0]:04d}"
+        return int(cursor.fetchone()[0])
 
 
 def _ensure(cursor: object, name: str) -> None:

@@ -68,6 +68,31 @@ def calendar_of(team_id: UUID | None) -> Calendar:
     return (calendars.of_team(calendars.book(), team.kind, team.code) if team else None) or calendar()
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What puts a case before those who supervise: `stuck` are (priority, limit, unit), highest priority first."""
+
+    stuck: tuple[tuple[int, float, str], ...]
+    urgent: tuple[float, str]
+    returned: int
+    reworked: int
+    days: int
+    score: int
+    said: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def watch() -> Watch:
+    """The last pack's word on the desk of supervision."""
+    data = [packs.read_yaml(p) for p in packs.files("supervision", (".yaml",)) if p.stem == "desk"][-1]
+    rows = sorted(((int(r["priority"]), float(r["limit"]), r["unit"]) for r in data["stuck"]), reverse=True)
+    if rows[-1][0] != 0:
+        raise ValueError("supervision: stuck needs a row of priority 0")
+    back, unhappy = data["sent_back"], data["unhappy"]
+    return Watch(tuple(rows), (float(data["urgent"]["limit"]), data["urgent"]["unit"]), back["returned"],
+                 back["reworked"], unhappy["days"], unhappy["score"], tuple(unhappy["said"]))  # fmt: skip
+
+
 @lru_cache(maxsize=1)
 def demands() -> dict[str, list[demand_rules.Row]]:
     """Rows of demands by class or pattern; a later pack's row replaces one of the same class, number and day."""
@@ -211,5 +236,5 @@ def today() -> date:
 def forget() -> None:
     """Read the packs again at the next use (a correction was loaded, a test changed them)."""
     calendars.forget()
-    for cached in (catalogue, demands, _demanded, stages, transitions, assignment_rules, moderation):
+    for cached in (catalogue, demands, _demanded, stages, transitions, assignment_rules, moderation, watch):
         cached.cache_clear()

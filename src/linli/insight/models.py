@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
-from linli.kernel import clock
+from linli.kernel import clock, ids
 
 NOBODY = UUID(int=0)  # no team
 
@@ -96,3 +97,45 @@ class Progress(models.Model):
 
     class Meta:
         db_table = "insight_progress"
+
+
+BULLETIN_STATES = ("draft", "issued", "withdrawn")
+
+
+class Bulletin(models.Model):
+    """通报: words on an area and a period, with the figures of the moment in which they were drafted. Names no person
+    but those who issued it."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    number = models.CharField(max_length=16, null=True, unique=True)  # given when it is issued
+    year = models.PositiveSmallIntegerField(null=True)
+    serial = models.PositiveIntegerField(null=True)
+    area_path = models.CharField(max_length=120, default="", blank=True)
+    period = models.CharField(max_length=8, default="", blank=True)
+    start = models.DateField()
+    end = models.DateField()
+    state = models.CharField(max_length=10, default="draft")
+    public = models.BooleanField(default=False)  # may be published: small counts are withheld
+    title = models.JSONField(default=dict)  # {zh, en}
+    sections = models.JSONField(default=list)  # [{code, heading: {zh, en}, zh, en}]
+    figures = models.JSONField(default=dict)  # what was counted: {items, late, places, league, supervision, at}
+    centres = models.JSONField(default=list)  # [{id, zh, en}] to which it was sent
+    version = models.PositiveIntegerField(default=1)
+    by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    issued_by = models.UUIDField(null=True)
+    issued_at = models.DateTimeField(null=True)
+    withdrawn_by = models.UUIDField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_why = models.CharField(max_length=400, default="", blank=True)
+
+    class Meta:
+        db_table = "insight_bulletin"
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="insight_bulletin_at"),
+            models.Index(fields=["area_path"], name="insight_bulletin_area", opclasses=["text_pattern_ops"]),
+        ]
+        constraints = [
+            models.UniqueConstraint("year", "serial", name="insight_bulletin_serial", condition=Q(year__isnull=False)),
+            models.CheckConstraint(condition=Q(state__in=BULLETIN_STATES), name="insight_bulletin_state"),
+        ]

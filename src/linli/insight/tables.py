@@ -114,7 +114,13 @@ def report_words() -> dict[str, dict[str, str]]:
     return found
 
 
+@lru_cache(maxsize=1)
+def papers() -> dict[str, Any]:
+    """Words of supervision letters and bulletins: the last pack's."""
+    return [packs.read_yaml(p) for p in packs.files("supervision", (".yaml",)) if p.stem == "papers"][-1]
+
+
 def forget() -> None:
     """Read the packs again at the next use."""
-    for cached in (measures, meaning, axes, table, settings, reports, report_words):
+    for cached in (measures, meaning, axes, table, settings, reports, report_words, papers):
         cached.cache_clear()

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from linli.sim.homefiles import Demo
+from linli.sim.morning import Morning
 from linli.sim.mqtt import Device
 from linli.sim.pictures import street
 from linli.sim.resident import Resident, Ticket
@@ -69,6 +70,7 @@ class Story:
         self._water_falls(gauge, rain)
         self._close(case["id"])
         self._resident_reads(ticket)
+        self._morning(gauge)
         return {"story": "rain-night", "case": case["number"], "seconds": self.steps[-1]["at_s"], "steps": self.steps}
 
     def _devices(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -228,6 +230,10 @@ class Story:
             lambda: next((p for p in [Resident(self.demo.origin).ticket(ticket.secret)] if "已结案" in p), None),
         )
         self.note("told", "居民的页面写着:已结案", bytes=len(page.encode()))
+
+    def _morning(self, gauge: dict[str, Any]) -> None:
+        pump = next(t for t in self._desk_client().get("teams", limit=100)["items"] if t["kind"] == "pump")
+        Morning(self.staff("dutylead"), self.staff("crew"), pump["id"], gauge, self.note).run()
 
     def report(self) -> str:
         return json.dumps({"steps": self.steps}, ensure_ascii=False)

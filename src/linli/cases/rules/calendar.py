@@ -143,6 +143,22 @@ def add_seconds(calendar: Calendar, start: datetime, seconds: float, unit: str) 
     raise ValueError("the calendar has no working days")
 
 
+def back_seconds(calendar: Calendar, end: datetime, seconds: float, unit: str) -> datetime:
+    """The latest instant from which `seconds` have been counted until `end`: the other way round of `add_seconds`."""
+    if unit in WALL_UNITS:
+        return end.astimezone(UTC) - timedelta(seconds=max(seconds, 0))
+    left, day = float(max(seconds, 0)), end.astimezone(calendar.zone).date()
+    for _ in range(MAX_DAYS):
+        for a, b in reversed(calendar.spans(day)):
+            high = min(b, end.astimezone(UTC))
+            here = (high - a).total_seconds()
+            if here > 0 and left <= here:
+                return high - timedelta(seconds=left)
+            left -= max(here, 0)
+        day -= timedelta(days=1)
+    raise ValueError("the calendar has no working days")
+
+
 def next_open(calendar: Calendar, at: datetime) -> datetime:
     """`at` itself when it is worked, else the beginning of the next span that is."""
     return add_seconds(calendar, at, 0, "work_hour")

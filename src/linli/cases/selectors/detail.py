@@ -46,6 +46,7 @@ OTHER_ACTS = {
     "warn": ("即将到期", "Limit near"),
     "escalate": ("已超时, 升级提醒", "Past its limit: escalated"),
     "recheck_due": ("挂账到期复查", "Suspended: look again"),
+    "remind": ("催办", "Reminded"),
     "calendar": ("工作日历更正, 期限重算", "Calendar corrected: deadlines anew"),
     "propose_close": ("告警已全部恢复, 建议结案", "All alarms cleared: close?"),
     "outside_sent": ("转至外部系统", "Sent to another system"),

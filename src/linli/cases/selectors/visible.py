@@ -24,7 +24,8 @@ def under(column: str, area: str) -> Sql:
     )
 
 
-def _areas(column: str, areas: tuple[str, ...]) -> Sql:
+def in_areas(column: str, areas: tuple[str, ...]) -> Sql:
+    """In one of these areas or below it."""
     if not areas:
         return "false", []
     if "" in areas:
@@ -38,8 +39,8 @@ def ways(actor: Actor, alias: str = "c") -> list[Sql]:
     an own area (private ones need cases.private there), of an own team, or made by the actor itself."""
     if not actor.can(VIEW):
         return [("false", [])]
-    area, params = _areas(f"{alias}.area_path", actor.areas(VIEW))
-    private, private_params = _areas(f"{alias}.area_path", actor.areas(PRIVATE))
+    area, params = in_areas(f"{alias}.area_path", actor.areas(VIEW))
+    private, private_params = in_areas(f"{alias}.area_path", actor.areas(PRIVATE))
     if private != "true" and actor.areas(PRIVATE) != actor.areas(VIEW):
         area, params = f"({area} AND (NOT {alias}.private OR {private}))", params + private_params
     if area == "true":

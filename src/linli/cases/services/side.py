@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from linli.cases import clocks, ports, tables
+from linli.cases import clocks, numbers, ports, tables
 from linli.cases.models import Case
 from linli.cases.rules import clock as rule
 from linli.cases.services import common
@@ -182,9 +182,10 @@ def end_referral(case: Case, actor: Actor, given: Given, at: datetime) -> dict[s
 def supervise(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:
     """督办: a higher level watches, and may say by when it wants an answer."""
     until = _day(given["until"], "until", at).isoformat() if given.get("until") else None
+    number = numbers.next_letter(at)
     case.supervised = True
-    put(case, "supervision", _opened(actor, at, given, until=until, answered=None))
-    return {"until": until}
+    put(case, "supervision", _opened(actor, at, given, until=until, answered=None, number=number))
+    return {"until": until, "number": number}
 
 
 def answer_supervision(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str, Any]:

@@ -4,4 +4,4 @@ from linli.kernel.http import Router
 
 router = Router(tags=["insight"])
 
-from linli.insight.api import files, reads  # noqa: E402, F401
+from linli.insight.api import bulletins, files, reads, supervision  # noqa: E402, F401

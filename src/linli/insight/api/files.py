@@ -25,19 +25,33 @@ FORMS = {
 }
 
 
-def _language(asked: str) -> str:
+def in_language(asked: str) -> str:
     if asked not in ("", "zh", "en"):
         raise Invalid("lang", "must be zh or en")
     return asked or say("zh", "en")
 
 
 def _file(actor: Actor, ask: Ask, data: bytes, kind: str, name: str) -> HttpResponse:
+    span = {"start": ask.period.start.isoformat(), "end": ask.period.end.isoformat()}
+    return sent(actor, data, kind, name, kind="indicators", area=ask.area, detail=span)
+
+
+def sent(
+    actor: Actor, data: bytes, content_type: str, name: str, *, kind: str, area: str,
+    detail: dict[str, str] | None = None,
+) -> HttpResponse:  # fmt: skip
+    """A file to be kept; that it was taken is in the audit."""
     with services.unit(actor):
-        audit.record(actor=actor, action="insight.export", kind="indicators", ref=name, area=ask.area, detail={
-            "start": ask.period.start.isoformat(), "end": ask.period.end.isoformat()})  # fmt: skip
-    response = HttpResponse(data, content_type=kind)
+        audit.record(actor=actor, action="insight.export", kind=kind, ref=name, area=area, detail=detail or {})
+    response = HttpResponse(data, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def written(report: build.Report, form: str) -> tuple[bytes, str]:
+    """(bytes, type) of a report in one of `FORMS`."""
+    module, kind = FORMS[form]
+    return import_module(f"linli.insight.report.{module}").render(report), kind
 
 
 @router.get("/insight/indicators.xlsx", permission=asking.VIEW, response={200: str})
@@ -50,7 +64,7 @@ def indicators_sheet(
     actor = actor_of(request)
     ask = asked.chosen(actor)
     leagues = [figures.league(ask, code=indicator, by=by) for by in ("team", "grid")]
-    data = sheet.render(figures.page(ask), leagues, _language(lang))
+    data = sheet.render(figures.page(ask), leagues, in_language(lang))
     return _file(actor, ask, data, sheet.TYPE, f"indicators-{ask.period.start}.xlsx")
 
 
@@ -62,6 +76,5 @@ def report_file(request: HttpRequest, code: str, form: str, asked: Query[AskIn],
         raise Invalid("form", "must be docx or pdf")
     values = asked.dict() | {"period": build.template(code)["period"], "start": None, "end": None}
     ask = asking.ask(actor, **values)
-    module, kind = FORMS[form]
-    data = import_module(f"linli.insight.report.{module}").render(build.build(code, ask, _language(lang)))
+    data, kind = written(build.build(code, ask, in_language(lang)), form)
     return _file(actor, ask, data, kind, f"{code}-{ask.period.start}.{form}")

@@ -8,11 +8,10 @@ from typing import Any
 
 from linli.insight import tables
 from linli.insight.report import text
+from linli.insight.rules.bulletins import PLACE
 from linli.insight.selectors import figures
 from linli.insight.selectors.asking import Ask
 from linli.kernel.errors import NotFound
-
-PLACE = re.compile(r"\{([\w:]+)\}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 
+from linli.cases import facade
 from linli.insight.report import text
 
 TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -25,6 +27,26 @@ def render(page: dict[str, Any], leagues: list[dict[str, Any]], lang: str) -> by
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def cases(rows: list[dict[str, Any]], lang: str) -> bytes:
+    """Rows of the desk of supervision. Of a private case no words and no address."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(text.word("case", lang))
+    for column, width in (("A", 16), ("B", 30), ("C", 30), ("D", 40), ("E", 20), ("F", 20), ("G", 20)):
+        sheet.column_dimensions[column].width = width
+    _row(sheet, [text.word(w, lang) for w in ("case", "class", "team", "why", "since", "due", "answer_by")], bold=True)
+    for row in rows:
+        named, team, held = row["class"], row["team"], row["supervision"]
+        _row(sheet, [row["number"], named[lang] if named else "", team[lang] if team else "", row["why"][lang],
+                     _moment(row["since"]), _moment(row["due_at"]), (held["until"] or "") if held else ""])  # fmt: skip
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at.astimezone(facade.zone()):%Y-%m-%d %H:%M}" if at else ""
 
 
 def _row(sheet: Any, values: list[Any], *, bold: bool = False) -> None:

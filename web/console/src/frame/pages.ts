@@ -23,7 +23,9 @@ export const GROUPS: Group[] = [
     { name: "wall", permission: "cases.view", icon: "M3 5h18v12H3zM9 21h6" },
   ] },
   { key: "nav.group.oversight", entries: [
+    { name: "supervision", permission: "cases.supervise", icon: "M12 3l9 16H3zM12 9v5M12 16.5v.5" },
     { name: "indicators", permission: "cases.view", icon: "M4 20h16M6 20v-7M11 20V5M16 20v-10" },
+    { name: "bulletins", permission: "indicators.view", icon: "M4 10v4h4l8 5V5L8 10zM19 9a4 4 0 0 1 0 6" },
     { name: "day", permission: "desk.view", icon: "M6 3h12v18H6zM9 8h6M9 12h6M9 16h4" },
   ] },
   { key: "nav.group.field", entries: [

@@ -29,13 +29,13 @@ function caseNews(event: Envelope<CaseData>): News {
 }
 
 /** Background notices reach those concerned as `case.notice`; the feed of all others stays free of them. */
-const QUIET = ["claim", "unclaim", "warn", "escalate", "recheck_due", "calendar"];
+const QUIET = ["claim", "unclaim", "warn", "escalate", "recheck_due", "calendar", "remind"];
 type NoticeData = { number: string; act: string; urgent: boolean };
 
 function notice(event: Envelope<NoticeData>): News {
   return {
     id: event.id, at: event.at, key: `notice:${event.ref}`, urgent: event.data.act === "escalate", to: { name: "live", params: { case: event.ref } },
-    words: () => [t(event.data.act === "warn" ? "feed.near" : event.data.act === "escalate" ? "feed.late" : "feed.recheck"), event.data.number, areaName(event.area)].filter(Boolean).join(" "),
+    words: () => [t(event.data.act === "warn" ? "feed.near" : event.data.act === "escalate" ? "feed.late" : event.data.act === "remind" ? "feed.remind" : "feed.recheck"), event.data.number, areaName(event.area)].filter(Boolean).join(" "),
   };
 }
 
@@ -78,6 +78,9 @@ export function useFeed() {
   });
   onLive<CaseData>(["case.created", "case.changed"], (event) => event.data.act !== undefined && !QUIET.includes(event.data.act) && add(caseNews(event)));
   onLive<NoticeData>("case.notice", (event) => add(notice(event)));
+  onLive<{ number: string }>("bulletin.notice", (event) => add({
+    id: event.id, at: event.at, key: `bulletin:${event.ref}`, urgent: false, to: { name: "bulletins", params: { id: event.ref } }, words: () => [t("feed.bulletin"), event.data.number, areaName(event.area)].filter(Boolean).join(" "),
+  }));
   onLive<AlarmData>("alarm.*", (event) => add(alarmNews(event)));
   onLive<{ state: string }>("task.changed", (event) => {
     const state = event.data.state;
