@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False  # indexes are built while cases go on
 
     dependencies = [
-        ('cases', '0008_suggestions'),
+        ('cases', '0009_photo_suggested'),
     ]
 
     operations = [
