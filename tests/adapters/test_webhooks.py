@@ -22,8 +22,8 @@ from tests.identity.accounts import make_account
 from linli.adapters.webhooks import rules, services
 from linli.adapters.webhooks.models import Delivery, Hook
 from linli.identity import facade as identity
-from linli.kernel import clock, inbox
-from linli.kernel.models import AuditRow
+from linli.kernel import clock, events, ids, inbox
+from linli.kernel.models import AuditRow, InboxEvent, OutboxEvent
 
 pytestmark = pytest.mark.django_db
 JSON = {"content_type": "application/json"}
@@ -230,3 +230,56 @@ def test_loopback_is_refused_unless_the_district_allows_it(desk: Desk, ear: Ear,
     report(desk)
     run()
     assert ear.heard == [] and "never asked" in Hook.objects.get().last_error
+
+
+def taken() -> int:
+    return InboxEvent.objects.filter(consumer="adapters.webhooks").count()
+
+
+def thousand() -> None:
+    for number in range(1000):
+        kind, permission = ("case", "cases.view") if number % 100 == 0 else ("alarm", "alarms.view")
+        events.emit(type=f"{kind}.changed", kind=kind, ref=ids.new_id(), area=NORTH, permission=permission)
+
+
+def test_a_thousand_events_that_no_hook_wants_cost_one_read_and_no_row(
+    desk: Desk, ear: Ear, django_assert_num_queries: Any
+) -> None:
+    thousand()
+    batch = [row.envelope for row in OutboxEvent.objects.filter(type__endswith=".changed")]
+    with django_assert_num_queries(1):
+        assert sum(inbox.wanted("adapters.webhooks", batch)) == 0
+    inbox.pump()
+    assert taken() == 0
+
+
+def test_of_a_thousand_events_only_the_wanted_ones_are_taken_and_each_once(desk: Desk, ear: Ear) -> None:
+    enter(desk.client("integrator"), ear, types=["case.changed"], area_path=NORTH)
+    thousand()
+    run()
+    assert taken() == Delivery.objects.count() == len(ear.heard) == 10
+    OutboxEvent.objects.update(sent_at=None)  # as after the loss of the stream
+    run()
+    assert taken() == Delivery.objects.count() == len(ear.heard) == 10
+
+
+def test_old_events_that_are_told_again_are_not_news_to_a_new_hook(desk: Desk, ear: Ear) -> None:
+    report(desk)
+    run()
+    with time_machine.travel(clock.now() + timedelta(minutes=1), tick=False):
+        made = enter(desk.client("integrator"), ear)
+        OutboxEvent.objects.update(sent_at=None)
+        run()
+        assert ear.heard == []
+        url = f"/api/v1/webhooks/{made['id']}"
+        assert desk.client("integrator").patch(url, {"version": 1, "enabled": False}, **JSON).status_code == 200
+        report(desk)
+        run()
+    with time_machine.travel(clock.now() + timedelta(minutes=2), tick=False):
+        assert desk.client("integrator").patch(url, {"version": 2, "enabled": True}, **JSON).status_code == 200
+        OutboxEvent.objects.update(sent_at=None)
+        run()
+        assert ear.heard == [], "what happened while it was paused"
+        report(desk)
+        run()
+    assert {b["type"] for b in ear.bodies()} >= {"case.created"}

@@ -21,6 +21,7 @@ class Hook(models.Model):
     types = ArrayField(models.CharField(max_length=60))  # event types; `case.*` and `*` are patterns
     area_path = models.CharField(max_length=120, default="", blank=True)
     permissions = ArrayField(models.CharField(max_length=40), default=list)  # of whoever entered it
+    since = models.DateTimeField(null=True)  # it hears nothing older; null: entered before that was kept
     secret = models.BinaryField()
     enabled = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=1)

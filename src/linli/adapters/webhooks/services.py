@@ -35,7 +35,7 @@ def create_hook(*, actor: Actor, given: dict[str, Any]) -> tuple[Hook, str]:
     actor.require(selectors.MANAGE)
     text = rules.PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
     row = Hook(account_id=actor.account_id, **{k: v for k, v in given.items() if k in FIELDS})
-    row.permissions = sorted(actor.permissions)
+    row.permissions, row.since = sorted(actor.permissions), clock.now()
     _check(row)
     row.secret = secret.seal(text, row.id)
     with services.unit(actor):
@@ -52,12 +52,12 @@ def change_hook(*, actor: Actor, hook_id: UUID, version: int, given: dict[str, A
         row = Hook.objects.select_for_update().get(pk=hook_id)
         if row.version != version:
             raise Conflict("somebody else changed this webhook meanwhile; reload it", code="hook-changed")
+        if given.get("enabled") and not row.enabled:
+            row.failing_since, row.since = None, clock.now()
         for name, value in given.items():
             setattr(row, name, value)
         row.permissions = sorted(set(row.permissions) & actor.permissions)
         _check(row)
-        if given.get("enabled"):
-            row.failing_since = None
         row.version += 1
         row.save()
         _told(actor, row, "change")
@@ -101,14 +101,10 @@ def follow(envelope: Envelope) -> int:
     """Queue an event for the hooks that may hear it; returns how many. Runs in the transaction of its inbox row."""
     count = 0
     for row in Hook.objects.filter(enabled=True):
-        if not rules.asked(row.types, envelope.type):
+        if not rules.wishes(selectors.wish(row), envelope):
             continue
         actor = identity.actor_for(row.account_id)
-        if (
-            actor is not None
-            and actor.can(selectors.MANAGE)
-            and rules.hears(actor, envelope, row.area_path, row.permissions)
-        ):
+        if actor is not None and actor.can(selectors.MANAGE) and rules.hears(actor, envelope):
             _queue(row, envelope)
             _soon(row.id)
             count += 1
