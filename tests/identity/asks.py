@@ -250,6 +250,11 @@ def _case_photo(things: Things, account: Account | None) -> Ask:
     return Ask(files={"file": picture(), "stage": "before"})
 
 
+@ask("PUT /cases/{case_id}/class-forms/{code}")
+def _class_form(things: Things, account: Account | None) -> Ask:
+    return Ask({"answers": {"spot": "line", "count": 2}}, path={"code": "ebike_charging"})
+
+
 @ask("POST /cases/{case_id}/voice-notes/{voice_id}")
 def _voice(things: Things, account: Account | None) -> Ask:
     sound = SimpleUploadedFile("a.webm", b"\x1a\x45\xdf\xa3" + b"\0" * 64, "audio/webm")

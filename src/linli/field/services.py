@@ -41,7 +41,7 @@ class NewEntry:
 def fill_form(*, actor: Actor, entry_id: UUID, new: NewEntry) -> Entry:
     """Keep a filled form. Each answer that names a hazard becomes a case, once."""
     form = tables.forms().get(new.form)
-    if form is None:
+    if form is None or form.kind == "case":
         raise Invalid("form", "is no form of this district")
     checked = rules.check(form, new.answers, consent=new.consent)
     if checked.wrong:

@@ -25,6 +25,7 @@ EVENTS = (
     Described(
         "case.notice", ("cases.supervise", "cases.private"), "案件时限临近或已超", "A limit is near or past", True
     ),
+    Described("case.form", ("cases.view",), "案件分类表单已填", "A form of a case's class is answered"),
     Described("case.voice", ("cases.view",), "案件语音备注有变化", "A voice note of a case changes"),
     Described("task.changed", ("tasks.view",), "任务有进展", "A task moves"),
     Described("alarm.raised", ("alarms.view",), "告警产生", "An alarm is raised"),
