@@ -54,7 +54,7 @@ def lost(page: Page) -> None:
     cut("**/live/events*", "[data-testid=live-banner]")(page)
 
 
-def of_class(page: Page, facts: dict[str, str]) -> None:
+def of_class(page: Page) -> None:
     """A class that asks a form of its own."""
     page.locator("[data-testid=report-class] option[value='202170']").wait_for(state="attached")
     page.get_by_test_id("report-class").select_option("202170")

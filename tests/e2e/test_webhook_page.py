@@ -68,30 +68,34 @@ def test_an_address_is_entered_tested_paused_signed_anew_and_deleted(
         expect(page.get_by_test_id("hook-answer")).to_contain_text("对方回答 200")
         assert ear.bodies()[-1]["type"] == "webhook.test" and signatures(first, *ear.heard[-1])
 
-        page.get_by_test_id("hook-rotate").click()
-        page.get_by_test_id("hook-rotate-yes").click()
-        second = {"secret": secret_of(page)}
-        expect(panel).to_contain_text("旧密钥有效至")
-        ear.answer = 503
-        page.get_by_test_id("hook-test").click()
-        expect(page.get_by_test_id("hook-answer")).to_contain_text("对方回答 503")
-        assert signatures(first, *ear.heard[-1]) and signatures(second, *ear.heard[-1])
-
-        page.get_by_test_id("hook-standing").select_option("retrying")
-        rows = page.get_by_test_id("hook-log").locator("li")
-        expect(rows).to_have_count(1)
-        ear.answer, heard = 200, len(ear.heard)
-        page.get_by_test_id("hook-again").click()
-        expect(page.get_by_test_id("hook-log")).to_have_count(0)  # nothing is left that failed
-        page.get_by_test_id("hook-standing").select_option("sent")
-        expect(rows).to_have_count(2, timeout=20_000)
-        assert len(ear.heard) == heard + 1 and ear.heard[-1][0]["webhook-id"] == ear.heard[-2][0]["webhook-id"]
-
-        page.get_by_test_id("hook-turn").click()
-        expect(page.get_by_test_id("hook-test")).to_be_disabled()
-        page.get_by_test_id("hook-turn").click()
-        expect(page.get_by_test_id("hook-test")).to_be_enabled()
+        signed_anew_and_sent_again(page, ear, first)
         by_keyboard(page)
+
+
+def signed_anew_and_sent_again(page: Page, ear: Ear, first: dict[str, str]) -> None:
+    page.get_by_test_id("hook-rotate").click()
+    page.get_by_test_id("hook-rotate-yes").click()
+    second = {"secret": secret_of(page)}
+    expect(page.get_by_test_id("hook-panel")).to_contain_text("旧密钥有效至")
+    ear.answer = 503
+    page.get_by_test_id("hook-test").click()
+    expect(page.get_by_test_id("hook-answer")).to_contain_text("对方回答 503")
+    assert signatures(first, *ear.heard[-1]) and signatures(second, *ear.heard[-1])
+
+    page.get_by_test_id("hook-standing").select_option("retrying")
+    rows = page.get_by_test_id("hook-log").locator("li")
+    expect(rows).to_have_count(1)
+    ear.answer, heard = 200, len(ear.heard)
+    page.get_by_test_id("hook-again").click()
+    expect(page.get_by_test_id("hook-log")).to_have_count(0)  # nothing is left that failed
+    page.get_by_test_id("hook-standing").select_option("sent")
+    expect(rows).to_have_count(2, timeout=20_000)
+    assert len(ear.heard) == heard + 1 and ear.heard[-1][0]["webhook-id"] == ear.heard[-2][0]["webhook-id"]
+
+    page.get_by_test_id("hook-turn").click()
+    expect(page.get_by_test_id("hook-test")).to_be_disabled()
+    page.get_by_test_id("hook-turn").click()
+    expect(page.get_by_test_id("hook-test")).to_be_enabled()
 
 
 def by_keyboard(page: Page) -> None:

@@ -16,7 +16,7 @@ from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, SOUTH, D, Desk, make
 
 from linli.cases import ports
 from linli.cases.models import Case
-from linli.field import class_forms, rules, tables, xlsform
+from linli.field import rules, selectors, tables, xlsform
 from linli.field.models import CaseAnswers, Entry, VoiceNote
 from linli.kernel import clock
 from linli.kernel.actor import SYSTEM
@@ -247,14 +247,14 @@ def test_a_crew_is_told_the_class_of_its_tasks_and_asked_for_what_it_finished_wi
         illustrative=False, kind="handle", place={"lon": IN_NORTH[0], "lat": IN_NORTH[1]},
     )  # fmt: skip
     Case.objects.filter(pk=case["id"]).update(team_id=desk.pump, task_id=task_id, state="handling")
-    asked = class_forms.asked_of(actor)
+    asked = selectors.asked_forms(actor)
     assert asked == {
         "tasks": [{"task_id": str(task_id), "case_id": case["id"], "class_code": "202170"}], "missing": []}  # fmt: skip
     Task.objects.filter(pk=task_id).update(state="done", done_by=crew.id, ended_at=clock.now())
-    asked = class_forms.asked_of(actor)
+    asked = selectors.asked_forms(actor)
     assert asked["tasks"] == [] and [one["form"] for one in asked["missing"]] == ["ebike_settled"]
     done = answer(desk.client("team_member", D, desk.pump), case["id"], "ebike_settled", answers={"done": ["moved"]})
-    assert done.status_code == 200 and class_forms.asked_of(actor)["missing"] == []
+    assert done.status_code == 200 and selectors.asked_forms(actor)["missing"] == []
 
 
 def bound(tmp_path: Path, **settings: str) -> Path:
@@ -293,7 +293,7 @@ def test_what_is_asked_of_a_member_reads_as_often_for_one_case_as_for_many(desk:
 
     def count() -> int:
         with CaptureQueriesContext(connection) as seen:
-            class_forms.asked_of(actor)
+            selectors.asked_forms(actor)
         return len(seen)
 
     ebikes(member)

@@ -11,7 +11,7 @@ from ninja import File, Form, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import AwareDatetime
 
-from linli.field import class_forms, rules, selectors, services, tables
+from linli.field import rules, selectors, services, tables
 from linli.field.models import CaseAnswers, Entry, VoiceNote
 from linli.identity import facade as identity
 from linli.kernel import paging
@@ -121,13 +121,13 @@ def list_class_forms(request: HttpRequest) -> dict[str, Any]:
 @router.get("/class-forms/asked", permission="cases.comment", response=dict)
 def asked_forms(request: HttpRequest) -> dict[str, Any]:
     """The classes of one's running tasks, and the forms that one's own cases of the last 14 days still lack."""
-    return class_forms.asked_of(actor_of(request))
+    return selectors.asked_forms(actor_of(request))
 
 
 @router.get("/cases/{uuid:case_id}/class-forms", permission="cases.view", response=dict)
 def case_forms(request: HttpRequest, case_id: UUID) -> dict[str, Any]:
     """The forms of a case's class, with what was answered and what is missing."""
-    found = class_forms.of_case(actor_of(request), case_id)
+    found = selectors.case_forms(actor_of(request), case_id)
     names = identity.display_name({one.answers.by_id for one in found if one.answers and one.answers.by_id})
     return {"items": [{"form": _form(one.form), **_answered(one.form, one.answers, names)} for one in found]}
 
@@ -136,7 +136,7 @@ def case_forms(request: HttpRequest, case_id: UUID) -> dict[str, Any]:
 def answer_class_form(request: HttpRequest, case_id: UUID, code: str, payload: AnswersIn) -> dict[str, Any]:
     """Send answers to a form of a case's class. They are never refused for being incomplete; `missing` names what is
     still to be asked. Sending them again changes nothing."""
-    row = class_forms.answer_form(actor=actor_of(request), case_id=case_id, code=code, **payload.dict())
+    row = services.answer_form(actor=actor_of(request), case_id=case_id, code=code, **payload.dict())
     return _answered(tables.forms()[code], row, {})
 
 

@@ -30,12 +30,6 @@ from linli.kernel.i18n import say
 TIMEOUT, BATCH, MOST_HOOKS = 10.0, 50, 20
 TOLD = ("id", "type", "at", "kind", "ref", "area", "data")
 OVERLAP = timedelta(days=1)
-WRONG_URL = {
-    "is not an address": "不是有效的网址",
-    "must be an http or https address": "应为 http 或 https 网址",
-    "must hold no name, password or fragment": "不能包含用户名, 密码或 # 片段",
-    "has more than 500 characters": "超过 500 个字符",
-}
 FIELDS = ("name", "url", "types", "area_path", "enabled")
 
 
@@ -233,16 +227,28 @@ def forget_old(days: int) -> int:
     return Delivery.objects.filter(created_at__lt=old).exclude(state="waiting").delete()[0]
 
 
+def _url_words(why: str) -> str:
+    """What `rules.wrong_url` found, in the language of the request."""
+    return {
+        "is not an address": say("不是有效的网址", "is not an address"),
+        "must be an http or https address": say("应为 http 或 https 网址", "must be an http or https address"),
+        "must hold no name, password or fragment": say(
+            "不能含用户名, 密码或片段", "must hold no name, password or fragment"
+        ),
+        "has more than 500 characters": say("超过 500 个字符", "has more than 500 characters"),
+    }[why]
+
+
 def _check(row: Hook) -> None:
     errors = []
     row.name, row.url = row.name.strip(), row.url.strip()
     if not 1 <= len(row.name) <= 80:
         errors.append(FieldError("name", say("应为 1 至 80 个字", "must have 1 to 80 characters")))
     if why := rules.wrong_url(row.url):
-        errors.append(FieldError("url", say(WRONG_URL[why], why)))
+        errors.append(FieldError("url", _url_words(why)))
     if not 1 <= len(row.types) <= 30 or any(not rules.TYPE.fullmatch(one) for one in row.types):
-        words = "must be 1 to 30 event types such as case.changed, case.* or *"
-        errors.append(FieldError("types", say("请选择 1 至 30 种事件, 如 case.changed, case.* 或 *", words)))
+        zh_en = say("请选择 1 至 30 种事件, 如 case.*", "must be 1 to 30 event types such as case.changed, case.* or *")
+        errors.append(FieldError("types", zh_en))
     if len(row.area_path) > 120:
         errors.append(FieldError("area_path", say("过长", "is too long")))
     if errors:
