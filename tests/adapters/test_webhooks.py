@@ -2,62 +2,33 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
+import csv
 import json
-import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from tests.adapters.receiver import Ear, signatures
 from tests.cases.conftest import IN_NORTH, NORTH, SOUTH, D, Desk, desk
 from tests.cases.test_flow import report
 from tests.identity.accounts import make_account
 
-from linli.adapters.webhooks import rules, services
+from linli.adapters.webhooks import catalogue, jobs, rules, services
 from linli.adapters.webhooks.models import Delivery, Hook
 from linli.identity import facade as identity
-from linli.kernel import clock, inbox
-from linli.kernel.models import AuditRow
+from linli.kernel import clock, events, ids, inbox
+from linli.kernel.models import AuditRow, InboxEvent, OutboxEvent
 
 pytestmark = pytest.mark.django_db
 JSON = {"content_type": "application/json"}
 __all__ = ["desk"]
-
-
-class Ear:
-    """A server that keeps what it hears, and answers as told."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[dict[str, str], bytes]] = []
-        self.answer = 200
-        ear = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                ear.heard.append(({k.lower(): v for k, v in self.headers.items()}, body))
-                self.send_response(ear.answer)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/in"
-
-    def bodies(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for _, body in self.heard]
 
 
 @pytest.fixture
@@ -90,10 +61,7 @@ def test_news_arrives_signed_and_without_words_or_names(desk: Desk, ear: Ear) ->
     headers, body = ear.heard[0]
     assert json.loads(body)["type"] == "case.created" and json.loads(body)["ref"] == case["id"]
     assert "王五" not in body.decode() and "audience" not in json.loads(body)
-    key = base64.b64decode(made["secret"].removeprefix("whsec_"))
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    assert headers["webhook-signature"] == f"v1,{wanted}"
+    assert signatures(made, headers, body)
     assert abs(int(headers["webhook-timestamp"]) - clock.now().timestamp()) < 60
     assert "secret" not in desk.client("integrator").get(f"/api/v1/webhooks/{made['id']}").json()
 
@@ -230,3 +198,163 @@ def test_loopback_is_refused_unless_the_district_allows_it(desk: Desk, ear: Ear,
     report(desk)
     run()
     assert ear.heard == [] and "never asked" in Hook.objects.get().last_error
+
+
+def test_a_new_secret_and_the_one_before_sign_side_by_side_for_a_day(desk: Desk, ear: Ear) -> None:
+    client = desk.client("integrator")
+    first = enter(client, ear)
+    url = f"/api/v1/webhooks/{first['id']}"
+    second = client.post(f"{url}/secret", {"version": 1}, **JSON).json()
+    assert second["secret"] != first["secret"] and second["version"] == 2
+    assert client.post(f"{url}/secret", {"version": 1}, **JSON).status_code == 409
+    assert "secret" not in client.get(url).json()
+    client.post(f"{url}/test", **JSON)
+    run()
+    assert signatures(first, *ear.heard[-1]) and signatures(second, *ear.heard[-1])
+    with time_machine.travel(clock.now() + timedelta(hours=25), tick=False):
+        client = desk.client("integrator")
+        client.post(f"{url}/test", **JSON)
+        run()
+    assert not signatures(first, *ear.heard[-1]) and signatures(second, *ear.heard[-1])
+
+
+def test_the_log_tells_what_waits_what_is_tried_again_and_what_was_given_up(desk: Desk, ear: Ear) -> None:
+    client = desk.client("integrator")
+    made = enter(client, ear)
+    url = f"/api/v1/webhooks/{made['id']}"
+    tests = [client.post(f"{url}/test", **JSON).json() for _ in range(4)]
+    Delivery.objects.filter(pk=tests[0]["id"]).update(state="failed", attempts=10)
+    Delivery.objects.filter(pk__in=[tests[1]["id"], tests[2]["id"]]).update(next_at=clock.now() + timedelta(hours=1))
+    ear.answer = 503
+    run()
+    log = {
+        name: [row["id"] for row in client.get(f"{url}/deliveries?standing={name}").json()["items"]]
+        for name in ("waiting", "retrying", "given_up", "sent")
+    }
+    assert log == {"waiting": [tests[2]["id"], tests[1]["id"]], "retrying": [tests[3]["id"]],
+                   "given_up": [tests[0]["id"]], "sent": []}  # fmt: skip
+    assert client.get(f"{url}/deliveries?standing=lost").status_code == 422
+    found = client.get("/api/v1/webhooks").json()["items"][0]
+    assert (found["waiting"], found["retrying"], found["given_up"]) == (2, 1, 1)
+    assert (found["last"]["id"], found["last"]["status"], found["last"]["standing"]) == (
+        tests[3]["id"],
+        503,
+        "retrying",
+    )
+    one = client.get(f"{url}/deliveries/{tests[3]['id']}").json()
+    assert one["body"]["type"] == "webhook.test" and one["took_ms"] >= 0 and one["body"] == ear.bodies()[-1]
+    assert client.get(f"{url}/deliveries/{made['id']}").status_code == 404
+
+
+def test_a_message_that_comes_while_another_worker_sends_waits_two_seconds_not_a_minute(
+    desk: Desk, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook_id = enter(desk.client("integrator"), ear)["id"]
+    monkeypatch.setattr(services, "alone", lambda what, row_id: nullcontext(False))
+    jobs.deliver(hook_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM scheduled_at - now()) FROM procrastinate_jobs WHERE queueing_lock = %s",
+            [f"webhooks.deliver:{hook_id}"],
+        )
+        assert [0 < float(row[0]) < 10 for row in cursor.fetchall()] == [True]
+
+
+def test_the_list_of_hooks_reads_as_often_for_one_as_for_many(desk: Desk, ear: Ear) -> None:
+    client = desk.client("integrator")
+
+    def count() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert client.get("/api/v1/webhooks").status_code == 200
+        return len(seen)
+
+    for _ in range(2):
+        client.post(f"/api/v1/webhooks/{enter(client, ear)['id']}/test", **JSON)
+    few = count()
+    for _ in range(8):
+        client.post(f"/api/v1/webhooks/{enter(client, ear)['id']}/test", **JSON)
+    assert count() == few
+
+
+def test_a_paused_hook_says_that_it_cannot_be_tested_and_one_that_was_gone_says_so(desk: Desk, ear: Ear) -> None:
+    client = desk.client("integrator")
+    url = f"/api/v1/webhooks/{enter(client, ear)['id']}"
+    ear.answer = 410
+    client.post(f"{url}/test", **JSON)
+    run()
+    assert client.get(url).json()["stopped_at"] and not client.get(url).json()["enabled"]
+    refused = client.post(f"{url}/test", headers={"Accept-Language": "zh"}, **JSON)
+    assert refused.status_code == 409 and "暂停" in refused.json()["detail"]
+    assert client.patch(url, {"version": 1, "enabled": True}, **JSON).json()["stopped_at"] is None
+
+
+def test_every_event_that_staff_can_hear_is_described_with_its_permissions(desk: Desk) -> None:
+    reviewed: dict[str, set[str]] = {}
+    with (Path(__file__).parents[1] / "identity" / "events.csv").open(encoding="utf-8") as source:
+        for line in csv.DictReader(source):
+            if not line["type"].startswith(rules.SILENT) and line["permission"] != "public":
+                reviewed.setdefault(line["type"], set()).add(line["permission"])
+    described = {one.type: {*one.permissions, *(["account"] if one.account else [])} for one in catalogue.EVENTS}
+    assert described == reviewed
+    found = {one["type"]: one["may"] for one in desk.client("integrator").get("/api/v1/webhooks/events").json()}
+    assert found["case.created"] and not found["handover.changed"] and found.keys() == reviewed.keys()
+
+
+def test_refusals_are_in_the_language_of_whoever_asks(desk: Desk) -> None:
+    body = {"name": "", "url": "ftp://x", "types": []}
+    for lang, word in (("zh", "网址"), ("en", "address")):
+        answer = desk.client("integrator").post("/api/v1/webhooks", body, headers={"Accept-Language": lang}, **JSON)
+        assert word in {e["field"]: e["reason"] for e in answer.json()["errors"]}["url"]
+
+
+def taken() -> int:
+    return InboxEvent.objects.filter(consumer="adapters.webhooks").count()
+
+
+def thousand() -> None:
+    for number in range(1000):
+        kind, permission = ("case", "cases.view") if number % 100 == 0 else ("alarm", "alarms.view")
+        events.emit(type=f"{kind}.changed", kind=kind, ref=ids.new_id(), area=NORTH, permission=permission)
+
+
+def test_a_thousand_events_that_no_hook_wants_cost_one_read_and_no_row(
+    desk: Desk, ear: Ear, django_assert_num_queries: Any
+) -> None:
+    thousand()
+    batch = [row.envelope for row in OutboxEvent.objects.filter(type__endswith=".changed")]
+    with django_assert_num_queries(1):
+        assert sum(inbox.wanted("adapters.webhooks", batch)) == 0
+    inbox.pump()
+    assert taken() == 0
+
+
+def test_of_a_thousand_events_only_the_wanted_ones_are_taken_and_each_once(desk: Desk, ear: Ear) -> None:
+    enter(desk.client("integrator"), ear, types=["case.changed"], area_path=NORTH)
+    thousand()
+    run()
+    assert taken() == Delivery.objects.count() == len(ear.heard) == 10
+    OutboxEvent.objects.update(sent_at=None)  # as after the loss of the stream
+    run()
+    assert taken() == Delivery.objects.count() == len(ear.heard) == 10
+
+
+def test_old_events_that_are_told_again_are_not_news_to_a_new_hook(desk: Desk, ear: Ear) -> None:
+    report(desk)
+    run()
+    with time_machine.travel(clock.now() + timedelta(minutes=1), tick=False):
+        made = enter(desk.client("integrator"), ear)
+        OutboxEvent.objects.update(sent_at=None)
+        run()
+        assert ear.heard == []
+        url = f"/api/v1/webhooks/{made['id']}"
+        assert desk.client("integrator").patch(url, {"version": 1, "enabled": False}, **JSON).status_code == 200
+        report(desk)
+        run()
+    with time_machine.travel(clock.now() + timedelta(minutes=2), tick=False):
+        assert desk.client("integrator").patch(url, {"version": 2, "enabled": True}, **JSON).status_code == 200
+        OutboxEvent.objects.update(sent_at=None)
+        run()
+        assert ear.heard == [], "what happened while it was paused"
+        report(desk)
+        run()
+    assert {b["type"] for b in ear.bodies()} >= {"case.created"}

@@ -54,6 +54,13 @@ def lost(page: Page) -> None:
     cut("**/live/events*", "[data-testid=live-banner]")(page)
 
 
+def of_class(page: Page) -> None:
+    """A class that asks a form of its own."""
+    page.locator("[data-testid=report-class] option[value='202170']").wait_for(state="attached")
+    page.get_by_test_id("report-class").select_option("202170")
+    page.get_by_test_id("class-form").wait_for()
+
+
 def offline(page: Page) -> None:
     page.context.set_offline(True)
     page.locator("[data-testid=net].off").wait_for()
@@ -153,6 +160,9 @@ SCREENS = (
            act=click("[data-testid=handover-write]", "[data-testid=handover-hand]")),
     Screen("console-people", "/console/people", "admin", "h1", DESK),
     Screen("console-integrations", "/console/integrations", "admin", "h1", DESK),
+    Screen("console-hooks", "/console/webhooks", "integrator", "[data-testid=hooks], [data-testid=state-empty]", DESK),
+    Screen("console-hook-new", "/console/webhooks", "integrator", "h1", DESK,
+           act=click("[data-testid=hook-new]", "[data-testid='type-case.created']")),
     Screen("console-audit", "/console/audit", "auditadmin", "h1", DESK),
     Screen("console-reads", "/console/personal-reads", "auditadmin", "h1", DESK),
     Screen("console-account", "/console/account", "integrator", "h1", DESK),
@@ -171,6 +181,7 @@ SCREENS = (
     Screen("field-task", "/field/task/{task}", "crew", "[data-testid=task-state]", HAND, SUNNY),
     Screen("field-offline", "/field/", "crew", "[data-testid=task-card]", HAND, SUNNY, act=offline),
     Screen("field-report", "/field/report", "member", "[data-testid=report-send]", HAND, SUNNY),
+    Screen("field-report-form", "/field/report", "member", "[data-testid=report-send]", HAND, SUNNY, act=of_class),
     Screen("field-map", "/field/map", "member", "h1", HAND, SUNNY),
     Screen("field-drafts", "/field/drafts", "member", "h1", HAND, ("light",)),
     Screen("field-forms", "/field/forms", "member", "[data-testid=form-card]", HAND, ("light",)),

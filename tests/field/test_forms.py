@@ -9,15 +9,21 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from openpyxl import Workbook
-from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, D, Desk, make_district
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from openpyxl import Workbook, load_workbook
+from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, SOUTH, D, Desk, make_district
 
 from linli.cases import ports
 from linli.cases.models import Case
-from linli.field import rules, tables, xlsform
-from linli.field.models import Entry, VoiceNote
+from linli.field import rules, selectors, tables, xlsform
+from linli.field.models import CaseAnswers, Entry, VoiceNote
+from linli.kernel import clock
+from linli.kernel.actor import SYSTEM
 from linli.kernel.models import AuditRow, PersonalRead
 from linli.places import index
+from linli.work import facade as work
+from linli.work.models import Task
 
 pytestmark = pytest.mark.django_db
 JSON = {"content_type": "application/json"}
@@ -164,3 +170,134 @@ def test_every_hazard_names_a_class_of_the_catalogue() -> None:
 
     named = {c.case for form in tables.forms().values() for f in form.fields for c in f.choices if c.case}
     assert named and named <= set(cases_tables.catalogue().classes)
+
+
+def answer(client: Any, case_id: str, code: str = "ebike_charging", **body: Any) -> Any:
+    return client.put(f"/api/v1/cases/{case_id}/class-forms/{code}", body, **JSON)
+
+
+def ebikes(client: Any) -> dict[str, Any]:
+    """A case as a phone without the class's form sends it."""
+    body = {"id": str(uuid4()), "kind": "problem", "channel": "patrol", "class_code": "202170", "text": "楼道里充电",
+            "lon": IN_NORTH[0], "lat": IN_NORTH[1]}  # fmt: skip
+    made = client.post("/api/v1/cases", body, **JSON)
+    assert made.status_code in (200, 201), made.content
+    return dict(made.json())
+
+
+def missing_of(client: Any) -> list[tuple[str, str]]:
+    return [(one["case_id"], one["form"]) for one in client.get("/api/v1/class-forms/asked").json()["missing"]]
+
+
+def test_an_old_phone_loses_nothing_and_the_member_is_asked_for_what_is_missing(desk: Desk) -> None:
+    member = desk.client("grid_member", NORTH)
+    case = ebikes(member)
+    assert missing_of(member) == [(case["id"], "ebike_charging")]
+    assert missing_of(desk.client("intake")) == []
+    seen = desk.client("dispatcher").get(f"/api/v1/cases/{case['id']}/class-forms").json()["items"]
+    assert [(one["form"]["code"], one["answers"], one["missing"]) for one in seen] == [
+        ("ebike_charging", None, ["spot", "count"]), ("ebike_settled", None, ["done"])]  # fmt: skip
+    part = answer(member, case["id"], answers={"spot": "stairs", "old": "问过 13812345678", "count": "两辆"})
+    assert part.status_code == 200 and sorted(part.json()["missing"]) == ["blocks", "count"]
+    assert part.json()["answers"] == {"spot": "stairs"} and "13812345678" not in str(part.json()["unfit"])
+    assert part.json()["unfit"]["count"] == "两辆" and missing_of(member) == [(case["id"], "ebike_charging")]
+    whole = answer(member, case["id"], answers={"spot": "stairs", "blocks": "yes", "count": 2})
+    assert whole.json()["missing"] == [] and missing_of(member) == []
+
+
+def test_answers_act_once_and_the_latest_stand_whatever_the_order_of_arrival(desk: Desk) -> None:
+    member = desk.client("grid_member", NORTH)
+    case = ebikes(member)
+    old, new = "2026-01-02T08:00:00+08:00", "2026-01-02T09:00:00+08:00"
+    for _ in range(2):
+        answer(member, case["id"], answers={"spot": "line", "count": 3}, filled_at=new)
+    assert (
+        answer(member, case["id"], answers={"spot": "line", "count": 1}, filled_at=old).json()["answers"]["count"] == 3
+    )
+    assert AuditRow.objects.filter(action="case.form").count() == CaseAnswers.objects.count() == 1
+
+
+def test_forms_of_classes_are_not_among_visits_and_nobody_answers_for_a_case_out_of_sight(desk: Desk) -> None:
+    member = desk.client("grid_member", NORTH)
+    assert {one["kind"] for one in member.get("/api/v1/forms").json()["items"]} == {"visit", "hazard"}
+    found = member.get("/api/v1/class-forms").json()["items"]
+    assert {(one["code"], tuple(one["classes"]), one["at"]) for one in found} >= {
+        ("ebike_charging", ("202170",), "report"), ("ebike_settled", ("202170",), "finish")}  # fmt: skip
+    assert fill(member, form="ebike_charging", answers={}).status_code == 422
+    case = ebikes(member)
+    assert answer(desk.client("grid_member", SOUTH), case["id"], answers={}).status_code == 404
+    assert answer(member, case["id"], "household_visit", answers={}).status_code == 404
+
+
+def test_answers_stay_when_the_class_is_changed(desk: Desk) -> None:
+    member = desk.client("grid_member", NORTH)
+    case = ebikes(member)
+    answer(member, case["id"], answers={"spot": "line", "count": 3})
+    Case.objects.filter(pk=case["id"]).update(class_code="200406")
+    seen = desk.client("dispatcher").get(f"/api/v1/cases/{case['id']}/class-forms").json()["items"]
+    assert [(one["form"]["code"], one["answers"]) for one in seen] == [("ebike_charging", {"spot": "line", "count": 3})]
+
+
+def test_a_crew_is_told_the_class_of_its_tasks_and_asked_for_what_it_finished_without(desk: Desk) -> None:
+    case = ebikes(desk.client("grid_member", NORTH))
+    crew = desk.account("team_member", D, desk.pump)
+    actor = desk.actor("team_member", D, desk.pump)
+    task_id = work.open_task(
+        actor=SYSTEM, case_id=UUID(case["id"]), team_id=desk.pump, area_path=NORTH, title="x", due_at=None,
+        illustrative=False, kind="handle", place={"lon": IN_NORTH[0], "lat": IN_NORTH[1]},
+    )  # fmt: skip
+    Case.objects.filter(pk=case["id"]).update(team_id=desk.pump, task_id=task_id, state="handling")
+    asked = selectors.asked_forms(actor)
+    assert asked == {
+        "tasks": [{"task_id": str(task_id), "case_id": case["id"], "class_code": "202170"}], "missing": []}  # fmt: skip
+    Task.objects.filter(pk=task_id).update(state="done", done_by=crew.id, ended_at=clock.now())
+    asked = selectors.asked_forms(actor)
+    assert asked["tasks"] == [] and [one["form"] for one in asked["missing"]] == ["ebike_settled"]
+    done = answer(desk.client("team_member", D, desk.pump), case["id"], "ebike_settled", answers={"done": ["moved"]})
+    assert done.status_code == 200 and selectors.asked_forms(actor)["missing"] == []
+
+
+def bound(tmp_path: Path, **settings: str) -> Path:
+    path = sheet(tmp_path, ("select_one ok", "state", "状态", "State", "yes", "", ""))
+    book = load_workbook(path)
+    book["choices"].delete_cols(5)
+    book.remove(book["settings"])
+    rows = {"form_id": "lids", "form_title": "井盖", "version": "1", **settings}
+    page = book.create_sheet("settings")
+    page.append(tuple(rows))
+    page.append(tuple(rows.values()))
+    book.save(path)
+    return path
+
+
+def test_an_xlsform_is_bound_to_classes_by_its_settings(tmp_path: Path) -> None:
+    path = bound(tmp_path, linli_kind="case", linli_classes="1001*, 202170", linli_at="finish")
+    form = rules.parse(xlsform.read(path))
+    assert (form.classes, form.at) == (("1001*", "202170"), "finish")
+    assert form.asks("100103") and not form.asks("200406") and not form.asks("")
+
+
+@pytest.mark.parametrize(("settings", "why"), [
+    ({"linli_kind": "case"}, "needs classes"),
+    ({"linli_kind": "case", "linli_classes": "井盖", "linli_at": "report"}, "no class"),
+    ({"linli_kind": "case", "linli_classes": "1001*"}, "needs classes, and at"),
+    ({"linli_kind": "hazard", "linli_classes": "1001*"}, "only a form of kind case"),
+])  # fmt: skip
+def test_a_binding_that_says_too_little_is_refused(tmp_path: Path, settings: dict[str, str], why: str) -> None:
+    with pytest.raises(xlsform.NotOurs, match=why):
+        xlsform.read(bound(tmp_path, **settings))
+
+
+def test_what_is_asked_of_a_member_reads_as_often_for_one_case_as_for_many(desk: Desk) -> None:
+    member, actor = desk.client("grid_member", NORTH), desk.actor("grid_member", NORTH)
+
+    def count() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            selectors.asked_forms(actor)
+        return len(seen)
+
+    ebikes(member)
+    few = count()
+    for _ in range(5):
+        ebikes(member)
+    assert count() == few

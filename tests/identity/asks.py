@@ -224,6 +224,7 @@ body("POST /cases/{case_id}/comments", {"text": "已联系物业"})
 body("POST /cases/{case_id}/calls", {"outcome": "reached", "note": "已告知"})
 body("POST /webhooks", {"name": "x", "url": "https://example.org/in", "types": ["case.*"]})
 body("PATCH /webhooks/{hook_id}", {"version": 1, "enabled": False})
+body("POST /webhooks/{hook_id}/secret", {"version": 1})
 REQUESTS["GET /desk/day"] = lambda t, account: Ask(query=f"area={t.leaf}")
 REQUESTS["GET /desk/day.pdf"] = lambda t, account: Ask(query=f"area={t.leaf}")
 body("POST /handovers", lambda t: {"area": t.leaf})
@@ -256,6 +257,11 @@ REQUESTS["GET /cases/nearby"] = lambda things, account: Ask(query=f"lon={things.
 @ask("POST /cases/{case_id}/photos")
 def _case_photo(things: Things, account: Account | None) -> Ask:
     return Ask(files={"file": picture(), "stage": "before"})
+
+
+@ask("PUT /cases/{case_id}/class-forms/{code}")
+def _class_form(things: Things, account: Account | None) -> Ask:
+    return Ask({"answers": {"spot": "line", "count": 2}}, path={"code": "ebike_charging"})
 
 
 @ask("POST /cases/{case_id}/voice-notes/{voice_id}")

@@ -43,6 +43,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "POST /units/{unit_id}/qr/rotate", "PATCH /teams/{team_id}", "PATCH /centres/{centre_id}",
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",
     "DELETE /sessions/{session_id}", "PUT /form-entries/{entry_id}", "POST /cases/{case_id}/voice-notes/{voice_id}",
+    "PUT /cases/{case_id}/class-forms/{code}",
     "POST /patrol-plans", "PUT /patrol-visits/{visit_id} [of the team]",
     "POST /handovers/{handover_id}/take", "POST /webhooks", "POST /bulletins", "POST /bulletins/{bulletin_id}/withdraw",
 )  # fmt: skip

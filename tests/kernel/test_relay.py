@@ -19,7 +19,7 @@ import orjson
 import pytest
 from django.db import connection, transaction
 
-from linli.kernel import events, inbox, stream
+from linli.kernel import events, inbox, metrics, stream
 from linli.kernel.consumers import Consumers
 from linli.kernel.models import InboxEvent, OutboxEvent, ParkedEvent
 
@@ -219,6 +219,106 @@ def test_a_consumer_takes_effect_once_and_a_failing_event_is_retried(clean_strea
         envelope = inbox.envelope_of(OutboxEvent.objects.order_by("created_at")[0].envelope)
         assert inbox.deliver(consumer_name, envelope) is False
     assert (seen.count("r0"), seen.count("r1"), seen.count("r2")) == (1, 3, 1)
+
+
+def outcomes(name: str, outcome: str) -> float:
+    return float(metrics.EVENTS.labels(name, outcome)._value.get())
+
+
+def test_what_a_consumer_does_not_want_leaves_no_row_and_what_it_wants_takes_effect_once(
+    clean_stream: str, consumer_name: str
+) -> None:
+    """Duplicates: the whole outbox is sent a second time under other message ids, as to a stream made anew."""
+    seen: list[str] = []
+    asked = 0
+
+    def interest() -> Any:
+        nonlocal asked
+        asked += 1
+        return lambda envelope: envelope.ref in ("r1", "r3")
+
+    @events.consumer(consumer_name, "case.*", interest=interest)
+    def take(envelope: events.Envelope) -> None:
+        seen.append(envelope.ref)
+
+    with relay_process(clean_stream):
+        emit(40)
+        wait_until(lambda: unsent() == 0)
+        rows = list(OutboxEvent.objects.order_by("created_at").values("type", "envelope"))
+    assert len(rows) == 40
+
+    async def doubled() -> None:
+        client = await nats.connect(clean_stream)
+        for row in rows:
+            await client.jetstream().publish(f"evt.{row['type']}", orjson.dumps(row["envelope"]))
+        await client.close()
+
+    asyncio.run(doubled())
+    with consuming(clean_stream, consumer_name):
+        wait_until(lambda: outcomes(consumer_name, "passed") == 76)
+        wait_until(lambda: outcomes(consumer_name, "repeated") == 2)
+    assert sorted(seen) == ["r1", "r3"] and InboxEvent.objects.filter(consumer=consumer_name).count() == 2
+    assert asked <= 80 / 2, "asked once a batch, not once an event"
+
+
+CRASHING = """
+import asyncio, os, sys
+import django
+django.setup()
+from django.db import transaction
+from linli.kernel import clock, events
+from linli.kernel.consumers import Consumers
+from linli.kernel.models import ParkedEvent
+
+@events.consumer(sys.argv[1], "case.*", interest=lambda: lambda envelope: envelope.ref.endswith(("1", "3")))
+def take(envelope):
+    ParkedEvent.objects.create(consumer="effect", event_id=envelope.id, envelope={"ref": envelope.ref}, error="",
+                               attempts=0, at=clock.now())
+    if sys.argv[2] == "before":
+        os._exit(9)
+    transaction.on_commit(lambda: os._exit(9) if sys.argv[2] == "after" else None)
+
+asyncio.run(Consumers(os.environ["LINLI_NATS_URL"], [sys.argv[1]]).run())
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_in_the_midst_of_a_wanted_event_neither_loses_nor_doubles_it(
+    clean_stream: str, consumer_name: str, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Killed before its transaction ends, and between that end and the answer to the stream."""
+    monkeypatch.setattr("linli.kernel.consumers.ACK_WAIT", 2.0)
+    script = CRASHING.replace("\nasyncio.run", "\nimport linli.kernel.consumers as c; c.ACK_WAIT = 2.0\nasyncio.run")
+    env = {**os.environ, "LINLI_DATABASE_URL": database_url(), "LINLI_NATS_URL": clean_stream}
+    with relay_process(clean_stream):
+        emit(5)
+        wait_until(lambda: unsent() == 0)
+    command = [sys.executable, "-c", script, consumer_name]
+    assert subprocess.run([*command, when], env=env, timeout=60, check=False).returncode == 9
+    effects = ParkedEvent.objects.filter(consumer="effect")
+    assert effects.count() == (1 if when == "after" else 0)
+    with subprocess.Popen([*command, "never"], env=env) as running:
+        try:
+            wait_until(lambda: effects.count() == 2, 30)
+            wait_until(lambda: idle(clean_stream, consumer_name), 30)
+        finally:
+            running.send_signal(signal.SIGKILL)
+    assert sorted(row.envelope["ref"] for row in effects) == ["r1", "r3"]
+    assert InboxEvent.objects.filter(consumer=consumer_name).count() == 2
+
+
+def idle(nats_url: str, consumer_name: str) -> bool:
+    """Nothing of the consumer waits in the stream or for its answer."""
+
+    async def look() -> bool:
+        client = await nats.connect(nats_url)
+        try:
+            info = await client.jetstream().consumer_info(stream.EVENTS, consumer_name.replace(".", "-"))
+            return not info.num_pending and not info.num_ack_pending
+        finally:
+            await client.close()
+
+    return asyncio.run(look())
 
 
 @pytest.mark.parametrize("by_whom", ["relay", "another"])

@@ -212,6 +212,15 @@ class SeenCase:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCase:
+    """An open case that a member reported."""
+
+    id: UUID
+    number: str
+    class_code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """A case that is with another system: which one, and what it is called there ('' until it said so)."""
 

@@ -17,12 +17,14 @@ def on_alarm(envelope: Envelope) -> None:
         alarms.alarm_changed(envelope.data)
 
 
-@consumer("cases.tasks", "task.changed")
+def _of_a_case(envelope: Envelope) -> bool:
+    return bool(envelope.data.get("case_id"))
+
+
+@consumer("cases.tasks", "task.changed", interest=lambda: _of_a_case)
 def on_task(envelope: Envelope) -> None:
     """The team's own acts: accepted, done, returned. What the case itself caused (open, cancelled) changes nothing."""
     data = envelope.data
-    if not data.get("case_id"):
-        return
     act.follow_task(
         actor=SYSTEM,
         case_id=UUID(str(data["case_id"])),

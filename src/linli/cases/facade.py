@@ -18,6 +18,7 @@ from linli.cases.contracts import (
     OutsideCase,
     OutsideFilter,
     OutsideUpdate,
+    OwnCase,
     PublicCase,
     PublicCell,
     PublicItem,
@@ -45,6 +46,7 @@ __all__ = [
     "OutsideCase",
     "OutsideFilter",
     "OutsideUpdate",
+    "OwnCase",
     "PublicCase",
     "PublicCell",
     "PublicItem",
@@ -205,6 +207,16 @@ def seen_case(actor: Actor, case_id: UUID) -> SeenCase:
     """Where a case lies and who is told of it, if `actor` sees it; NotFound otherwise."""
     case = visible.get(actor, case_id)
     return SeenCase(case.id, case.number, case.area_path, visible.PRIVATE if case.private else visible.VIEW)
+
+
+def classes_of(case_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The class of each case; '' where none was chosen yet."""
+    return visible.classes_of(case_ids)
+
+
+def reported_by(actor: Actor, since: datetime) -> list[OwnCase]:
+    """The actor's own open reports of a patrol since then, newest first, at most 100."""
+    return visible.reported_by(actor, since)
 
 
 def desk_lines(actor: Actor, area: str, limit: int) -> dict[str, list[dict[str, Any]]]:

@@ -12,7 +12,7 @@ from ninja.files import UploadedFile
 from pydantic import AwareDatetime
 
 from linli.field import rules, selectors, services, tables
-from linli.field.models import Entry, VoiceNote
+from linli.field.models import CaseAnswers, Entry, VoiceNote
 from linli.identity import facade as identity
 from linli.kernel import paging
 from linli.kernel.errors import TooLarge
@@ -47,6 +47,11 @@ class EntryOut(Schema):
     has_person: bool
     withdrawn: bool
     cases: list[dict[str, str]]
+
+
+class AnswersIn(Schema):
+    answers: dict[str, Any] = {}
+    filled_at: AwareDatetime | None = None
 
 
 class PersonAsk(Schema):
@@ -98,13 +103,49 @@ def _form(form: rules.Form) -> dict[str, Any]:
         for f in form.fields
     ]  # fmt: skip
     return {"code": form.code, "version": form.version, "kind": form.kind, "name": {"zh": form.zh, "en": form.en},
-            "fields": fields}  # fmt: skip
+            "fields": fields, "classes": form.classes, "at": form.at}  # fmt: skip
 
 
 @router.get("/forms", permission="forms.view", response=dict)
 def list_forms(request: HttpRequest) -> dict[str, Any]:
     """All forms of the district, whole: the phone keeps them for use without a network."""
-    return {"items": [_form(form) for form in tables.forms().values()]}
+    return {"items": [_form(form) for form in tables.site_forms()]}
+
+
+@router.get("/class-forms", permission="catalogue.view", response=dict)
+def list_class_forms(request: HttpRequest) -> dict[str, Any]:
+    """Forms of classes, whole, each with the `classes` it is asked of and `at`: `report` or `finish`."""
+    return {"items": [_form(form) for form in tables.class_forms()]}
+
+
+@router.get("/class-forms/asked", permission="cases.comment", response=dict)
+def asked_forms(request: HttpRequest) -> dict[str, Any]:
+    """The classes of one's running tasks, and the forms that one's own cases of the last 14 days still lack."""
+    return selectors.asked_forms(actor_of(request))
+
+
+@router.get("/cases/{uuid:case_id}/class-forms", permission="cases.view", response=dict)
+def case_forms(request: HttpRequest, case_id: UUID) -> dict[str, Any]:
+    """The forms of a case's class, with what was answered and what is missing."""
+    found = selectors.case_forms(actor_of(request), case_id)
+    names = identity.display_name({one.answers.by_id for one in found if one.answers and one.answers.by_id})
+    return {"items": [{"form": _form(one.form), **_answered(one.form, one.answers, names)} for one in found]}
+
+
+@router.put("/cases/{uuid:case_id}/class-forms/{str:code}", permission="cases.comment", response=dict)
+def answer_class_form(request: HttpRequest, case_id: UUID, code: str, payload: AnswersIn) -> dict[str, Any]:
+    """Send answers to a form of a case's class. They are never refused for being incomplete; `missing` names what is
+    still to be asked. Sending them again changes nothing."""
+    row = services.answer_form(actor=actor_of(request), case_id=case_id, code=code, **payload.dict())
+    return _answered(tables.forms()[code], row, {})
+
+
+def _answered(form: rules.Form, row: CaseAnswers | None, names: dict[UUID, str]) -> dict[str, Any]:
+    if row is None:
+        missing = [one.name for one in form.fields if one.required and not one.when]
+        return {"answers": None, "unfit": {}, "missing": missing, "by": "", "filled_at": None}
+    by = names.get(row.by_id, "") if row.by_id else ""
+    return {"answers": row.answers, "unfit": row.unfit, "missing": row.missing, "by": by, "filled_at": row.filled_at}
 
 
 @router.get("/form-entries", permission="forms.view", response=paging.Page[EntryOut])

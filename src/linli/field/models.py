@@ -43,6 +43,26 @@ class Entry(models.Model):
         return "visit", str(self.pk)
 
 
+class CaseAnswers(models.Model):
+    """What a phone answered to a form of a case's class. `missing`: fields that are still to be asked; `unfit`: answers
+    that the form in force does not know, as they came."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case_id = models.UUIDField()
+    form_code = models.CharField(max_length=64)
+    form_version = models.PositiveIntegerField()
+    answers = models.JSONField(default=dict)
+    unfit = models.JSONField(default=dict)
+    missing = models.JSONField(default=list)
+    by_id = models.UUIDField(null=True)
+    filled_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "field_case_answers"
+        constraints = [models.UniqueConstraint(fields=["case_id", "form_code"], name="field_answers_once")]
+
+
 class PhotoMark(models.Model):
     """What the phone found wrong with a photo that was sent all the same. `photo_id`: of a task's or a case's photo."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-KINDS = ("visit", "hazard")
+KINDS = ("visit", "hazard", "case")
+MOMENTS = ("report", "finish")
+PATTERN = re.compile(r"\d{0,6}\*|\d{6}")
 TYPES = ("text", "integer", "decimal", "select_one", "select_multiple", "date", "note")
 MAX_TEXT = 1000
 # What a phone may find wrong with a photo. The photo is sent all the same; whoever looks at it sees the mark.
@@ -43,12 +46,23 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
+    """`classes`, `at`: a form of kind `case` is asked of cases of these classes (`2004*` is a pattern), when one is
+    reported or when its work is finished."""
+
     code: str
     version: int
     kind: str
     zh: str
     en: str
     fields: tuple[Field, ...]
+    classes: tuple[str, ...] = ()
+    at: str = ""
+
+    def asks(self, class_code: str) -> bool:
+        """Whether it is asked of cases of a class."""
+        return bool(class_code) and any(
+            class_code.startswith(one[:-1]) if one.endswith("*") else class_code == one for one in self.classes
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,26 @@ def parse(data: Mapping[str, Any]) -> Form:
             raise ValueError(f"form {data['code']}: {one.name} depends on {one.when[0]}, which does not come before it")
         if one.personal and any(c.case for c in one.choices):
             raise ValueError(f"form {data['code']}: {one.name} is personal and cannot make a case")
-    return Form(data["code"], int(data["version"]), data["kind"], data["name"]["zh"], data["name"]["en"], fields)
+    made = Form(
+        data["code"], int(data["version"]), data["kind"], data["name"]["zh"], data["name"]["en"], fields,
+        tuple(str(one) for one in data.get("classes", ())), str(data.get("at", "")),
+    )  # fmt: skip
+    _bound(made)
+    return made
+
+
+def _bound(form: Form) -> None:
+    """A form of a class says of which and when; it asks nothing about a person and makes no case of its own."""
+    if form.kind != "case":
+        if form.classes or form.at:
+            raise ValueError(f"form {form.code}: only a form of kind case has classes and a moment")
+        return
+    if not form.classes or form.at not in MOMENTS:
+        raise ValueError(f"form {form.code}: needs classes, and at: {' or '.join(MOMENTS)}")
+    if wrong := [one for one in form.classes if not PATTERN.fullmatch(one)]:
+        raise ValueError(f"form {form.code}: {wrong[0]} is no class or pattern such as 2004*")
+    if any(one.personal or any(c.case for c in one.choices) for one in form.fields):
+        raise ValueError(f"form {form.code}: a form of a class has no personal field and makes no case")
 
 
 def _field(data: Mapping[str, Any]) -> Field:
@@ -112,6 +145,26 @@ def check(form: Form, answers: Mapping[str, Any], *, consent: bool) -> Checked:
             (personal if one.personal else plain)[one.name] = value
             hazards += _hazards(form, one, value)
     return Checked(plain, personal, tuple(hazards), tuple(sorted(wrong)))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Answers to a form of a class: those that fit, those that do not (kept as they came), fields still to be asked."""
+
+    answers: dict[str, Any]
+    unfit: dict[str, Any]
+    missing: tuple[str, ...]
+
+
+def take(form: Form, answers: Mapping[str, Any]) -> Taken:
+    """Take whatever a phone sends, also one with an older form or none: nothing is refused, and what is missing is
+    named."""
+    found = check(form, answers, consent=False)
+    unasked = {
+        name: value for name, value in answers.items() if name not in found.plain and value not in (None, "", [])
+    }
+    needed = {one.name for one in form.fields if one.required}
+    return Taken(found.plain, unasked, tuple(name for name, _ in found.wrong if name in needed))
 
 
 def _holds(when: tuple[str, str], answers: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from django.db import connection
 
 from linli.cases import facade as cases
 from linli.field import rules, selectors, tables
-from linli.field.models import Entry, PhotoMark, VoiceNote
+from linli.field.models import CaseAnswers, Entry, PhotoMark, VoiceNote
 from linli.kernel import audit, clock, events, files, masks, personal, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, TooLarge
@@ -23,6 +23,7 @@ from linli.work import facade as work
 VOICE_DAYS = 180
 MAX_VOICES = 20
 OLDEST = timedelta(days=30)
+MOST_BYTES = 64_000  # of the answers to a form of a class
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class NewEntry:
 def fill_form(*, actor: Actor, entry_id: UUID, new: NewEntry) -> Entry:
     """Keep a filled form. Each answer that names a hazard becomes a case, once."""
     form = tables.forms().get(new.form)
-    if form is None:
+    if form is None or form.kind == "case":
         raise Invalid("form", "is no form of this district")
     checked = rules.check(form, new.answers, consent=new.consent)
     if checked.wrong:
@@ -195,3 +196,42 @@ def add_voice(*, actor: Actor, case_id: UUID, voice_id: UUID, data: bytes, secon
 def purge_voices() -> int:
     """The rows of recordings whose time is over; their files go with their own date."""
     return VoiceNote.objects.filter(at__lt=clock.now() - timedelta(days=VOICE_DAYS)).delete()[0]
+
+
+def answer_form(
+    *, actor: Actor, case_id: UUID, code: str, answers: Mapping[str, Any], filled_at: datetime | None = None
+) -> CaseAnswers:
+    """Keep what a phone answered of a case it sees. Later answers take the place of earlier ones, whatever their order
+    of arrival. Nothing is refused for being incomplete: what is missing is kept as missing, and asked for."""
+    form = tables.forms().get(code)
+    if form is None or form.kind != "case":
+        raise NotFound("is no form of a class of this district")
+    if len(repr(answers)) > MOST_BYTES:
+        raise TooLarge("the answers are too long", field="answers")
+    case, now = cases.seen_case(actor, case_id), clock.now()
+    at = min(filled_at or now, now)
+    taken = rules.take(form, _masked(dict(answers)))
+    with services.unit(actor):
+        row, made = CaseAnswers.objects.select_for_update().get_or_create(
+            case_id=case_id, form_code=form.code, defaults={"form_version": form.version, "filled_at": at}
+        )
+        same = (row.answers, row.unfit) == (taken.answers, taken.unfit)
+        if not made and (row.filled_at > at or (same and row.filled_at == at)):
+            return row
+        row.answers, row.unfit, row.missing = taken.answers, taken.unfit, list(taken.missing)
+        row.form_version, row.by_id, row.filled_at = form.version, actor.account_id, at
+        row.save()
+        audit.record(actor=actor, action="case.form", kind="case", ref=case_id, area=case.area_path,
+                     detail={"form": form.code, "missing": row.missing})  # fmt: skip
+        events.emit(type="case.form", kind="case", ref=case_id, area=case.area_path, permission=case.permission,
+                    data={"case_id": str(case_id), "form": form.code, "missing": len(row.missing)})  # fmt: skip
+    return row
+
+
+def _masked(value: Any) -> Any:
+    """Texts without phone and ID numbers, wherever they stand."""
+    if isinstance(value, str):
+        return masks.mask_text(value)[0]
+    if isinstance(value, dict):
+        return {str(name): _masked(one) for name, one in value.items()}
+    return [_masked(one) for one in value] if isinstance(value, list) else value

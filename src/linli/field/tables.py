@@ -17,3 +17,14 @@ def forms() -> dict[str, Form]:
             form = parse(data)
             found[form.code] = form
     return found
+
+
+def site_forms() -> list[Form]:
+    """Visits and hazard checks."""
+    return [form for form in forms().values() if form.kind != "case"]
+
+
+def class_forms(class_code: str | None = None, at: str = "") -> list[Form]:
+    """Forms of classes: all, or those asked of one class, at one moment."""
+    found = [form for form in forms().values() if form.kind == "case" and at in ("", form.at)]
+    return found if class_code is None else [form for form in found if form.asks(class_code)]

@@ -1,7 +1,8 @@
 """An XLSForm as a form of a pack: `linli import form FILE.xlsx`.
 
 What the phone cannot ask (repeats, calculations, conditions other than one equality) is refused by name, never
-dropped. Extra columns: `linli_personal` (yes) in survey, `linli_case` (a class) in choices, `linli_kind` in settings.
+dropped. Extra columns: `linli_personal` (yes) in survey, `linli_case` (a class) in choices, `linli_kind` in settings;
+with `linli_kind` = case also `linli_classes` and `linli_at` (report or finish): the form is asked of these classes.
 """
 
 from __future__ import annotations
@@ -41,11 +42,19 @@ def read(path: Path) -> dict[str, Any]:
     fields = [_field(one) for one in book["children"] if one["name"] != "meta"]
     title = str(book.get("title") or code)
     form = {"code": code, "version": int(version), "kind": kind, "name": _words(title, title), "fields": fields}
+    form |= _binding(book)
     try:
         parse(form)
     except ValueError as error:
         raise NotOurs(str(error)) from error
     return form
+
+
+def _binding(book: dict[str, Any]) -> dict[str, Any]:
+    """Which classes a form is asked of, and when: settings `linli_classes` (2004*, 100103) and `linli_at`."""
+    classes = [one for one in re.split(r"[\s,;，；、]+", str(book.get("linli_classes") or "")) if one]
+    at = str(book.get("linli_at") or "")
+    return {**({"classes": classes} if classes else {}), **({"at": at} if at else {})}
 
 
 def _words(label: Any, name: str) -> dict[str, str]:

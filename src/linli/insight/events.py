@@ -10,9 +10,11 @@ from linli.kernel import jobs as kernel_jobs
 from linli.kernel.events import Envelope, consumer
 
 
-@consumer("insight.cases", "case.created", "case.changed")
+def _of_staff(envelope: Envelope) -> bool:
+    return envelope.audience != "public"  # that is the same news, told to everybody
+
+
+@consumer("insight.cases", "case.created", "case.changed", interest=lambda: _of_staff)
 def on_case(envelope: Envelope) -> None:
-    if envelope.audience == "public":  # the same news, told to everybody
-        return
     roll.mark([UUID(envelope.ref)])
     kernel_jobs.defer(jobs.roll_up, after=3, once="insight.roll")

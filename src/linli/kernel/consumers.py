@@ -67,10 +67,9 @@ class Consumers:
             await client.close()
 
     async def _follow(self, js: Any, name: str) -> None:
-        types, _ = CONSUMERS[name]
         durable = name.replace(".", "-")
         config = ConsumerConfig(
-            durable_name=durable, filter_subjects=sorted(_subject(t) for t in types),
+            durable_name=durable, filter_subjects=sorted(_subject(t) for t in CONSUMERS[name].types),
             ack_policy=AckPolicy.EXPLICIT, ack_wait=ACK_WAIT, max_deliver=-1, max_ack_pending=BATCH * 10,
         )  # fmt: skip
         await js.add_consumer(stream.EVENTS, config=config)
@@ -84,17 +83,29 @@ class Consumers:
                 else:
                     await _still_there(js, durable)
                 continue
-            for message in messages:
-                await self._one(name, message)
+            for message, data in await self._interesting(name, messages):
+                await self._one(name, message, data)
 
-    async def _one(self, name: str, message: Msg) -> None:
+    async def _interesting(self, name: str, messages: list[Msg]) -> list[tuple[Msg, dict[str, Any]]]:
+        """The messages of a batch that the consumer wants; the others are done with, and leave no trace."""
+        read = []
+        for message in messages:
+            try:
+                read.append((message, orjson.loads(message.data)))
+            except orjson.JSONDecodeError:
+                await message.term()
+        if CONSUMERS[name].interest is None:
+            return read
+        loop = asyncio.get_running_loop()
+        wishes = await loop.run_in_executor(self._threads, _wanted, name, [data for _, data in read])
+        for (message, _), wish in zip(read, wishes, strict=True):
+            if not wish:
+                await message.ack()
+        return [one for one, wish in zip(read, wishes, strict=True) if wish]
+
+    async def _one(self, name: str, message: Msg, data: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()
         delivered = message.metadata.num_delivered or 1
-        try:
-            data = orjson.loads(message.data)
-        except orjson.JSONDecodeError:
-            await message.term()
-            return
         try:
             await loop.run_in_executor(self._threads, _deliver, name, data)
         except Exception as error:
@@ -127,6 +138,14 @@ async def _still_there(js: Any, durable: str) -> None:
 
 def _subject(event_type: str) -> str:
     return "evt.>" if event_type == "*" else f"evt.{event_type}"
+
+
+def _wanted(name: str, batch: list[dict[str, Any]]) -> list[bool]:
+    close_old_connections()
+    try:
+        return inbox.wanted(name, batch)
+    finally:
+        close_old_connections()
 
 
 def _deliver(name: str, data: dict[str, Any]) -> None:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from linli.kernel import clock, ids, rows
 from linli.kernel.envelope import Envelope
 
-__all__ = ["CONSUMERS", "Envelope", "consumer", "emit"]
+__all__ = ["CONSUMERS", "Consumer", "Envelope", "consumer", "emit"]
 
 
 Handler = Callable[[Envelope], None]
-CONSUMERS: dict[str, tuple[frozenset[str], Handler]] = {}
+Interest = Callable[[], Callable[[Envelope], bool]]
+
+
+class Consumer(NamedTuple):
+    """What `consumer` registered: types (`case.*` and `*` are patterns), the handler, and what narrows the types."""
+
+    types: frozenset[str]
+    handler: Handler
+    interest: Interest | None
+
+
+CONSUMERS: dict[str, Consumer] = {}
 
 
 def emit(
@@ -46,13 +57,18 @@ def emit(
     return envelope.id
 
 
-def consumer(name: str, *types: str) -> Callable[[Handler], Handler]:
-    """Register `fn(envelope)` for event types; `jobs` runs it in one transaction with its inbox row."""
+def consumer(name: str, *types: str, interest: Interest | None = None) -> Callable[[Handler], Handler]:
+    """Register `fn(envelope)` for event types; `jobs` runs it in one transaction with its inbox row.
+
+    `interest()` is asked once for a batch that has come, and gives a test for its events; what fails the test costs no
+    row and no transaction. It may read but never write, and what it knows must be read when asked, not before: who
+    wished for an event before it happened is found then, whichever process took the wish.
+    """
 
     def register(fn: Handler) -> Handler:
         if name in CONSUMERS:
             raise RuntimeError(f"two consumers are named {name}")
-        CONSUMERS[name] = (frozenset(types), fn)
+        CONSUMERS[name] = Consumer(frozenset(types), fn, interest)
         return fn
 
     return register

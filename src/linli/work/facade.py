@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
 from linli.kernel.scope import within
 from linli.kernel.services import unit
 from linli.work import selectors, services
-from linli.work.contracts import OPEN, RUNNING, OnDuty, TaskInfo
+from linli.work.contracts import DONE, OPEN, RUNNING, OnDuty, TaskInfo
 from linli.work.models import Duty, Task, TaskPhoto, TaskStep
 
 
@@ -63,6 +65,13 @@ def task_state(task_id: UUID) -> str:
 
 def tasks_of(case_id: UUID) -> list[TaskInfo]:
     return [_info(t) for t in Task.objects.filter(case_id=case_id).order_by("created_at", "id")]
+
+
+def tasks_of_member(actor: Actor, since: datetime, limit: int = 200) -> list[TaskInfo]:
+    """The running tasks of the actor and of the actor's teams, and those the actor has done since."""
+    mine = Q(state__in=RUNNING) & (Q(team_id__in=actor.team_ids) | Q(assignee_id=actor.account_id))
+    done = Q(state=DONE, done_by=actor.account_id, ended_at__gte=since)
+    return [_info(t) for t in Task.objects.filter(mine | done).order_by("-created_at", "-id")[:limit]]
 
 
 def photos_of(task_id: UUID) -> list[dict[str, str]]:

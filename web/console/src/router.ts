@@ -37,6 +37,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/audit", name: "audit", component: () => import("./audit/AuditPage.vue"), meta: { title: "nav.audit", permission: "audit.view" } },
   { path: "/personal-reads", name: "reads", component: () => import("./audit/ReadsPage.vue"), meta: { title: "nav.reads", permission: "personal.reads" } },
   { path: "/integrations", name: "open311", component: () => import("./open311/EndpointPage.vue"), meta: { title: "nav.open311", permission: "integrations.manage" } },
+  { path: "/webhooks/:id?", name: "hooks", component: () => import("./hooks/HookPage.vue"), meta: { title: "nav.hooks", permission: "integrations.manage" } },
   { path: "/account", name: "account", component: () => import("./views/AccountPage.vue"), meta: { title: "frame.account" } },
   { path: "/wall", name: "wall", component: () => import("./wall/WallView.vue"), meta: { title: "nav.wall", permission: "cases.view", bare: true, dark: true } },
   { path: "/window/map", name: "window-map", component: () => import("./wall/MapWindow.vue"), meta: { title: "frame.popMap", permission: "cases.view", bare: true } },

@@ -4,9 +4,17 @@ import { named, type Names } from "@shared/i18n/index";
 import { shallowRef } from "vue";
 import { keep, kept } from "./offline/db";
 
+export interface Demands {
+  need_report: string[];
+  need_finish: string[];
+  photos_report: number;
+  photos_after: number;
+}
 export interface CaseClass {
   code: string;
   name: Names;
+  /** Fields and pictures that the class demands; a list kept by an older app has none. */
+  demands?: Demands;
 }
 
 export const classes = shallowRef<CaseClass[]>([]);
@@ -16,8 +24,8 @@ export async function loadClasses(): Promise<void> {
   classes.value = (await kept<CaseClass[]>("classes"))?.value ?? [];
   used.value = (await kept<Record<string, number>>("classes-used"))?.value ?? {};
   try {
-    const found = await api.get<{ classes: { code: string; zh: string; en: string }[] }>("/catalogue");
-    classes.value = found.classes.map(({ code, zh, en }) => ({ code, name: { zh, en } }));
+    const found = await api.get<{ classes: { code: string; zh: string; en: string; demands: Demands }[] }>("/catalogue");
+    classes.value = found.classes.map(({ code, zh, en, demands }) => ({ code, name: { zh, en }, demands }));
     await keep("classes", classes.value);
   } catch {
     // the kept list serves
@@ -51,3 +59,6 @@ export function likely(text: string, count = 3): CaseClass[] {
 export function className(code: string): string {
   return named(classes.value.find((one) => one.code === code)?.name);
 }
+
+const NONE: Demands = { need_report: [], need_finish: [], photos_report: 0, photos_after: 0 };
+export const demandsOf = (code: string): Demands => classes.value.find((one) => one.code === code)?.demands ?? NONE;

@@ -1,4 +1,5 @@
 /** Drafts of reports: kept on the phone's disk by account; a shared or pasted message makes one. */
+import { answerSteps, formsFor } from "./classForms";
 import { blankDraft, db, filesOf, type Draft, type Step } from "./offline/db";
 import { placeIn } from "./offline/message";
 import { dropPhotos, keepPhoto } from "./offline/photos";
@@ -79,5 +80,6 @@ export function stepsOf(draft: Draft): Step[] {
     steps.push({ method: "POST", path: `/cases/{0.id}/voice-notes/${id}`, photo: { id, field: "voice", fields: { seconds: String(seconds) } } });
   }
   if (draft.settled) steps.push({ method: "POST", path: "/cases/{0.id}/actions/self_handle", body: { note: draft.done.trim() || draft.text.trim() || t("report.settled") } });
-  return steps;
+  const forms = [...formsFor(draft.classCode, "report"), ...(draft.settled ? formsFor(draft.classCode, "finish") : [])];
+  return [...steps, ...answerSteps(forms, draft.answers, "/cases/{0.id}")]; // last: whatever becomes of them, the case is there
 }

@@ -16,7 +16,7 @@ export interface FormField {
 export interface Form {
   code: string;
   version: number;
-  kind: "visit" | "hazard";
+  kind: "visit" | "hazard" | "case";
   name: Names;
   fields: FormField[];
 }

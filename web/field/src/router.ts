@@ -10,6 +10,7 @@ export const router = createRouter({
     { path: "/drafts", component: () => import("./screens/DraftsScreen.vue") },
     { path: "/forms", component: () => import("./screens/FormsScreen.vue") },
     { path: "/form/:code", component: () => import("./screens/FormScreen.vue"), props: true },
+    { path: "/ask/:case/:code", component: () => import("./screens/AskScreen.vue"), props: true },
     { path: "/patrol", component: () => import("./screens/PatrolScreen.vue") },
     { path: "/outbox", component: () => import("./screens/OutboxScreen.vue") },
     { path: "/map", component: () => import("./screens/MapScreen.vue") },

@@ -127,13 +127,18 @@ export async function addTaskVoice(task: Task, voice: { id: string; seconds: num
   });
 }
 
+/** Answers to the forms of the class of a task's case. */
+export async function addTaskAnswers(task: Pick<Task, "id" | "title">, steps: Step[]): Promise<void> {
+  await enqueue({ chain: `task:${task.id}`, label: `classform|${task.title}`, steps });
+}
+
 /** What an outbox label such as `accept|水位超警` says: the act in words, and the title that was typed or given. */
 export function labelWords(label: string): { act: string; title: string } {
   const [name = "", title = ""] = label.split("|");
   const words: Record<string, string> = {
     accept: t("task.accept"), arrive: t("task.arrive"), finish: t("task.finish"), return: t("task.return"),
     "photo-before": t("task.before"), "photo-after": t("task.after"), report: t("nav.report"),
-    voice: t("voice.start"), settle: t("report.settled"), form: t("forms.title"), point: t("patrol.sign"),
+    voice: t("voice.start"), settle: t("report.settled"), form: t("forms.title"), classform: t("ask.title"), point: t("patrol.sign"),
   };
   return words[name] ? { act: words[name], title } : { act: "", title: label };
 }

@@ -9,7 +9,10 @@ from linli.kernel import clock
 from linli.kernel.events import Envelope, consumer
 
 
-@consumer("open311.cases", "case.created", "case.changed")
+def _of_staff(envelope: Envelope) -> bool:
+    return envelope.audience == "staff"  # the public's copy of the same news says less
+
+
+@consumer("open311.cases", "case.created", "case.changed", interest=lambda: _of_staff)
 def on_case(envelope: Envelope) -> None:
-    if envelope.audience == "staff":  # the public's copy of the same news says less
-        queueing.follow(case_id=UUID(envelope.ref), at=clock.parse(envelope.at), data=envelope.data)
+    queueing.follow(case_id=UUID(envelope.ref), at=clock.parse(envelope.at), data=envelope.data)

@@ -9,17 +9,19 @@ from linli.kernel import clock, jobs
 KEPT_DAYS = 30
 
 
-def soon(hook_id: UUID) -> None:
-    """Send what waits for a hook once this transaction has committed."""
-    jobs.defer(deliver, once=f"webhooks.deliver:{hook_id}", hook_id=str(hook_id))
+def soon(hook_id: UUID, after: float = 0) -> None:
+    """Send what waits for a hook once this transaction has committed, `after` seconds later."""
+    jobs.defer(deliver, after=after, once=f"webhooks.deliver:{hook_id}", hook_id=str(hook_id))
 
 
 @jobs.task("webhooks.deliver", attempts=1)
 def deliver(hook_id: str) -> None:
     from linli.adapters.webhooks import services
 
-    while services.deliver(UUID(hook_id)) >= services.BATCH:
+    while (tried := services.deliver(UUID(hook_id))) is not None and tried >= services.BATCH:
         pass
+    if tried is None:  # whoever is at it may have looked before our message was there
+        soon(UUID(hook_id), after=2)
 
 
 @jobs.periodic("* * * * *", "webhooks.tick")

@@ -21,12 +21,16 @@ class Hook(models.Model):
     types = ArrayField(models.CharField(max_length=60))  # event types; `case.*` and `*` are patterns
     area_path = models.CharField(max_length=120, default="", blank=True)
     permissions = ArrayField(models.CharField(max_length=40), default=list)  # of whoever entered it
+    since = models.DateTimeField(null=True)  # it hears nothing older; null: entered before that was kept
     secret = models.BinaryField()
+    prior_secret = models.BinaryField(null=True)  # signs beside the new one until `prior_until`
+    prior_until = models.DateTimeField(null=True)
     enabled = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=1)
     last_success_at = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=200, default="", blank=True)
+    stopped_at = models.DateTimeField(null=True)  # switched off by itself, for its address was gone
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -45,6 +49,7 @@ class Delivery(models.Model):
     state = models.CharField(max_length=8, default="waiting")
     attempts = models.PositiveSmallIntegerField(default=0)
     status = models.PositiveSmallIntegerField(null=True)  # of the last answer
+    took_ms = models.PositiveIntegerField(null=True)  # until that answer, or until none came
     error = models.CharField(max_length=200, default="", blank=True)
     next_at = models.DateTimeField(default=clock.now)
     created_at = models.DateTimeField(default=clock.now)
@@ -54,6 +59,9 @@ class Delivery(models.Model):
         db_table = "adapters_delivery"
         indexes = [
             models.Index(fields=["hook", "-created_at", "-id"], name="adapters_delivery_log"),
+            models.Index(
+                fields=["hook", "-created_at", "-id"], name="adapters_delivery_open", condition=~Q(state="sent")
+            ),
             models.Index(fields=["next_at"], name="adapters_delivery_due", condition=Q(state="waiting")),
             models.Index(fields=["created_at"], name="adapters_delivery_age"),
         ]

@@ -7,9 +7,13 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
+from uuid import UUID
 
+from linli.kernel import clock
 from linli.kernel.actor import Actor, contains
 from linli.kernel.envelope import Envelope
 
@@ -18,21 +22,44 @@ TYPE = re.compile(r"\*|[a-z][a-z0-9_]{0,30}\.(\*|[a-z][a-z0-9_]{0,30})")
 WAITS = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600))
 GIVE_UP = timedelta(days=5)  # an address that took nothing for so long is switched off
 PREFIX = "whsec_"
+SILENT = ("session.", "webhook.")
+SLACK = timedelta(seconds=5)  # hosts of a district whose clocks differ
 
 
-def asked(types: list[str], event_type: str) -> bool:
+def asked(types: Sequence[str], event_type: str) -> bool:
     return bool({event_type, event_type.split(".")[0] + ".*", "*"} & set(types))
 
 
-def hears(actor: Actor, envelope: Envelope, area: str, permissions: list[str]) -> bool:
-    """As the live stream decides it: default deny. `permissions`: those of whoever entered the hook, perhaps by a key
-    that may less than its account. The public's copy of a staff event is not sent twice."""
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a hook wants to hear. `permissions`: those of whoever entered it, perhaps by a key that may less than its
+    account. `since`: it hears nothing older, should old events be told again; None: no such bound."""
+
+    account_id: UUID
+    types: Sequence[str]
+    area: str
+    permissions: Sequence[str]
+    since: datetime | None
+
+
+def wishes(wish: Wish, envelope: Envelope) -> bool:
+    """Whether a hook wants an event. The public's copy of a staff event is not sent twice; what hooks themselves
+    tell, and sessions, are nobody's news."""
+    if envelope.type.startswith(SILENT) or not asked(wish.types, envelope.type):
+        return False
+    if wish.since and clock.parse(envelope.at) < wish.since - SLACK:
+        return False
+    if envelope.audience.startswith("account:"):
+        return envelope.audience == f"account:{wish.account_id}"
+    if envelope.audience != "staff" or envelope.permission not in wish.permissions:
+        return False
+    return contains(wish.area, envelope.area)
+
+
+def hears(actor: Actor, envelope: Envelope) -> bool:
+    """Whether the hook's account may hear an event now, as the live stream decides it: default deny."""
     if envelope.audience.startswith("account:"):
         return actor.account_id is not None and envelope.audience == f"account:{actor.account_id}"
-    if envelope.audience != "staff" or envelope.permission not in permissions:
-        return False
-    if area and not contains(area, envelope.area):
-        return False
     return any(contains(own, envelope.area) for own in actor.areas(envelope.permission))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from linli.cases.contracts import OwnCase
 from linli.cases.models import Case
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
@@ -81,3 +84,17 @@ def get(actor: Actor, case_id: UUID, *, lock: bool = False) -> Case:
     if case is None or not sees(actor, case):
         raise NotFound()
     return case
+
+
+def classes_of(case_ids: Sequence[UUID]) -> dict[UUID, str]:
+    return dict(Case.objects.filter(pk__in=list(case_ids)).values_list("pk", "class_code"))
+
+
+def reported_by(actor: Actor, since: datetime) -> list[OwnCase]:
+    """Own open reports of a patrol, newest first."""
+    if actor.account_id is None:
+        return []
+    mine = Case.objects.filter(created_by=actor.account_id, channel="patrol", created_at__gte=since, closed_at=None)
+    return [
+        OwnCase(*row) for row in mine.order_by("-created_at", "-id").values_list("pk", "number", "class_code")[:100]
+    ]

@@ -45,6 +45,8 @@ export interface Draft {
   settled: boolean;
   after: string[];
   done: string;
+  /** Answers to the forms of its class, by form. */
+  answers: Record<string, Record<string, string | number | string[]>>;
   /** Out of a chat message: its place is to be looked at. */
   shared: boolean;
 }
@@ -52,7 +54,7 @@ export interface Draft {
 export function blankDraft(account: string): Draft {
   return {
     id: newId(), account, updated: Date.now(), text: "", classCode: "", place: null, unitCode: "", photos: [], urgent: false,
-    marks: {}, voice: null, settled: false, after: [], done: "", shared: false,
+    marks: {}, voice: null, settled: false, after: [], done: "", answers: {}, shared: false,
   };
 }
 
