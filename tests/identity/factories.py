@@ -21,6 +21,7 @@ from linli.adapters.webhooks.models import Delivery, Hook
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
+from linli.command import card_services
 from linli.command.models import Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
 from linli.field.models import Entry
@@ -210,7 +211,8 @@ def _desk(things: Things, model: ThingModel) -> None:
         case_id=things["case_id"], outcome="reached", note="今晚修", promised_at=clock.now() + timedelta(hours=1)
     )
     note = Handover.objects.create(area_path=things.leaf, state="handed", handed_at=clock.now())
-    things.ids |= {"call_id": call.id, "handover_id": note.id}
+    run = card_services.start_card(actor=SYSTEM, case_id=things["case_id"], playbook="power_cut")
+    things.ids |= {"call_id": call.id, "handover_id": note.id, "run_id": run.id, "step_key": "ask", "post": "liaison"}
 
 
 def _webhooks(things: Things, model: ThingModel) -> None:

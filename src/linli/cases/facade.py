@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from linli.cases import tables
 from linli.cases.contracts import (
+    CardCase,
     CaseFacts,
     ClassInfo,
     Contact,
@@ -32,11 +33,12 @@ from linli.cases.selectors import cells, listing, openly, papers, public, sugges
 from linli.cases.selectors import facts as facts_selectors
 from linli.cases.selectors import outside as outside_reads
 from linli.cases.services import act as act_services
-from linli.cases.services import answers, doors, intake, notes, photos, referring, voices
+from linli.cases.services import answers, cards, doors, intake, notes, photos, referring, voices
 from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
 __all__ = [
+    "CardCase",
     "CaseFacts",
     "ClassInfo",
     "Contact",
@@ -205,6 +207,16 @@ def seen_case(actor: Actor, case_id: UUID) -> SeenCase:
     """Where a case lies and who is told of it, if `actor` sees it; NotFound otherwise."""
     case = visible.get(actor, case_id)
     return SeenCase(case.id, case.number, case.area_path, visible.PRIVATE if case.private else visible.VIEW)
+
+
+def card_case(actor: Actor, case_id: UUID, *, lock: bool = False) -> CardCase:
+    """A case that run cards may be started for, if `actor` sees it; NotFound otherwise. `lock`: until the commit."""
+    return cards.case(actor, case_id, lock=lock)
+
+
+def card_act(*, actor: Actor, case_id: UUID, act: str, note: str, detail: dict[str, Any]) -> None:
+    """What happened with a run card goes into the case's timeline, the audit and the live events. `act`: card_…"""
+    cards.told(actor=actor, case_id=case_id, act=act, note=note, detail=detail)
 
 
 def desk_lines(actor: Actor, area: str, limit: int) -> dict[str, list[dict[str, Any]]]:
