@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -17,6 +18,7 @@ from linli.command.router import router
 from linli.identity import facade as identity
 from linli.kernel.http import actor_of
 from linli.orgs import facade as orgs
+from linli.orgs.contracts import TeamInfo
 from linli.work import facade as work
 
 
@@ -87,13 +89,11 @@ class EndIn(Schema):
     summary: str
 
 
-def _book(book: Playbook, case: cases.CardCase | None = None) -> PlaybookOut:
-    chosen = {s.team_kind: card_services.team_for(case, s.team_kind) for s in book.steps} if case else {}
-    teams = orgs.teams([t for t in chosen.values() if t])
+def _book(book: Playbook, teams: Sequence[TeamInfo] = ()) -> PlaybookOut:
     steps = [
         {"key": s.key, "zh": s.zh, "en": s.en, "post": s.post, "minutes": s.minutes, "team_kind": s.team_kind,
          "after": s.after, "photo": s.photo, "checks": [{"zh": zh, "en": en} for zh, en in s.checks],
-         "team": _team(teams.get(chosen.get(s.team_kind)))}  # type: ignore[arg-type]
+         "team": _team(card_services.team_of(teams, s.team_kind))}
         for s in book.steps
     ]  # fmt: skip
     triggers = [{"class": t.class_prefix, "urgent": t.urgent, "severity": t.severity, "area": t.area,
@@ -102,7 +102,7 @@ def _book(book: Playbook, case: cases.CardCase | None = None) -> PlaybookOut:
                        illustrative=book.illustrative, triggers=triggers, steps=steps)  # fmt: skip
 
 
-def _team(found: Any) -> dict[str, str] | None:
+def _team(found: TeamInfo | None) -> dict[str, str] | None:
     return {"zh": found.name_zh, "en": found.name_en or found.name_zh} if found else None
 
 
@@ -155,9 +155,10 @@ def case_playbooks(request: HttpRequest, case_id: UUID) -> CaseCards:
     rows = card_selectors.runs_of(actor, case_id)
     begun = {r.playbook for r in rows}
     fit = {b.code for b in card_services.fitting(case)}
+    teams = orgs.teams_in(case.area_path)
     books = [b for b in playbooks().values() if b.code not in begun] if case.open else []
-    return CaseCards(runs=_out(rows), fitting=[_book(b, case) for b in books if b.code in fit],
-                     others=[_book(b, case) for b in books if b.code not in fit])  # fmt: skip
+    return CaseCards(runs=_out(rows), fitting=[_book(b, teams) for b in books if b.code in fit],
+                     others=[_book(b, teams) for b in books if b.code not in fit])  # fmt: skip
 
 
 @router.post("/cases/{uuid:case_id}/playbooks", permission="cases.dispatch", response={201: RunOut})

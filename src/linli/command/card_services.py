@@ -5,6 +5,7 @@ The timeline's line, the audit row and the live event are the case's (`cases.fac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from linli.kernel.errors import Conflict, Invalid, NotFound
 from linli.kernel.i18n import either, say
 from linli.kernel.masks import mask_text
 from linli.orgs import facade as orgs
+from linli.orgs.contracts import TeamInfo
 from linli.work import facade as work
 from linli.work.contracts import DONE
 
@@ -76,10 +78,9 @@ def fitting(case: CardCase) -> list[Playbook]:
     ]  # fmt: skip
 
 
-def team_for(case: CardCase, kind: str) -> UUID | None:
-    """The nearest team of a kind at work for the case's place."""
-    found = orgs.teams_in(case.area_path, kind) if kind else []
-    return found[0].id if found else None
+def team_of(teams: Sequence[TeamInfo], kind: str) -> TeamInfo | None:
+    """The first team of a kind among those of a place, which come nearest first; None where the desk does it."""
+    return next((t for t in teams if kind and t.kind == kind), None)
 
 
 def tick(*, actor: Actor, run_id: UUID, key: str, check: int, done: bool) -> CardRun:
@@ -148,7 +149,7 @@ def add_step(*, actor: Actor, run_id: UUID, title: str, minutes: int, team_id: U
 def take_post(*, actor: Actor, run_id: UUID, post: str) -> CardRun:
     """Step into a post of the card; who held it before is relieved."""
     if post not in POSTS:
-        raise Invalid("post", f"must be one of {', '.join(POSTS)}")
+        raise NotFound()
     with services.unit(actor):
         run, _ = _locked(actor, run_id)
         if run.posts.get(post) != str(actor.account_id):
@@ -199,14 +200,16 @@ def _created(actor: Actor, case: CardCase, book: Playbook) -> CardRun | None:
             )  # fmt: skip
     except IntegrityError:
         return None
-    CardStep.objects.bulk_create(_row(case, run, n, step) for n, step in enumerate(book.steps))
+    teams = orgs.teams_in(case.area_path)
+    CardStep.objects.bulk_create(_row(teams, run, n, step) for n, step in enumerate(book.steps))
     return run
 
 
-def _row(case: CardCase, run: CardRun, ordinal: int, step: Step) -> CardStep:
+def _row(teams: Sequence[TeamInfo], run: CardRun, ordinal: int, step: Step) -> CardStep:
+    team = team_of(teams, step.team_kind)
     return CardStep(
         run=run, key=step.key, ordinal=ordinal, zh=step.zh, en=step.en, post=step.post, minutes=step.minutes,
-        team_id=team_for(case, step.team_kind), after=list(step.after), photo=step.photo,
+        team_id=team.id if team else None, after=list(step.after), photo=step.photo,
         checks=[{"zh": zh, "en": en, "done": False, "by": None, "at": None} for zh, en in step.checks],
     )  # fmt: skip
 
@@ -235,7 +238,8 @@ def _end_step(
     step.state, step.reason, step.by, step.at = state, reason, by or actor.account_id, clock.now()
     step.save(update_fields=["state", "reason", "by", "at", "checks"])
     if step.task_id:
-        work.cancel_task(actor=actor, task_id=step.task_id, reason=reason)  # one that has ended stays as it is
+        why = reason or say("值守席已记为完成", "The desk has it as done")
+        work.cancel_task(actor=actor, task_id=step.task_id, reason=why)  # one that has ended stays as it is
     _open_ready(actor, case, run)
     note = either(step.zh, step.en) + (f": {reason}" if reason else "")
     _told(actor, run, "card_done" if state == "done" else "card_skip", note, {"step": step.key})
