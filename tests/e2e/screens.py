@@ -155,6 +155,8 @@ SCREENS = (
     Screen("console-grid-editor", "/console/grids/{grid}", "admin", "[data-testid=grid-split]", DESK, act=split),
     Screen("console-forms", "/console/forms", "dutylead", "h1", DESK),
     Screen("console-patrols", "/console/patrols", "dutylead", "[data-testid=coverage]", DESK),
+    Screen("console-playbooks", "/console/playbooks", "dispatcher", "[data-testid=playbooks]", DESK),
+    Screen("console-playbook", "/console/playbooks/waterlogging", "dispatcher", "[data-testid=playbook]", DESK),
     Screen("console-day", "/console/day", "leader", "[data-testid=day-open]", HALL),
     Screen("console-handover", "/console/handovers", "dutylead", "[data-testid=handover-write]", DESK,
            act=click("[data-testid=handover-write]", "[data-testid=handover-hand]")),

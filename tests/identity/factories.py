@@ -21,6 +21,7 @@ from linli.adapters.webhooks.models import Delivery, Hook
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
+from linli.command import card_services
 from linli.command.models import Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
 from linli.field.models import Entry
@@ -219,6 +220,8 @@ def _desk(things: Things, model: ThingModel) -> None:
     late = _case(things)[0]
     Case.objects.filter(id=late).update(due_at=clock.now() - timedelta(days=2))
     things.ids |= {"call_id": call.id, "handover_id": note.id, "bulletin_id": bulletin.id, "late_id": late}
+    run = card_services.start_card(actor=SYSTEM, case_id=things["case_id"], playbook="power_cut")
+    things.ids |= {"run_id": run.id, "step_key": "ask", "post": "liaison"}
 
 
 def _webhooks(things: Things, model: ThingModel) -> None:

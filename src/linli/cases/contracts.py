@@ -221,6 +221,21 @@ class OwnCase:
 
 
 @dataclass(frozen=True, slots=True)
+class CardCase:
+    """A case as its run cards need it. `permission`: as in SeenCase; `place`: see `work.facade.open_task`."""
+
+    id: UUID
+    number: str
+    area_path: str
+    permission: str
+    class_code: str
+    urgent: bool
+    open: bool
+    alarm_id: UUID | None
+    place: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """A case that is with another system: which one, and what it is called there ('' until it said so)."""
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from linli.cases import tables
 from linli.cases.contracts import (
+    CardCase,
     CaseFacts,
     ClassInfo,
     Contact,
@@ -33,11 +34,12 @@ from linli.cases.selectors import cells, letters, listing, openly, papers, publi
 from linli.cases.selectors import facts as facts_selectors
 from linli.cases.selectors import outside as outside_reads
 from linli.cases.services import act as act_services
-from linli.cases.services import answers, doors, intake, notes, photos, referring, reminding, voices
+from linli.cases.services import answers, cards, doors, intake, notes, photos, referring, reminding, voices
 from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
 __all__ = [
+    "CardCase",
     "CaseFacts",
     "ClassInfo",
     "Contact",
@@ -217,6 +219,16 @@ def classes_of(case_ids: Sequence[UUID]) -> dict[UUID, str]:
 def reported_by(actor: Actor, since: datetime) -> list[OwnCase]:
     """The actor's own open reports of a patrol since then, newest first, at most 100."""
     return visible.reported_by(actor, since)
+
+
+def card_case(actor: Actor, case_id: UUID, *, lock: bool = False) -> CardCase:
+    """A case that run cards may be started for, if `actor` sees it; NotFound otherwise. `lock`: until the commit."""
+    return cards.case(actor, case_id, lock=lock)
+
+
+def card_act(*, actor: Actor, case_id: UUID, act: str, note: str, detail: dict[str, Any]) -> None:
+    """What happened with a run card goes into the case's timeline, the audit and the live events. `act`: card_…"""
+    cards.told(actor=actor, case_id=case_id, act=act, note=note, detail=detail)
 
 
 def desk_lines(actor: Actor, area: str, limit: int) -> dict[str, list[dict[str, Any]]]:

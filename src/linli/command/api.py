@@ -9,14 +9,15 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Schema, Status
 
-from linli.command import paper, selectors, services
+from linli.command import card_api, paper, selectors, services
 from linli.command.models import Handover
+from linli.command.router import router
 from linli.identity import facade as identity
 from linli.kernel import paging
-from linli.kernel.http import Router, actor_of
+from linli.kernel.http import actor_of
 from linli.kernel.scope import area_or_own
 
-router = Router(tags=["desk"])
+__all__ = ["card_api", "router"]
 
 
 class DayOut(Schema):

@@ -34,3 +34,57 @@ class Handover(models.Model):
             models.UniqueConstraint("by", "area_path", name="command_one_draft", condition=Q(state="draft")),
             models.CheckConstraint(condition=Q(state__in=STATES), name="command_handover_state"),
         ]
+
+
+class CardRun(models.Model):
+    """A playbook under way for a case: once a case and playbook. `posts`: {post: account} as people step in."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    case_id = models.UUIDField()
+    playbook = models.CharField(max_length=64)
+    version = models.PositiveIntegerField()
+    zh = models.CharField(max_length=80)
+    en = models.CharField(max_length=80)
+    illustrative = models.BooleanField(default=False)
+    posts = models.JSONField(default=dict)
+    by = models.UUIDField(null=True)  # nobody: it began by its trigger
+    started_at = models.DateTimeField(default=clock.now)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.UUIDField(null=True)
+    summary = models.CharField(max_length=2000, default="", blank=True)
+
+    class Meta:
+        db_table = "command_card_run"
+        constraints = [models.UniqueConstraint(fields=["case_id", "playbook"], name="command_card_once")]
+
+
+class CardStep(models.Model):
+    """A step of a run. `checks`: [{zh, en, done, by, at}]; `after`: keys it waits for;."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    run = models.ForeignKey(CardRun, on_delete=models.CASCADE, related_name="steps")
+    key = models.CharField(max_length=64)
+    ordinal = models.PositiveIntegerField()
+    zh = models.CharField(max_length=200)
+    en = models.CharField(max_length=200)
+    post = models.CharField(max_length=12)
+    minutes = models.PositiveIntegerField()
+    team_id = models.UUIDField(null=True)
+    after = models.JSONField(default=list)
+    photo = models.BooleanField(default=False)
+    checks = models.JSONField(default=list)
+    state = models.CharField(max_length=8, default="waiting")
+    task_id = models.UUIDField(null=True, unique=True)
+    due_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=400, default="", blank=True)
+    by = models.UUIDField(null=True)
+    at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "command_card_step"
+        constraints = [
+            models.UniqueConstraint(fields=["run", "key"], name="command_card_step_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=("waiting", "open", "done", "skipped")), name="command_card_step_state"
+            ),
+        ]

@@ -21,6 +21,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/case-imports", name: "import", component: () => import("./cases/ImportPage.vue"), meta: { title: "nav.import", permission: "cases.import" } },
   { path: "/cases/:id", name: "case", component: () => import("./cases/CasePage.vue"), meta: { title: "nav.cases", permission: "cases.view" } },
   { path: "/day", name: "day", component: () => import("./desk/DayPage.vue"), meta: { title: "nav.day", permission: "desk.view" } },
+  { path: "/playbooks/:code?", name: "playbooks", component: () => import("./cards/PlaybooksPage.vue"), meta: { title: "nav.playbooks", permission: "cases.view" } },
   { path: "/handovers/:id?", name: "handovers", component: () => import("./desk/HandoverPage.vue"), meta: { title: "nav.handovers", permission: "desk.view" } },
   { path: "/supervision", name: "supervision", component: () => import("./supervision/SupervisionPage.vue"), meta: { title: "nav.supervision", permission: "cases.supervise" } },
   { path: "/bulletins/:id?", name: "bulletins", component: () => import("./supervision/BulletinPage.vue"), meta: { title: "nav.bulletins", permission: "indicators.view" } },
