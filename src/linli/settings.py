@@ -73,6 +73,9 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or 5432),
         "OPTIONS": {
             **dict(parse_qsl(parts.query)),
+            # never by itself (one plan does not serve a rare and a common value), but where a statement asks for it:
+            # without a number here psycopg does not prepare even those
+            "prepare_threshold": 2**31,
             "pool": {"min_size": 1, "max_size": int(os.environ.get("LINLI_DB_POOL", "12")), "timeout": 20},
         },
         "CONN_HEALTH_CHECKS": False,

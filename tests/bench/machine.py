@@ -65,6 +65,8 @@ def cpu_seconds(district: District, known: dict[str, int] | None = None) -> dict
             try:
                 times = process.cpu_times()
                 total += times.user + times.system
+                if process.pid == pid and name != "supervisor":  # a server's helper that has ended counts on here
+                    total += times.children_user + times.children_system
             except psutil.NoSuchProcess:
                 continue
         found[name] = total

@@ -20,6 +20,8 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # the deadline of what has none, for s
 # do not show (docs/decisions, "Lists read their indexes")
 LISTED = ("area_path", "state", "class_code", "team_id", "channel", "kind", "urgent", "private", "created_by", "source")
 OPEN_LISTED = [*LISTED, "due_at", "claimed_by", "handler_ids"]
+MAPPED = ["id", "lon", "lat", "state", "step", "urgent", "kind", "class_code", "due_at", "claimed_until", "number",
+          "private", "source", "area_path", "team_id", "created_by", "supervised"]  # fmt: skip
 NEWEST, NEWEST_FIRST = (F("created_at").desc(), F("id").desc()), ("-created_at", "-id")
 BY_PREFIX = ["text_pattern_ops", "timestamptz_ops", "uuid_ops"]
 FINAL = ("closed", "evaluated", "rejected", "cancelled", "merged")
@@ -154,35 +156,15 @@ class Case(models.Model):
             models.Index("unit_id", *NEWEST, name="cases_unit", condition=Q(unit_id__isnull=False)),
             models.Index("source", *NEWEST, name="cases_source", condition=~Q(source="linli")),
             GinIndex(fields=["handler_ids"], name="cases_handlers"),
-            models.Index(  # clusters of the map, and what is near
-                "x",
-                "y",
-                name="cases_open_cells",
-                condition=Q(closed_at=None),
-                include=["state", "urgent", "due_at", "area_path", "private", "source", "team_id", "created_by"],
+            models.Index(  # pins, clusters, counts and what is near read nothing but this index
+                "x", "y", name="cases_open_map", condition=Q(closed_at=None), include=MAPPED
             ),
-            models.Index(  # pins and counts read nothing but this index
-                "id",
-                name="cases_open_pins",
+            models.Index(  # open cases of a grid, in whatever order
+                fields=["area_path", "due_at", "id"],
+                opclasses=["text_pattern_ops", "timestamptz_ops", "uuid_ops"],
+                name="cases_open_area",
                 condition=Q(closed_at=None),
-                include=[
-                    "lon",
-                    "lat",
-                    "state",
-                    "step",
-                    "urgent",
-                    "kind",
-                    "class_code",
-                    "due_at",
-                    "claimed_until",
-                    "number",
-                    "private",
-                    "source",
-                    "area_path",
-                    "team_id",
-                    "created_by",
-                    "supervised",
-                ],
+                include=["created_at", *_but("area_path"), "claimed_by", "handler_ids"],
             ),
             models.Index("unit_id", name="cases_open_unit", condition=Q(closed_at=None) & Q(unit_id__isnull=False)),
             models.Index("alarm_id", name="cases_alarm", condition=Q(alarm_id__isnull=False)),

@@ -9,10 +9,11 @@ import psycopg
 from django.db import connection
 
 
-def rows(sql: str, params: Sequence[Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]:
+def rows(sql: str, params: Sequence[Any], *, prepare: bool = False) -> list[tuple[Any, ...]]:
     """All rows of a query written in this room: `sql` never holds what a caller said.
 
-    `prepare`: planned once a connection from the first time on; left out, from the sixth time on.
+    `prepare`: for what is asked again and again in the same words, and found alike whatever the values: planned once a
+    connection.
     """
     connection.ensure_connection()
     if connection.queries_logged:

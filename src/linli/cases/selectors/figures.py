@@ -22,9 +22,9 @@ PIN_COLUMNS = ("id", "lon", "lat", "state", "step", "urgent", "kind", "class_cod
 MAX_PINS = 20_000
 
 
-_PIN = """'["' || c.id || '",' || c.lon || ',' || c.lat || ',"' || c.state || '",' || c.step || ',' || c.urgent
-    || ',"' || c.kind || '","' || c.class_code || '",' || coalesce(extract(epoch FROM c.due_at)::int8::text, 'null')
-    || ',' || coalesce(c.claimed_until > %s, false) || ',"' || c.number || '"]'"""
+_PIN = """concat('["', c.id, '",', c.lon, ',', c.lat, ',"', c.state, '",', c.step, CASE WHEN c.urgent THEN ',true,"'
+    ELSE ',false,"' END, c.kind, '","', c.class_code, '",', coalesce(extract(epoch FROM c.due_at)::int8::text, 'null'),
+    CASE WHEN c.claimed_until > %s THEN ',true,"' ELSE ',false,"' END, c.number, '"]')"""
 
 
 def pins(actor: Actor, f: Filter, bbox: Box | None = None, most: int = MAX_PINS) -> bytes:

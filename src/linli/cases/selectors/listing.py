@@ -239,7 +239,7 @@ def _rows(order: Order, ids: Sql, always_the_same: bool = False) -> list[tuple[A
     return fast.rows(
         f"WITH found AS MATERIALIZED ({sql}) SELECT {_SELECT}, {ILLUSTRATIVE}, found.key FROM found"
         f" JOIN cases_case c ON c.id = found.id ORDER BY {order.by.format('found.key', 'found.id')}",
-        params, prepare=None if always_the_same else False,
+        params, prepare=always_the_same,
     )  # fmt: skip
 
 

@@ -18,8 +18,8 @@ from linli.kernel.masks import mask_text
 MOST, JUDGED, ASKED, SHOWN = 500, 16, 200, 5
 MANY_ROWS = 1500  # how many rows the words of a text may be expected in, so that a search stays cheap
 _COLUMNS = ", ".join(f"c.{n}" for n in listing.COLUMNS)
-_THUMB = """SELECT DISTINCT ON (p.case_id) p.case_id, p.thumb_id FROM cases_photo p
-    WHERE p.case_id = ANY(%s) AND p.stage <> 'after' ORDER BY p.case_id, p.created_at"""
+_ROWS = f"""SELECT {_COLUMNS}, {listing.ILLUSTRATIVE}, (SELECT p.thumb_id FROM cases_photo p WHERE p.case_id = c.id
+    AND p.stage <> 'after' ORDER BY p.created_at LIMIT 1) FROM cases_case c WHERE c.id = ANY(%s)"""
 _SOLVED = """SELECT DISTINCT ON (t.case_id) t.case_id, t.note FROM cases_timeline t
     WHERE t.case_id = ANY(%s) AND t.act IN ('finish', 'self_handle') AND t.note <> ''
     ORDER BY t.case_id, t.at DESC"""
@@ -41,30 +41,37 @@ def nearby(
     """Open cases around a point, the likeliest first. Without a radius, as far as each one's class reaches."""
     x, y = geo.to_metres(lon, lat)
     own = intake_tables.reach(class_code)
-    widest = radius_m or max(own.radius_m, intake_tables.widest())
-    reach = round(widest * geo.stretch(lat))
+    far = radius_m or (own.radius_m if class_code else None)  # of all alike, or of each class its own
+    reaches, reach = _Reaches(), round((far or intake_tables.widest()) * geo.stretch(lat))
     where, params = visible.where(actor)
     rows = fast.rows(
-        f"SELECT c.id, c.class_code, c.created_at, c.x, c.y FROM cases_case c WHERE {where} AND c.closed_at IS NULL"
+        f"SELECT c.id, c.class_code, c.x, c.y FROM cases_case c WHERE {where} AND c.closed_at IS NULL"
         f" AND c.source = 'linli' AND c.x BETWEEN %s AND %s AND c.y BETWEEN %s AND %s LIMIT {MOST}",
         [*params, x - reach, x + reach, y - reach, y + reach],
+        prepare=True,
     )
     found = []
-    for case_id, code, at, cx, cy in rows:
+    for case_id, code, cx, cy in rows:
         distance = geo.distance(x, y, cx, cy, lat)
-        far = radius_m or (own if class_code else intake_tables.reach(code)).radius_m
-        if case_id != without and distance <= far:
-            found.append((code != class_code, distance, case_id, at))
+        if distance <= (far or reaches[code]) and case_id != without:
+            found.append((code != class_code, distance, case_id))
     found.sort(key=lambda f: f[:2])
     return _judged({f[2]: f[1] for f in found[:JUDGED]}, class_code, text, limit)
+
+
+class _Reaches(dict[str, float]):
+    """How far the duplicates of a class are looked for, asked once a class."""
+
+    def __missing__(self, code: str) -> float:
+        self[code] = found = intake_tables.reach(code).radius_m
+        return found
 
 
 def _judged(near: dict[UUID, float], class_code: str, text: str, limit: int) -> list[dict[str, Any]]:
     if not near:
         return []
-    rows = fast.rows(f"SELECT {_COLUMNS}, {listing.ILLUSTRATIVE}, NULL FROM cases_case c WHERE c.id = ANY(%s)",
-                     [list(near)])  # fmt: skip
-    thumbs, now, said = dict(fast.rows(_THUMB, [list(near)])), clock.now(), nearness.pieces(text)
+    rows = fast.rows(_ROWS, [list(near)], prepare=True)
+    thumbs, now, said = {r[0]: r[-1] for r in rows}, clock.now(), nearness.pieces(text)
     items = []
     for item in listing.shown(rows):
         same = bool(class_code) and item["class_code"] == class_code

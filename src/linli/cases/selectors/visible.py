@@ -18,12 +18,12 @@ Sql = tuple[str, list[Any]]
 
 def under(column: str, area: str) -> Sql:
     """In an area or below it, as a range of an index by area. The rest only keeps out what sorts into the range by a
-    sign before the dot (as in 01-a); written so that the planner does not take it to make rows any fewer."""
-    below = area.replace("\\", r"\\").replace("_", r"\_").replace("%", r"\%") + ".%"
+    sign before the dot (as in 01-a); written so that the planner does not take it to make rows any fewer, and without
+    LIKE, which costs a map of all open cases a tenth."""
     return (
         f"({column} ~>=~ %s AND {column} ~<~ %s"
-        f" AND CASE WHEN {column} LIKE %s OR {column} = %s THEN 1 ELSE 0 END <> 0)",
-        [area, area + "/", below, area],
+        f" AND CASE WHEN {column} ~>=~ %s OR {column} = %s THEN 1 ELSE 0 END <> 0)",
+        [area, area + "/", area + ".", area],  # the slash is the sign after the dot
     )
 
 

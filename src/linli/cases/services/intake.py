@@ -142,15 +142,16 @@ def _create(actor: Actor, new: NewCase, pictures: list[images.Prepared], within:
         clocks.apply(case, {"start": ("dispatch",)}, at)
     else:
         clocks.apply(case, table.initial_clock, at)
-    rows.insert([case])
-    _signal(case, new, at)
-    secret = _reporter(case, new, text[1], at) if new.want_secret or new.contact else ""
-    for picture in pictures:
-        photos.keep(case=case, actor=actor, stage="report", picture=picture)
-    common.entry(case=case, actor=actor, act="report", at=at, from_state=state, note=new.note,
-                 detail={"channel": new.channel, "kind": new.kind, "photos": len(pictures)})  # fmt: skip
-    common.record(case=case, actor=actor, act="create", detail={"channel": new.channel})
-    common.tell(case=case, actor=actor, type="case.created", act="report")
+    with rows.together():
+        rows.insert([case])
+        _signal(case, new, at)
+        secret = _reporter(case, new, text[1], at) if new.want_secret or new.contact else ""
+        for picture in pictures:
+            photos.keep(case=case, actor=actor, stage="report", picture=picture)
+        common.entry(case=case, actor=actor, act="report", at=at, from_state=state, note=new.note,
+                     detail={"channel": new.channel, "kind": new.kind, "photos": len(pictures)})  # fmt: skip
+        common.record(case=case, actor=actor, act="create", detail={"channel": new.channel})
+        common.tell(case=case, actor=actor, type="case.created", act="report")
     return receipt(case, secret)
 
 

@@ -144,14 +144,14 @@ def _plain(fact: Fact) -> tuple[Any, ...]:
 
 def _store(ids: list[UUID], old: dict[Any, Fact], new: dict[Any, Fact]) -> None:
     gone = [f for key, f in old.items() if key not in new or _plain(new[key]) != _plain(f)]
-    come = [f for key, f in new.items() if key not in old or _plain(old[key]) != _plain(f)]
+    fresh = {key: f for key, f in new.items() if key not in old or _plain(old[key]) != _plain(f)}
     touched = {f.case_id for f in gone}
     if touched:  # all facts of these cases: shorter to say, and the rest is put back as it was
         Fact.objects.filter(case_id__in=touched).delete()
-    put = [f for f in new.values() if f.case_id in touched or f in come]
+    put = [f for key, f in new.items() if f.case_id in touched or key in fresh]
     Fact.objects.bulk_create(put)
     cells: dict[CellKey, list[int]] = defaultdict(lambda: [0] * len(rule.MEASURES))
-    for sign, facts in ((-1, gone), (1, come)):
+    for sign, facts in ((-1, gone), (1, fresh.values())):
         for fact in facts:
             for key in _cells(fact):
                 _count(cells[key], fact, sign)
