@@ -14,7 +14,7 @@ BY_AREA = ["created_at", "state", "class_code", "team_id", "channel", "kind", "u
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("cases", "0008_suggestions")]
+    dependencies = [("cases", "0010_supervision")]
     operations = [
         BuildIndex("case", models.Index("x", "y", name="cases_open_map", condition=Q(closed_at=None), include=MAPPED)),
         BuildIndex(
