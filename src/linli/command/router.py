@@ -1,0 +1,7 @@
+"""The one router of command: routes stand in `api` (the day, hand-over notes) and `board_api`."""
+
+from __future__ import annotations
+
+from linli.kernel.http import Router
+
+router = Router(tags=["desk"])
