@@ -45,6 +45,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "DELETE /sessions/{session_id}", "PUT /form-entries/{entry_id}", "POST /cases/{case_id}/voice-notes/{voice_id}",
     "POST /patrol-plans", "PUT /patrol-visits/{visit_id} [of the team]",
     "POST /handovers/{handover_id}/take", "POST /webhooks",
+    "PATCH /rosters/{shift_id}", "POST /board",
 )  # fmt: skip
 
 

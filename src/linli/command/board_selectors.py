@@ -22,7 +22,7 @@ def _centres(actor: Actor) -> set[UUID]:
 
 
 def notes(actor: Actor, *, past: bool = False) -> QuerySet[BoardNote]:
-    """Standing notes for the actor, with `read` (by the actor) and `reads`. `past`: one's own that no longer stand too."""
+    """Standing notes for the actor, with `read` (by the actor) and `read_count`. `past`: also all of one's own."""
     seen = area_q(actor, "board.view")
     if actor.can("board.view"):
         seen |= Q(centre_id__in=_centres(actor))

@@ -182,7 +182,7 @@ class PatrolVisit(models.Model):
 
 
 class Shift(models.Model):
-    """A planned shift of one person in a team or a centre; exactly one of the two. Not a duty: that is what really was."""
+    """A planned shift of one person, in either a team or a centre. Not a duty: that is what really was."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     account = models.ForeignKey("identity.Account", on_delete=models.CASCADE, related_name="+")

@@ -155,18 +155,14 @@ def my_shifts(
 
 
 @router.get("/rosters/people", permission="rosters.manage", response=list[PersonOut])
-def people_to_plan(
-    request: HttpRequest, team_id: UUID | None = None, centre_id: UUID | None = None
-) -> list[PersonOut]:
+def people_to_plan(request: HttpRequest, team_id: UUID | None = None, centre_id: UUID | None = None) -> list[PersonOut]:
     """Who is of a team or centre, by name."""
     owner = roster_selectors.owner(actor_of(request), "rosters.manage", team_id, centre_id)
     return [PersonOut(account_id=k, display_name=name) for k, name in roster_selectors.people(owner).items()]
 
 
 @router.get("/rosters/present", permission="duty.view", response=list[PresentOut])
-def who_is_there(
-    request: HttpRequest, team_id: UUID | None = None, centre_id: UUID | None = None
-) -> list[PresentOut]:
+def who_is_there(request: HttpRequest, team_id: UUID | None = None, centre_id: UUID | None = None) -> list[PresentOut]:
     """Planned for now and really on duty now, of one team or centre. There is no such answer for the past."""
     actor = actor_of(request)
     actor.require("rosters.view")

@@ -54,7 +54,7 @@ def change_shift(
     *, actor: Actor, shift_id: UUID, account_id: UUID | None = None, day: date | None = None,
     begins: time | None = None, ends: time | None = None, trade: str | None = None, lead: bool | None = None,
 ) -> Shift:  # fmt: skip
-    """Change a draft or a published shift; another person in a published one is told, and so is who no longer has it."""
+    """Change a draft or a published shift. In a published one the person is told, and who no longer has it too."""
     with services.unit(actor):
         row = roster_selectors.shift_for_update(actor, shift_id)
         if row.state == "withdrawn":
@@ -100,7 +100,7 @@ def copy_week(
 ) -> tuple[list[Shift], list[Shift]]:
     """The shifts of a week once more as drafts, at the same hours on the clock.
 
-    Returns (made, left out): left out are those of people who have another shift at that time, or who are there no more.
+    Returns (made, left out): left out are those of people who are not free then, or no longer there.
     """
     owner = roster_selectors.owner(actor, "rosters.manage", team_id, centre_id)
     _check_day(target, "target")
@@ -128,9 +128,7 @@ def copy_week(
     return made, left
 
 
-def publish_week(
-    *, actor: Actor, day: date, team_id: UUID | None = None, centre_id: UUID | None = None
-) -> int:
+def publish_week(*, actor: Actor, day: date, team_id: UUID | None = None, centre_id: UUID | None = None) -> int:
     """The drafts of a week count from now on; returns how many."""
     owner = roster_selectors.owner(actor, "rosters.manage", team_id, centre_id)
     _check_day(day)
