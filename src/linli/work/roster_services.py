@@ -58,7 +58,7 @@ def change_shift(
     with services.unit(actor):
         row = roster_selectors.shift_for_update(actor, shift_id)
         if row.state == "withdrawn":
-            raise Conflict(say("该班次已撤销", "The shift was withdrawn"))
+            raise Conflict(say("该班次已撤回", "The shift was withdrawn"))
         owner, before = _owner(row), (row.account_id, row.starts_at, row.ends_at, row.trade, row.lead)
         start, end = _hours(row, day, begins, ends)
         who = account_id or row.account_id
