@@ -232,6 +232,26 @@ body("POST /playbook-runs/{run_id}/steps", {"title": "通知物业"})
 body("POST /playbook-runs/{run_id}/steps/{step_key}", {"act": "skip", "reason": "演练"})
 body("POST /playbook-runs/{run_id}/end", {"summary": "好了"})
 body("POST /handovers", lambda t: {"area": t.leaf})
+body("POST /board", lambda t: {"centre_id": str(t["centre_id"]), "title": "防汛值守"})
+
+
+def _next_week() -> str:
+    return (clock.now() + timedelta(days=7)).date().isoformat()
+
+
+for path in ("people", "present", "week.{form}"):
+    REQUESTS[f"GET /rosters/{path}"] = lambda t, account: Ask(
+        query=f"team_id={t['team_id']}&day={_next_week()}", path={"form": "csv"}
+    )
+body("POST /rosters", lambda t: {
+    "team_id": str(t["team_id"]), "account_id": str(t["account_id"]), "day": _next_week(), "begins": "08:00",
+    "ends": "18:00",
+})  # fmt: skip
+body("POST /rosters/copy", lambda t: {
+    "team_id": str(t["team_id"]), "source": clock.now().date().isoformat(), "target": _next_week(),
+})  # fmt: skip
+body("POST /rosters/publish", lambda t: {"team_id": str(t["team_id"]), "day": _next_week()})
+body("PATCH /rosters/{shift_id}", {"trade": "电工"})
 body("POST /cases/{case_id}/contact", {"purpose": "call_back", "reason": "回访"})
 body("POST /cases/lookup/phone", {"phone": "13800001234", "reason": "来电查询"})
 body("POST /cases/{case_id}/photos/{photo_id}/release", {"release": True})
@@ -323,6 +343,7 @@ for action in ACTS:
 # Which thing of a side an answer shows: the name in Things.ids to look for; lists and exports have `+` and `-` cells.
 SHOWS: dict[str, str] = {
     "GET /handovers": "handover_id", "GET /bulletins": "bulletin_id", "GET /supervision": "late_id",
+    "GET /rosters": "shift_id", "GET /board": "note_id",
     "GET /accounts": "account_id", "GET /apikeys": "apikey_id", "GET /audit": "mark", "GET /personal-reads": "mark",
     "GET /teams": "team_id", "GET /centres": "centre_id", "GET /tasks": "task_id", "GET /duty": "duty_id",
     "GET /positions": "duty_id", "GET /positions/me": "duty_id", "GET /duty/me": "duty_id",

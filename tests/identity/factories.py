@@ -22,7 +22,7 @@ from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
 from linli.command import card_services
-from linli.command.models import Handover
+from linli.command.models import BoardNote, Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
 from linli.field.models import Entry
 from linli.identity import facade as identity
@@ -37,7 +37,7 @@ from linli.places.models import Building, Compound, Grid, GridChange, QrCode, Un
 from linli.places.services import reshape
 from linli.work import facade as work
 from linli.work import services as work_services
-from linli.work.models import Duty, PatrolPlan, PatrolPoint
+from linli.work.models import Duty, PatrolPlan, PatrolPoint, Shift
 
 ROOT = "340121988"
 SIDES = {"own": ("001", 0), "other": ("002", 4)}
@@ -222,6 +222,12 @@ def _desk(things: Things, model: ThingModel) -> None:
     things.ids |= {"call_id": call.id, "handover_id": note.id, "bulletin_id": bulletin.id, "late_id": late}
     run = card_services.start_card(actor=SYSTEM, case_id=things["case_id"], playbook="power_cut")
     things.ids |= {"run_id": run.id, "step_key": "ask", "post": "liaison"}
+    board = BoardNote.objects.create(centre_id=things["centre_id"], area_path=things.leaf, title="防汛值守")
+    shift = Shift.objects.create(
+        account_id=things["account_id"], team_id=things["team_id"], area_path=things.leaf, state="published",
+        starts_at=clock.now(), ends_at=clock.now() + timedelta(hours=8),
+    )  # fmt: skip
+    things.ids |= {"note_id": board.id, "shift_id": shift.id}
 
 
 def _webhooks(things: Things, model: ThingModel) -> None:

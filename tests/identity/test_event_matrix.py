@@ -46,6 +46,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "PUT /cases/{case_id}/class-forms/{code}",
     "POST /patrol-plans", "PUT /patrol-visits/{visit_id} [of the team]",
     "POST /handovers/{handover_id}/take", "POST /webhooks", "POST /bulletins", "POST /bulletins/{bulletin_id}/withdraw",
+    "PATCH /rosters/{shift_id}", "POST /board",
 )  # fmt: skip
 
 

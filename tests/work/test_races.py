@@ -12,12 +12,12 @@ from django.db import connection
 from tests.identity.accounts import client_for, make_account
 
 from linli.identity.models import RoleGrant
-from linli.kernel import ids
+from linli.kernel import clock, ids
 from linli.kernel.actor import SYSTEM
 from linli.kernel.models import OutboxEvent
 from linli.orgs import facade as orgs
 from linli.work import facade
-from linli.work.models import Duty, TaskStep
+from linli.work.models import Duty, Shift, TaskStep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JSON = {"content_type": "application/json"}
@@ -71,3 +71,15 @@ def test_duty_separated_administrations_hold_against_two_grants_at_once() -> Non
     )
     assert statuses == [201, 409, 409]
     assert RoleGrant.objects.filter(account=account).count() == 1
+
+
+def test_two_planners_at_once_do_not_give_one_person_two_shifts() -> None:
+    team = orgs.ensure_team(code="crew", name_zh="一队", area_path="D")
+    account = make_account(("team_member", "D"))
+    orgs.ensure_member(team_id=team, account_id=account.id)
+    shift = {"team_id": str(team), "account_id": str(account.id), "day": clock.now().date().isoformat(),
+             "begins": "08:00", "ends": "16:00"}  # fmt: skip
+    clients = [client_for(make_account(("duty_lead", "D"))) for _ in range(4)]
+    statuses = at_once(*[lambda c=c: c.post("/api/v1/rosters", shift, **JSON) for c in clients])
+    assert statuses == [201, 422, 422, 422]
+    assert Shift.objects.count() == 1

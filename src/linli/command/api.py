@@ -9,15 +9,15 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Schema, Status
 
-from linli.command import card_api, paper, selectors, services
+from linli.command import board_api, card_api, paper, selectors, services
 from linli.command.models import Handover
 from linli.command.router import router
 from linli.identity import facade as identity
 from linli.kernel import paging
 from linli.kernel.http import actor_of
-from linli.kernel.scope import area_or_own
+from linli.kernel.scope import area_or_own, within
 
-__all__ = ["card_api", "router"]
+__all__ = ["board_api", "card_api", "router"]
 
 
 class DayOut(Schema):
@@ -103,12 +103,15 @@ def print_day(request: HttpRequest, area: str | None = None, date: date | None =
 
 @router.get("/handovers", permission="desk.view", response=paging.Page[HandoverOut])
 def list_handovers(
-    request: HttpRequest, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT, state: str | None = None
-) -> paging.Page[HandoverFull]:
-    """The newest first; drafts only one's own."""
+    request: HttpRequest, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT, state: str | None = None,
+    area: str | None = None,
+) -> paging.Page[HandoverFull]:  # fmt: skip
+    """The newest first; drafts only one's own. `area`: of that area and below."""
     query = selectors.handovers(actor_of(request))
     if state:
         query = query.filter(state=state)
+    if area:
+        query = query.filter(within(area))
     rows, more = paging.keyset(query, key=("-created_at", "-id"), cursor=cursor, limit=limit)
     return paging.Page(items=_out(rows), next=more)
 

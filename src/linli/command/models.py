@@ -88,3 +88,43 @@ class CardStep(models.Model):
                 condition=Q(state__in=("waiting", "open", "done", "skipped")), name="command_card_step_state"
             ),
         ]
+
+
+class BoardNote(models.Model):
+    """A note on the board of a centre, for the centre and its teams. Withdrawn, it stays for the audit."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    centre_id = models.UUIDField()
+    area_path = models.CharField(max_length=120, default="", blank=True)
+    title = models.CharField(max_length=80)
+    text = models.CharField(max_length=2000, default="", blank=True)
+    pinned = models.BooleanField(default=False)
+    from_at = models.DateTimeField(default=clock.now)
+    until_at = models.DateTimeField(null=True)
+    by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "command_board_note"
+        indexes = [
+            models.Index(fields=["centre_id", "-pinned", "-from_at", "-id"], name="command_board_page"),
+            models.Index(fields=["area_path"], name="command_board_area", opclasses=["text_pattern_ops"]),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(until_at=None) | Q(until_at__gt=models.F("from_at")), name="command_board_span"
+            )
+        ]
+
+
+class BoardRead(models.Model):
+    """Somebody has read a note: kept so that one person counts once. Nobody is shown who it was."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    note = models.ForeignKey(BoardNote, on_delete=models.CASCADE, related_name="reads")
+    account_id = models.UUIDField()
+
+    class Meta:
+        db_table = "command_board_read"
+        constraints = [models.UniqueConstraint(fields=["note", "account_id"], name="command_board_read_once")]

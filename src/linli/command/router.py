@@ -1,4 +1,4 @@
-"""The one router of command: routes stand in `api` (the desk's papers) and `card_api` (run cards)."""
+"""The one router of command: routes stand in `api` (the day, hand-over notes), `board_api`, `card_api` (run cards)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from linli.demo import fleet, staff
+from linli.demo import fleet, roster, staff
 from linli.home import Home
 from linli.kernel import packs
 from linli.places.models import QrCode
@@ -53,6 +53,7 @@ def load(say: Callable[[str], None] = lambda text: None) -> dict[str, str]:
     step("places")
     accounts = keep("demo-accounts.json", staff.load(packs.read_yaml(folder / "staff.yaml")))
     step(f"{len(accounts)} accounts")
+    step(f"{roster.load(packs.read_yaml(folder / 'roster.yaml'))} shifts of this week")
     devices = keep("demo-devices.json", fleet.load(packs.read_yaml(folder / "devices.yaml")))
     step(f"{len(devices)} devices")
     code = keep_units()

@@ -70,6 +70,12 @@ def accounts_with(permission: str, area_path: str) -> list[AccountInfo]:
     return [_info(row) for row, actor in actors if actor is not None and actor.can(permission, area_path)]
 
 
+def in_centre(centre_id: UUID) -> set[UUID]:
+    """Active accounts that hold a role within a centre."""
+    held = RoleGrant.objects.filter(centre_id=centre_id, account__status="active")
+    return set(held.values_list("account_id", flat=True))
+
+
 def ensure_account(
     *,
     username: str,

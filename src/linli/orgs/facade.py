@@ -48,6 +48,17 @@ def centres() -> list[CentreInfo]:
     return [_centre(row) for row in Centre.objects.order_by("code")]
 
 
+def teams_of(centre_id: UUID) -> list[TeamInfo]:
+    """The active teams of a centre."""
+    return [_team(row) for row in Team.objects.filter(centre_id=centre_id, active=True).order_by("code")]
+
+
+def people_of_centre(centre_id: UUID) -> set[UUID]:
+    """Accounts with a role within a centre, and the members of its teams."""
+    teams = [team.id for team in teams_of(centre_id)]
+    return identity.in_centre(centre_id) | {row.account_id for row in selectors.members(teams)}
+
+
 def members(team_id: UUID) -> list[Member]:
     """Leads first."""
     rows = list(selectors.members([team_id]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from linli.kernel import jobs
-from linli.work import duty_services, patrol_services
+from linli.work import duty_services, patrol_services, roster_services
 
 
 @jobs.periodic("17 * * * *", "work.purge_positions")
@@ -19,3 +19,8 @@ def end_long_duties() -> None:
 @jobs.periodic("43 3 * * *", "work.purge_visits")
 def purge_visits() -> None:
     patrol_services.purge_visits()
+
+
+@jobs.periodic("51 3 * * *", "work.purge_shifts")
+def purge_shifts() -> None:
+    roster_services.purge_shifts()

@@ -179,3 +179,39 @@ class PatrolVisit(models.Model):
     class Meta:
         db_table = "work_patrol_visit"
         indexes = [models.Index(fields=["point", "at"], name="work_patrol_visit_at")]
+
+
+class Shift(models.Model):
+    """A planned shift of one person, in either a team or a centre. Not a duty: that is what really was."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    account = models.ForeignKey("identity.Account", on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey("orgs.Team", on_delete=models.CASCADE, null=True, related_name="+")
+    centre = models.ForeignKey("orgs.Centre", on_delete=models.CASCADE, null=True, related_name="+")
+    area_path = models.CharField(max_length=120, default="", blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    trade = models.CharField(max_length=40, default="", blank=True)
+    lead = models.BooleanField(default=False)
+    state = models.CharField(max_length=9, default="draft")
+    changed_at = models.DateTimeField(null=True)  # after it was published
+    seen_at = models.DateTimeField(null=True)  # the person has read it as it stands
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "work_shift"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="work_shift_hours"),
+            models.CheckConstraint(
+                condition=models.Q(team=None, centre__isnull=False) | models.Q(team__isnull=False, centre=None),
+                name="work_shift_of_one",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=("draft", "published", "withdrawn")), name="work_shift_state"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "starts_at"], name="work_shift_person"),
+            models.Index(fields=["starts_at", "id"], name="work_shift_page"),
+            models.Index(fields=["area_path"], name="work_shift_area", opclasses=["text_pattern_ops"]),
+        ]

@@ -1,4 +1,4 @@
-"""The one router of work: routes stand in `api` (tasks, duty, positions) and `patrol_api`."""
+"""The one router of work: routes stand in `api` (tasks, duty, positions), `patrol_api` and `roster_api`."""
 
 from __future__ import annotations
 

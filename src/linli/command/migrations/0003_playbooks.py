@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('command', '0001_initial'),
+        ('command', '0002_board'),
     ]
 
     operations = [

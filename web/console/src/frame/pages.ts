@@ -19,6 +19,7 @@ export const GROUPS: Group[] = [
   { key: "nav.group.command", entries: [
     { name: "live", permission: "cases.view", icon: "M3 12h3l3-8 4 16 3-8h5" },
     { name: "cases", permission: "cases.view", icon: "M5 4h14v16H5zM9 9h6M9 13h6", count: () => (counts.value.open ? { n: counts.value.open } : null) },
+    { name: "centres", permission: "board.view", icon: "M4 20V9l8-5 8 5v11M9 20v-6h6v6" },
     { name: "handovers", permission: "desk.view", icon: "M4 8h12M12 4l4 4-4 4M20 16H8M12 12l-4 4 4 4" },
     { name: "playbooks", permission: "cases.view", icon: "M5 4h14v16H5zM8 9l1.5 1.5L12 8M8 15l1.5 1.5L12 14M14 10h3M14 16h3" },
     { name: "wall", permission: "cases.view", icon: "M3 5h18v12H3zM9 21h6" },
@@ -31,6 +32,7 @@ export const GROUPS: Group[] = [
   ] },
   { key: "nav.group.field", entries: [
     { name: "teams", permission: "teams.view", icon: "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM16 11a3 3 0 1 0 0-6M3 20c0-4 10-4 10 0M15 15c4 0 6 2 6 5" },
+    { name: "rosters", permission: "rosters.view", icon: "M4 5h16v15H4zM4 10h16M8 3v4M16 3v4M8 14h3M13 14h3" },
     { name: "forms", permission: "forms.review", icon: "M6 3h12v18H6zM9 8h6M9 12h6M9 16h3" },
     { name: "patrols", permission: "patrols.view", icon: "M6 20a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM18 8a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM8 18h6a3 3 0 0 0 0-6h-4a3 3 0 0 1 0-6h6" },
   ] },
