@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.cases.rules import soundness
+from linli.cases.rules import assignment, soundness
 
 CHANNELS = ("qr", "web", "hotline", "patrol", "staff", "api", "device", "open311", "import")
 
@@ -354,3 +354,8 @@ class CaseFacts:
 def unsound(table: Mapping[str, Any], roles: Mapping[str, frozenset[str]]) -> list[str]:
     """What is wrong with a table of acts of a pack, in sentences; `roles`: the permissions of each."""
     return soundness.check(table, roles)
+
+
+def misassigned(rules: Mapping[str, Any], classes: Collection[str]) -> list[str]:
+    """What is wrong with rules of assignment of a pack, in sentences; `classes`: the codes of the catalogue."""
+    return assignment.check(rules, classes)

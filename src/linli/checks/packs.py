@@ -43,6 +43,7 @@ def check(tree: Tree) -> Iterator[Finding]:
             yield from _mapping(tree, path, judges[kind])
     yield from _permissions(tree)
     yield from _transitions(tree)
+    yield from _assignment(tree)
     yield from _templates(tree)
 
 
@@ -129,6 +130,18 @@ def _transitions(tree: Tree) -> Iterator[Finding]:
             roles[role] = frozenset(entry.get("permissions") or [])
     for path in tree.under("packs/", "/transitions/cases.yaml"):
         for wrong in contracts.unsound(yaml.safe_load(tree.text(path)) or {}, roles):
+            yield Finding(RULE, path, 0, wrong)
+
+
+def _assignment(tree: Tree) -> Iterator[Finding]:
+    """Rules of assignment name classes that exist, and none stands behind a broader one."""
+    from linli.cases import contracts
+
+    classes: set[str] = set()
+    for path in tree.under("packs/", "/catalogue/classes.csv"):
+        classes |= {row["code"] for row in csv.DictReader(io.StringIO(tree.text(path).removeprefix("\ufeff")))}
+    for path in tree.under("packs/standard/", "/assignment/rules.yaml"):  # a later pack may add to these, without gap
+        for wrong in contracts.misassigned(yaml.safe_load(tree.text(path)) or {}, classes):
             yield Finding(RULE, path, 0, wrong)
 
 
