@@ -47,7 +47,7 @@ GUESS_MAKES = {
     "PUT /form-entries/{entry_id}",
     "PUT /photo-marks/{photo_id}",
 }  # the id is the client's own
-DISTRICT_WIDE = {"code", "layer", "action"}
+DISTRICT_WIDE = {"code", "layer", "action", "form"}
 
 
 def plain(path: str) -> str:
@@ -235,7 +235,7 @@ HAVE_PRIVATE = {"intake", "duty_lead", "dispatcher", "centre_lead", "supervisor"
 SIDE_COUNT: dict[str, Callable[[str], int]] = {
     "devices_total": lambda role: 1,
     "alarms_total": lambda role: 1,
-    "cases_total": lambda role: 2 if role in HAVE_PRIVATE else 1,
+    "cases_total": lambda role: 3 if role in HAVE_PRIVATE else 2,
 }
 SHOWN: dict[str, Callable[[Any, Things, World, str], bool]] = {
     "GET /devices/counts": _count(devices_total),
