@@ -21,7 +21,7 @@ from linli.adapters.webhooks.models import Delivery, Hook
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
-from linli.command import card_services
+from linli.command import card_services, operation_plan, operation_services
 from linli.command.models import Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
 from linli.field.models import Entry
@@ -222,6 +222,10 @@ def _desk(things: Things, model: ThingModel) -> None:
     things.ids |= {"call_id": call.id, "handover_id": note.id, "bulletin_id": bulletin.id, "late_id": late}
     run = card_services.start_card(actor=SYSTEM, case_id=things["case_id"], playbook="power_cut")
     things.ids |= {"run_id": run.id, "step_key": "ask", "post": "liaison"}
+    now = clock.now()
+    plan = operation_plan.Plan("联合巡查", things.leaf, now, now + timedelta(hours=2), [things["team_id"]],
+                               checks=["集合"])  # fmt: skip
+    things.ids["operation_id"] = operation_services.create_operation(actor=SYSTEM, plan=plan).id
 
 
 def _webhooks(things: Things, model: ThingModel) -> None:

@@ -1,4 +1,5 @@
-"""The one router of command: routes stand in `api` (the desk's papers) and `card_api` (run cards)."""
+"""The one router of command: routes stand in `api` (the desk's papers) and `card_api` (run cards),
+`operation_api` (joint operations)."""
 
 from __future__ import annotations
 
