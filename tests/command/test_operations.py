@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
-from tests.cases.conftest import D, IN_NORTH, NORTH, SOUTH, Desk
+from tests.cases.conftest import IN_NORTH, NORTH, SOUTH, D, Desk
 
 from linli.cases import facade as cases
 from linli.cases.models import Case, TimelineEntry

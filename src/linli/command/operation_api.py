@@ -150,6 +150,7 @@ def get_operation(request: HttpRequest, operation_id: UUID) -> dict[str, Any]:
 def change_operation(request: HttpRequest, operation_id: UUID, payload: OperationChange) -> dict[str, Any]:
     """Another plan in place of the one that has not started; 409 when somebody changed it meanwhile."""
     actor = actor_of(request)
+    operation_selectors.operation(actor, operation_id)  # unseen is unknown, whatever the plan says
     return operation_views.full(actor, operation_services.change_operation(
         actor=actor, operation_id=operation_id, plan=payload.plan(actor), version=payload.version))  # fmt: skip
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from linli.command.models import Operation
+from linli.command.models import Operation, OperationItem
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
 from linli.kernel.scope import area_q
@@ -30,6 +31,11 @@ def locked(actor: Actor, operation_id: UUID) -> Operation:
     seen = operation(actor, operation_id)
     actor.require(MANAGE, seen.area_path)
     return Operation.objects.select_for_update().get(pk=operation_id)
+
+
+def items_of(rows: Sequence[Operation]) -> list[OperationItem]:
+    """The items of all these operations, in their order."""
+    return list(OperationItem.objects.filter(operation_id__in=[r.id for r in rows]).order_by("ordinal"))
 
 
 def names_seen(actor: Actor, row: Operation) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from linli.cases import facade as cases
+from linli.command import operation_selectors
 from linli.command.models import Operation, OperationItem
 from linli.command.operation_selectors import MANAGE, names_seen
 from linli.identity import facade as identity
@@ -21,7 +22,7 @@ Item = dict[str, Any]
 
 def listed(rows: Sequence[Operation]) -> list[Item]:
     """As lists show them; as many queries for many as for one."""
-    items = list(OperationItem.objects.filter(operation_id__in=[r.id for r in rows]).order_by("ordinal"))
+    items = operation_selectors.items_of(rows)
     tasks = _tasks(items)
     teams = orgs.teams([UUID(one) for one in {t for r in rows for t in r.team_ids}])
     out = []
