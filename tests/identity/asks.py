@@ -231,6 +231,21 @@ body("POST /cases/{case_id}/playbooks", {"playbook": "fallen_tree"})
 body("POST /playbook-runs/{run_id}/steps", {"title": "通知物业"})
 body("POST /playbook-runs/{run_id}/steps/{step_key}", {"act": "skip", "reason": "演练"})
 body("POST /playbook-runs/{run_id}/end", {"summary": "好了"})
+
+
+def _operation(t: Things) -> dict[str, Any]:
+    now = clock.now()
+    return {"title": "联合巡查", "area_path": t.leaf, "begins_at": now.isoformat(), "version": 1,
+            "ends_at": (now + timedelta(hours=2)).isoformat(), "team_ids": [str(t["team_id"])]}  # fmt: skip
+
+
+body("POST /operations", _operation)
+body("PUT /operations/{operation_id}", _operation)
+body("POST /operations/{operation_id}/items", lambda t: {"team_id": str(t["team_id"]), "title": "看井盖"})
+body("POST /operations/{operation_id}/checks", {"check": 0})
+body("POST /operations/{operation_id}/notes", {"text": "已集合"})
+body("POST /operations/{operation_id}/end", {"summary": "好了"})
+body("POST /operations/{operation_id}/cancel", {"reason": "雨停了"})
 body("POST /handovers", lambda t: {"area": t.leaf})
 body("POST /board", lambda t: {"centre_id": str(t["centre_id"]), "title": "防汛值守"})
 

@@ -21,7 +21,7 @@ from linli.adapters.webhooks.models import Delivery, Hook
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
-from linli.command import card_services
+from linli.command import card_services, operation_plan, operation_services
 from linli.command.models import BoardNote, Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
 from linli.field.models import Entry
@@ -214,7 +214,7 @@ def _desk(things: Things, model: ThingModel) -> None:
     note = Handover.objects.create(area_path=things.leaf, state="handed", handed_at=clock.now())
     bulletin = Bulletin.objects.create(
         area_path=things.leaf, start=date(2026, 11, 2), end=date(2026, 11, 8), state="issued", issued_at=clock.now(),
-        number=f"2026-{things.side}", title={"zh": "通报", "en": "Bulletin"},
+        number=f"2026-{things.side}", centres=[{"area": things.leaf}], title={"zh": "通报", "en": "Bulletin"},
         figures={"area": {"zh": "片", "en": "Area"}, "items": [], "at": clock.now().isoformat()},
     )  # fmt: skip
     late = _case(things)[0]
@@ -228,6 +228,10 @@ def _desk(things: Things, model: ThingModel) -> None:
         starts_at=clock.now(), ends_at=clock.now() + timedelta(hours=8),
     )  # fmt: skip
     things.ids |= {"note_id": board.id, "shift_id": shift.id}
+    now = clock.now()
+    plan = operation_plan.Plan("联合巡查", things.leaf, now, now + timedelta(hours=2), [things["team_id"]],
+                               checks=["集合"])  # fmt: skip
+    things.ids["operation_id"] = operation_services.create_operation(actor=SYSTEM, plan=plan).id
 
 
 def _webhooks(things: Things, model: ThingModel) -> None:

@@ -45,8 +45,8 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "DELETE /sessions/{session_id}", "PUT /form-entries/{entry_id}", "POST /cases/{case_id}/voice-notes/{voice_id}",
     "PUT /cases/{case_id}/class-forms/{code}",
     "POST /patrol-plans", "PUT /patrol-visits/{visit_id} [of the team]",
-    "POST /handovers/{handover_id}/take", "POST /webhooks", "POST /bulletins", "POST /bulletins/{bulletin_id}/withdraw",
-    "PATCH /rosters/{shift_id}", "POST /board",
+    "POST /handovers/{handover_id}/take", "POST /operations/{operation_id}/start", "POST /webhooks", "POST /bulletins",
+    "POST /bulletins/{bulletin_id}/withdraw", "PATCH /rosters/{shift_id}", "POST /board",
 )  # fmt: skip
 
 

@@ -227,7 +227,10 @@ def card_case(actor: Actor, case_id: UUID, *, lock: bool = False) -> CardCase:
 
 
 def card_act(*, actor: Actor, case_id: UUID, act: str, note: str, detail: dict[str, Any]) -> None:
-    """What happened with a run card goes into the case's timeline, the audit and the live events. `act`: card_…"""
+    """What a run card or a joint operation did goes into the case's timeline, the audit and the live events.
+
+    `act`: card_… or operation_…, see `selectors.detail`.
+    """
     cards.told(actor=actor, case_id=case_id, act=act, note=note, detail=detail)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Schema, Status
 
-from linli.command import board_api, card_api, paper, selectors, services
+from linli.command import board_api, card_api, operation_api, paper, selectors, services
 from linli.command.models import Handover
 from linli.command.router import router
 from linli.identity import facade as identity
@@ -17,7 +17,7 @@ from linli.kernel import paging
 from linli.kernel.http import actor_of
 from linli.kernel.scope import area_or_own, within
 
-__all__ = ["board_api", "card_api", "router"]
+__all__ = ["board_api", "card_api", "operation_api", "router"]
 
 
 class DayOut(Schema):
@@ -81,13 +81,6 @@ def _out(rows: list[Handover]) -> list[HandoverFull]:
     ]  # fmt: skip
 
 
-def _pdf(data: bytes, name: str) -> HttpResponse:
-    response = HttpResponse(data, content_type="application/pdf")
-    response["Content-Disposition"] = f'inline; filename="{name}.pdf"'
-    response["Cache-Control"] = "no-store"
-    return response
-
-
 @router.get("/desk/day", permission="desk.view", response=DayOut)
 def get_day(request: HttpRequest, area: str | None = None, date: date | None = None) -> dict[str, Any]:
     """The day on one page: of today the 24 hours up to now, of a day before that whole day."""
@@ -98,7 +91,7 @@ def get_day(request: HttpRequest, area: str | None = None, date: date | None = N
 @router.get("/desk/day.pdf", permission="desk.view")
 def print_day(request: HttpRequest, area: str | None = None, date: date | None = None) -> HttpResponse:
     actor = actor_of(request)
-    return _pdf(paper.day_pdf(selectors.day(actor, area_or_own(actor, "desk.view", area), date)), "day")
+    return paper.response(paper.day_pdf(selectors.day(actor, area_or_own(actor, "desk.view", area), date)), "day")
 
 
 @router.get("/handovers", permission="desk.view", response=paging.Page[HandoverOut])
@@ -129,7 +122,7 @@ def get_handover(request: HttpRequest, handover_id: UUID) -> HandoverFull:
 
 @router.get("/handovers/{uuid:handover_id}/pdf", permission="desk.view")
 def print_handover(request: HttpRequest, handover_id: UUID) -> HttpResponse:
-    return _pdf(paper.handover_pdf(selectors.handover(actor_of(request), handover_id)), "handover")
+    return paper.response(paper.handover_pdf(selectors.handover(actor_of(request), handover_id)), "handover")
 
 
 @router.patch("/handovers/{uuid:handover_id}", permission="desk.handover", response=HandoverFull)

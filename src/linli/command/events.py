@@ -11,7 +11,7 @@ from linli.kernel.events import Envelope, consumer
 @consumer("command.triggers", "case.created", "case.changed")
 def on_case(envelope: Envelope) -> None:
     """A case may meet a trigger when it is new, and later when it gets its class. Our own lines change neither."""
-    if not str(envelope.data.get("act", "")).startswith("card_") and envelope.data.get("open", True):
+    if not str(envelope.data.get("act", "")).startswith(("card_", "operation_")) and envelope.data.get("open", True):
         card_services.start_by_trigger(case_id=UUID(str(envelope.ref)))
 
 

@@ -128,3 +128,74 @@ class BoardRead(models.Model):
     class Meta:
         db_table = "command_board_read"
         constraints = [models.UniqueConstraint(fields=["note", "account_id"], name="command_board_read_once")]
+
+
+OPERATION_STATES = ("planned", "running", "ended", "cancelled")
+
+
+class Operation(models.Model):
+    """Several teams at one matter for a while. `checks`: [{text, done, by, at}]; `words`: the summary, or why not.
+
+    A title is in the language of whoever wrote it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    title = models.CharField(max_length=80)
+    area_path = models.CharField(max_length=120, default="", blank=True)
+    purpose = models.CharField(max_length=2000, default="", blank=True)
+    begins_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    state = models.CharField(max_length=9, default="planned")
+    version = models.PositiveIntegerField(default=1)
+    team_ids = models.JSONField(default=list)
+    case_ids = models.JSONField(default=list)
+    checks = models.JSONField(default=list)
+    by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    started_by = models.UUIDField(null=True)
+    started_at = models.DateTimeField(null=True)
+    closed_by = models.UUIDField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    words = models.CharField(max_length=2000, default="", blank=True)
+
+    class Meta:
+        db_table = "command_operation"
+        indexes = [
+            models.Index(fields=["-begins_at", "-id"], name="command_operation_at"),
+            models.Index(fields=["area_path"], name="command_operation_area", opclasses=["text_pattern_ops"]),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=OPERATION_STATES), name="command_operation_state"),
+            models.CheckConstraint(condition=Q(ends_at__gt=models.F("begins_at")), name="command_operation_span"),
+        ]
+
+
+class OperationItem(models.Model):
+    """What one team is to do; a task of work from the moment the operation runs. `checks`: texts."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="items")
+    ordinal = models.PositiveIntegerField()
+    team_id = models.UUIDField()
+    title = models.CharField(max_length=200)
+    due_at = models.DateTimeField(null=True)
+    checks = models.JSONField(default=list)
+    needs_photo = models.BooleanField(default=False)
+    task_id = models.UUIDField(null=True, unique=True)
+
+    class Meta:
+        db_table = "command_operation_item"
+        constraints = [models.UniqueConstraint(fields=["operation", "ordinal"], name="command_operation_item_once")]
+
+
+class OperationNote(models.Model):
+    """A line of an operation's log."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="notes")
+    text = models.CharField(max_length=2000)
+    by = models.UUIDField(null=True)
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "command_operation_note"

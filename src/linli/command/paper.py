@@ -1,10 +1,13 @@
-"""Desk papers as PDF: the day on one A4 page, and the hand-over note. In the language of the request."""
+"""Desk papers as PDF: the day on one A4 page, the hand-over note, the report of an operation. In the language of the
+request."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from django.http import HttpResponse
 
 from linli.cases import facade as cases
 from linli.command.models import Handover
@@ -15,6 +18,13 @@ from linli.places import facade as places
 
 TEMPLATE = Path(__file__).with_name("paper.typ")
 Item = dict[str, Any]
+
+
+def response(data: bytes, name: str) -> HttpResponse:
+    answer = HttpResponse(data, content_type="application/pdf")
+    answer["Content-Disposition"] = f'inline; filename="{name}.pdf"'
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def day_pdf(found: Item) -> bytes:
@@ -54,6 +64,50 @@ def handover_pdf(row: Handover) -> bytes:
             [say("接班", "Taken over by"), _signed(people.get(row.taken_by) if row.taken_by else "", row.taken_at)],
         ],
     )  # fmt: skip
+
+
+def operation_pdf(it: Item) -> bytes:
+    """Of `operation_views.full`, of an operation that is over."""
+    ended = it["state"] == "ended"
+    return _render(
+        title=it["title"],
+        sub=" · ".join((say("联合行动报告", "Report of a joint operation"), _place(it["area_path"]),
+                        f"{_when(it['begins_at'])} – {_when(it['ends_at'])}")),
+        figures=[
+            [say("班组", "Teams"), str(len(it["teams"]))], [say("任务", "Tasks"), str(it["tasks"])],
+            [say("已办结", "Done"), str(it["done"])], [say("关联案件", "Linked cases"), str(len(it["cases"]))],
+        ],
+        note=it["words"],
+        sections=[
+            _section(say("目的", "Purpose"), "—", [_piece(it["purpose"])] if it["purpose"] else []),
+            *(_section(say(team["zh"], team["en"]), say("没有任务", "No task"),
+                       [_piece(one["title"], side=_task_state(one["task_state"])) for one in team["items"]])
+              for team in it["teams"]),
+            _section(say("检查表", "Check-list"), say("没有", "None"),
+                     [_piece(f"{'✓' if p['done'] else '○'} {p['text']}", side=_by(p)) for p in it["checks"]]),
+            _section(say("行动记录", "Notes"), say("没有", "None"),
+                     [_piece(one["text"], side=_by(one)) for one in it["notes"]]),
+            _section(say("关联案件", "Linked cases"), say("没有", "None"),
+                     [_piece(f"{c['number']}  {say(c['zh'], c['en'])}",
+                             side=say(c["state_name"]["zh"], c["state_name"]["en"])) for c in it["cases"]]),
+        ],
+        signs=[
+            [say("开始", "Started by"), _signed(it["started_by_name"], it["started_at"])],
+            [say("结束", "Ended by") if ended else say("取消", "Cancelled by"),
+             _signed(it["closed_by_name"], it["closed_at"])],
+        ],
+    )  # fmt: skip
+
+
+def _task_state(state: str) -> str:
+    words = {"done": ("已办结", "done"), "cancelled": ("已收回", "taken back"), "returned": ("已退回", "sent back"),
+             "": ("未下达", "not sent")}  # fmt: skip
+    return say(*words.get(state, ("在办", "under way")))
+
+
+def _by(one: Item) -> str:
+    at = datetime.fromisoformat(one["at"]) if isinstance(one["at"], str) else one["at"]
+    return f"{one['by_name']} {_when(at)}".strip() if at else ""
 
 
 def _worse(one: Item) -> Item:

@@ -1,4 +1,5 @@
-"""The one router of command: routes stand in `api` (the day, hand-over notes), `board_api`, `card_api` (run cards)."""
+"""The one router of command: routes stand in `api` (the day, hand-over notes), `board_api`, `card_api` (run cards) and
+`operation_api` (joint operations)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,25 @@ class Morning:
         self._act(self.crew, answered, "answer_supervision", note="已排班,今日清淤")
         self.lead.post("supervision/reminders", {"case_ids": [waiting], "note": "请先设围挡"})
         self.note("supervise", "次日,值班长督办两件、催办一件,班组回复一件", case=waiting)
-        return {"supervised": waiting, "bulletin": self._bulletin()}
+        return {"supervised": waiting, "operation": self._operation([waiting, answered]), "bulletin": self._bulletin()}
+
+    def _operation(self, case_ids: list[str]) -> str:
+        """Two teams look at the pits together; the crew has its tasks, the first point is ticked."""
+        now = datetime.now(UTC)
+        others = [one["id"] for one in self.lead.get("teams")["items"] if one["id"] != self.team]
+        teams = [self.team, *others[:1]]
+        made = self.lead.post("operations", {
+            "title": "雨后联合巡查(模拟)", "purpose": "雨后把低洼处的井盖、雨水口和泵站看一遍",
+            "begins_at": now.isoformat(), "ends_at": (now + timedelta(hours=6)).isoformat(), "team_ids": teams,
+            "case_ids": case_ids, "checks": ["集合点已定", "已通知沿线物业", "晚高峰前撤离路口"],
+            "items": [{"team_id": one, "title": title, "checks": ["到点拍照", "有险先围挡"], "needs_photo": True}
+                      for one, title in zip(teams, ("查泵站与排口", "查井盖与雨水口"), strict=False)],
+        })  # fmt: skip
+        self.lead.post(f"operations/{made['id']}/start", {})
+        self.lead.post(f"operations/{made['id']}/checks", {"check": 0})
+        self.lead.post(f"operations/{made['id']}/notes", {"text": "两组已在泵站门口会合(模拟)"})
+        self.note("operation", "值班长发起两组联合巡查", operation=made["id"])
+        return str(made["id"])
 
     def _new(self, text: str) -> str:
         body = {"text": text, "lon": self.place["lon"], "lat": self.place["lat"], "class_code": MANHOLE}

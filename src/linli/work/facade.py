@@ -58,6 +58,10 @@ def task(task_id: UUID) -> TaskInfo | None:
     return _info(found) if found else None
 
 
+def tasks(task_ids: Sequence[UUID]) -> dict[UUID, TaskInfo]:
+    return {t.id: _info(t) for t in Task.objects.filter(id__in=list(task_ids))}
+
+
 def task_state(task_id: UUID) -> str:
     """The state, or '' for an unknown task."""
     return Task.objects.filter(id=task_id).values_list("state", flat=True).first() or ""

@@ -43,6 +43,7 @@ EVENTS = (
     Described("patrol.changed", ("patrols.view",), "巡查计划修改", "A patrol plan is changed"),
     Described("patrol.visited", ("patrols.view",), "巡查点到位", "A patrol point is visited"),
     Described("handover.changed", ("desk.view",), "交班单有变化", "A hand-over note changes"),
+    Described("operation.changed", ("cases.view",), "联合行动有进展", "A joint operation moves"),
     Described("board.changed", ("board.view",), "公告板有变化", "A note of a centre's board changes"),
     Described("roster.changed", ("rosters.view",), "排班有变化", "A roster changes"),
     Described("bulletin.changed", ("indicators.view", "bulletins.write"), "通报起草, 签发或撤回", "A bulletin changes"),

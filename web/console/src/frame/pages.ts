@@ -22,6 +22,7 @@ export const GROUPS: Group[] = [
     { name: "centres", permission: "board.view", icon: "M4 20V9l8-5 8 5v11M9 20v-6h6v6" },
     { name: "handovers", permission: "desk.view", icon: "M4 8h12M12 4l4 4-4 4M20 16H8M12 12l-4 4 4 4" },
     { name: "playbooks", permission: "cases.view", icon: "M5 4h14v16H5zM8 9l1.5 1.5L12 8M8 15l1.5 1.5L12 14M14 10h3M14 16h3" },
+    { name: "operations", permission: "cases.view", icon: "M12 12a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM5 20a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM19 20a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM10 12l-3 3M14 12l3 3" },
     { name: "wall", permission: "cases.view", icon: "M3 5h18v12H3zM9 21h6" },
   ] },
   { key: "nav.group.oversight", entries: [
