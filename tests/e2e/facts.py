@@ -13,6 +13,7 @@ from tests.district import District
 
 from linli.home import Home
 from linli.sim.homefiles import Demo, demo
+from linli.sim.morning import Morning
 from linli.sim.mqtt import Device
 from linli.sim.pictures import street
 from linli.sim.resident import Resident
@@ -44,9 +45,11 @@ class Facts:
 
 
 def gather(district: District) -> Facts:
-    """A report with a photo, a replaced code, a task of the crew, and a gauge with a curve, a gap and an alarm."""
+    """A report with a photo, a replaced code, a task of the crew, and a gauge with a curve, a gap and an alarm; and what
+    the duty lead finds in the morning."""
     known = demo(Home(district.home))
-    staff = {name: Client(known.origin).sign_in(name, known.accounts[name]) for name in ("admin", "dispatcher", "crew")}
+    names = ("admin", "dispatcher", "crew", "dutylead")
+    staff = {name: Client(known.origin).sign_in(name, known.accounts[name]) for name in names}
     desk = staff["dispatcher"]
     resident = Resident(known.origin)
     unit = known.units[0]["qr"]
@@ -55,6 +58,8 @@ def gather(district: District) -> Facts:
     device = known.devices["water-level-0003"]
     alarm = high_water(known, desk, device)
     team = next(t for t in desk.get("teams", limit=100)["items"] if t["kind"] == "pump")
+    place = desk.get("compounds", limit=1)["items"][0]
+    Morning(staff["dutylead"], staff["crew"], team["id"], place, lambda *what, **facts: None).run()
     rule = next(r for r in desk.get("rules") if r["model"] == device["model"])
     return Facts(
         unit=unit, old_code=replaced(known, staff["admin"]), ticket=report.secret, case=case["id"],
