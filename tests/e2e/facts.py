@@ -45,7 +45,7 @@ class Facts:
 
 
 def gather(district: District) -> Facts:
-    """A report with a photo, a replaced code, a task of the crew, and a gauge with a curve, a gap and an alarm; and what
+    """A report with a photo, a replaced code, a task of the crew, a gauge with a curve, a gap and an alarm; and what
     the duty lead finds in the morning."""
     known = demo(Home(district.home))
     names = ("admin", "dispatcher", "crew", "dutylead")
