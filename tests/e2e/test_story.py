@@ -16,7 +16,8 @@ from linli.sim.web import Client
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 ORDER = ["dry", "resident", "rain", "water", "alarm", "case", "merge", "dispatch", "accept", "arrive", "photo-before",
-         "photo-after", "finish", "cleared", "check", "close", "told"]  # fmt: skip
+         "photo-after", "finish", "cleared", "check", "close", "told",
+         "sent-back", "unhappy", "supervise", "operation", "bulletin"]  # fmt: skip
 
 
 def number_of_the_story(district: District, telling: subprocess.Popen[str]) -> str:
