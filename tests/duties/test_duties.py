@@ -253,7 +253,8 @@ def test_duty_lawful_basis_of_every_registered_field_purpose_and_state_of_consen
 
 
 def test_duty_automated_decisions_are_suggestions_with_reasons_that_a_person_takes(desk: Desk) -> None:
-    """The platform proposes a team and says why, in both languages; nothing is dispatched until a person does it."""
+    """The platform proposes a team and says why, in both languages; nothing is dispatched until a person does it. (A
+    district may let a rule give out cases that are not private: tests/cases/test_routing.py.)"""
     case = report(desk)
     found = desk.client("dispatcher").get(f"/api/v1/cases/{case['id']}/suggestions").json()["items"]
     assert found and all(item["reason"]["zh"] and item["reason"]["en"] for item in found)

@@ -37,6 +37,7 @@ class Facts:
     grid: str = ""
     team: str = ""
     task: str = ""
+    routing: str = ""
     unknown: str = field(default_factory=lambda: str(uuid.uuid4()))
     passwords: dict[str, str] = field(default_factory=dict)
 
@@ -66,8 +67,23 @@ def gather(district: District) -> Facts:
         number=report.number,
         device=device["id"], alarm=alarm["id"], rule=rule["id"],
         grid=next(g["id"] for g in staff["admin"].pages("grids", limit=200) if g["name_zh"] == GRID),
-        team=team["id"], task=task_for(desk, staff["crew"], team), passwords=known.accounts,
+        team=team["id"], task=task_for(desk, staff["crew"], team), routing=routing(staff["admin"], team),
+        passwords=known.accounts,
     )  # fmt: skip
+
+
+def routing(admin: Client, team: dict[str, Any]) -> str:
+    """A draft of the rules of routing with its dry run."""
+    night = {
+        "class": "",
+        "team": team["code"],
+        "hours": ["22:00-06:00"],
+        "zh": "夜间归值守班组",
+        "en": "At night the crew on watch",
+    }
+    draft = admin.post("routing", {"rules": [night, *admin.get("routing/packs")["rules"]], "note": "夜间试行"})
+    admin.post(f"routing/{draft['id']}/dry-run", {"days": 30})
+    return str(draft["id"])
 
 
 def new_case(district: District, text: str, **more: Any) -> dict[str, Any]:

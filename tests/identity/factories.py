@@ -21,6 +21,7 @@ from linli.adapters.webhooks.models import Delivery, Hook
 from linli.cases import facade as cases
 from linli.cases.contracts import Contact
 from linli.cases.models import Call, Case, Photo, Reporter
+from linli.cases.services import routing
 from linli.command import card_services, operation_plan, operation_services
 from linli.command.models import BoardNote, Handover
 from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
@@ -231,6 +232,7 @@ def _desk(things: Things, model: ThingModel) -> None:
     now = clock.now()
     plan = operation_plan.Plan("联合巡查", things.leaf, now, now + timedelta(hours=2), [things["team_id"]],
                                checks=["集合"])  # fmt: skip
+    things.ids["version_id"] = routing.create_draft(actor=SYSTEM, start=None, rules=[]).id
     things.ids["operation_id"] = operation_services.create_operation(actor=SYSTEM, plan=plan).id
 
 

@@ -188,6 +188,11 @@ class TeamSuggestion:
     name_en: str
     reason_zh: str
     reason_en: str
+    rule: int = 0  # its number as written, from 1
+    why: tuple[dict[str, Any], ...] = ()  # {code, n}: on duty, load, distance; see rules.routing.reasons
+    automatic: bool = False  # the rule may give it out by itself, and the team can take it now
+    member_id: UUID | None = None  # the one whom the rule names
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
-from linli.cases.services import act, alarms
+from linli.cases.selectors import versions
+from linli.cases.services import act, alarms, automatic
 from linli.kernel.actor import SYSTEM
 from linli.kernel.events import Envelope, consumer
 
@@ -32,3 +34,20 @@ def on_task(envelope: Envelope) -> None:
         state=str(data.get("state", "")),
         given={"handler_id": data.get("account_id")},
     )
+
+
+GIVEN_OUT = ("report", "file", "return", "reopen")  # acts after which a filed case waits for a team
+
+
+def _automatic() -> Callable[[Envelope], bool]:
+    if not any(rule.automatic for _, rule in versions.rules_in_force()):
+        return lambda envelope: False
+    return lambda envelope: (
+        envelope.audience == "staff" and envelope.data.get("act") in GIVEN_OUT and envelope.data.get("state") == "filed"
+    )
+
+
+@consumer("cases.routing", "case.created", "case.changed", interest=_automatic)
+def on_filed(envelope: Envelope) -> None:
+    """A rule may give the case to a team without a dispatcher."""
+    automatic.give_out(case_id=UUID(envelope.ref))

@@ -366,3 +366,23 @@ class ImportBatch(models.Model):
             models.Index(fields=["created_by", "-created_at", "-id"], name="cases_import_mine"),
             models.Index(fields=["sha256"], name="cases_import_file"),
         ]
+
+
+class RoutingVersion(models.Model):
+    """Rules of who gets a case, as the district wrote them; `rules` as packs write them. The newest published one
+    whose time has come is in force; without any, those of the packs are."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    number = models.PositiveIntegerField(unique=True)
+    rules = models.JSONField(default=list)
+    note = models.CharField(max_length=400, default="")
+    edition = models.PositiveIntegerField(default=1)  # counts the changes of a draft
+    tried = models.JSONField(null=True)  # what the last dry run found, and of which rules
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    published_by = models.UUIDField(null=True)
+    valid_from = models.DateTimeField(null=True)  # none: a draft
+
+    class Meta:
+        db_table = "cases_routing"
+        indexes = [models.Index(fields=["-valid_from"], name="cases_routing_force")]

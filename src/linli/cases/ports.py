@@ -8,20 +8,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from linli.cases.rules.routing import AtWork
 from linli.kernel.actor import Actor, contains
 
-REMEMBER_S = 5.0
+REMEMBER_S, WORK_S = 5.0, 10.0
 _memory: dict[tuple[Any, ...], tuple[float, Any]] = {}
 
 
 def open_task(*, actor: Actor, case_id: UUID, team_id: UUID, area_path: str, title: str, due_at: datetime | None,
               illustrative: bool, place: dict[str, Any], kind: str = "handle",
-              needs_photo: bool = False) -> UUID:  # fmt: skip
+              needs_photo: bool = False, assignee_id: UUID | None = None) -> UUID:  # fmt: skip
     from linli.work import facade
 
     return facade.open_task(
         actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at,
         illustrative=illustrative, place=place, kind=kind, needs_photo=needs_photo,
+        assignee_id=assignee_id,
     )  # fmt: skip
 
 
@@ -73,7 +75,7 @@ def team(team_id: UUID) -> Any:
 
 def team_known(team_id: UUID) -> Any:
     """The team as it was a few seconds ago at most."""
-    return _remembered(("team-info", team_id), lambda: team(team_id))
+    return remembered(("team-info", team_id), lambda: team(team_id))
 
 
 def members_of(team_id: UUID, *, leads: bool) -> list[UUID]:
@@ -94,10 +96,10 @@ def centre(centre_id: UUID) -> Any:
     """A centre; they change seldom."""
     from linli.orgs import facade
 
-    return _remembered(("centre", centre_id), lambda: facade.centre(centre_id))
+    return remembered(("centre", centre_id), lambda: facade.centre(centre_id))
 
 
-def _remembered(key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+def remembered(key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
     """Teams and names change seldom and are asked for by every list: kept for a few seconds."""
     found = _memory.get(key)
     if found is None or found[0] < time.monotonic():
@@ -109,9 +111,7 @@ def _remembered(key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
 
 def teams_in(area_path: str, kind: str | None = None) -> list[Any]:
     """Active teams for an area: those that serve it, nearest first, then those inside it. One query for all areas."""
-    from linli.orgs import facade
-
-    teams = _remembered(("teams",), lambda: list(facade.teams_in("")))
+    teams = district_teams()
 
     def nearness(team: Any) -> tuple[bool, int, str]:
         below = len(team.area_path) > len(area_path)
@@ -122,6 +122,45 @@ def teams_in(area_path: str, kind: str | None = None) -> list[Any]:
          and (contains(t.area_path, area_path) or contains(area_path, t.area_path))),
         key=nearness,
     )  # fmt: skip
+
+
+def at_work(team_ids: Iterable[UUID]) -> dict[UUID, AtWork]:
+    """Who of these teams is at work and what they have to do, as of ten seconds ago at most."""
+    from linli.work import facade
+
+    now, wanted = time.monotonic(), list(team_ids)
+    missing = [t for t in wanted if (kept := _memory.get(("work", t))) is None or kept[0] < now]
+    if missing:
+        for team_id, found in facade.teams_at_work(missing).items():
+            at = AtWork(found.on_duty, found.rostered, found.tasks, found.places)
+            _memory["work", team_id] = (now + WORK_S, at)
+    return {t: _memory["work", t][1] for t in wanted}
+
+
+def person(login: str) -> Any:
+    """The account of a login, if there is one."""
+    from linli.identity import facade
+
+    return remembered(("login", login), lambda: facade.account_by_name(login))
+
+
+def centre_by_code(code: str) -> Any:
+    from linli.orgs import facade
+
+    return remembered(("centres",), lambda: {c.code: c for c in facade.centres()}).get(code)
+
+
+def centre_codes() -> set[str]:
+    from linli.orgs import facade
+
+    return {c.code for c in facade.centres()}
+
+
+def district_teams() -> list[Any]:
+    """All active teams."""
+    from linli.orgs import facade
+
+    return list(remembered(("teams",), lambda: list(facade.teams_in(""))))
 
 
 def team_names(team_ids: Iterable[UUID | None]) -> dict[UUID, dict[str, str]]:
@@ -152,5 +191,7 @@ def names(account_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     return {a: _memory[("name", a)][1] for a in wanted}
 
 
-def forget() -> None:
-    _memory.clear()
+def forget(*what: str) -> None:
+    """Ask again for all, or for what is kept by these words."""
+    for key in [k for k in _memory if not what or k[0] in what]:
+        del _memory[key]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from linli.cases import calendars, ports
@@ -195,30 +196,13 @@ def transitions() -> Table:
     return parse(packs.read_yaml(found[-1]))
 
 
-@dataclass(frozen=True, slots=True)
-class AssignmentRule:
-    """Classes and areas by prefix → a kind of team, or one team by code, with the reason to show."""
-
-    class_prefix: str
-    area_prefix: str
-    team_kind: str
-    team_code: str
-    zh: str
-    en: str
-
-
 @lru_cache(maxsize=1)
-def assignment_rules() -> tuple[AssignmentRule, ...]:
-    """Rules in the order in which they are tried: later packs first, then the longer area."""
-    found: list[AssignmentRule] = []
+def routing_rows() -> tuple[dict[str, Any], ...]:
+    """The packs' rules of who gets a case, as written: those of later packs first."""
+    found: list[dict[str, Any]] = []
     for path in packs.files("assignment", (".yaml",)):
-        own = [
-            AssignmentRule(str(r["class"]), str(r.get("area", "")), r.get("team_kind", ""), str(r.get("team", "")),
-                           r["zh"], r["en"])
-            for r in packs.read_yaml(path)["rules"]
-        ]  # fmt: skip
-        found = own + found
-    return tuple(sorted(found, key=lambda r: -len(r.area_prefix)))
+        found = [{**r, "class": str(r["class"])} for r in packs.read_yaml(path)["rules"]] + found
+    return tuple(found)
 
 
 @lru_cache(maxsize=1)
@@ -236,5 +220,5 @@ def today() -> date:
 def forget() -> None:
     """Read the packs again at the next use (a correction was loaded, a test changed them)."""
     calendars.forget()
-    for cached in (catalogue, demands, _demanded, stages, transitions, assignment_rules, moderation, watch):
+    for cached in (catalogue, demands, _demanded, stages, transitions, routing_rows, moderation, watch):
         cached.cache_clear()

@@ -40,3 +40,14 @@ class OnDuty:
     lon: float | None = None
     lat: float | None = None
     position_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamAtWork:
+    """A team now: members signed on, members that the published roster has now, running tasks, and where its members
+    on duty were last seen (lon, lat), without saying who. Only of now: nothing is kept and nobody is counted."""
+
+    on_duty: int = 0
+    rostered: int = 0
+    tasks: int = 0
+    places: tuple[tuple[float, float], ...] = ()

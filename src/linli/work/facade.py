@@ -14,7 +14,7 @@ from linli.kernel.errors import NotFound
 from linli.kernel.scope import within
 from linli.kernel.services import unit
 from linli.work import selectors, services
-from linli.work.contracts import DONE, OPEN, RUNNING, OnDuty, TaskInfo
+from linli.work.contracts import DONE, OPEN, RUNNING, OnDuty, TaskInfo, TeamAtWork
 from linli.work.models import Duty, Task, TaskPhoto, TaskStep
 
 
@@ -33,6 +33,7 @@ def open_task(
     needs_photo: bool = False,
     note: str = "",
     checklist: Sequence[str] = (),
+    assignee_id: UUID | None = None,
 ) -> UUID:
     """A new task; the caller has checked that `actor` may. `place`: lon, lat, grid_id, address, all optional.
 
@@ -41,7 +42,7 @@ def open_task(
     task = services.open_task(
         actor=actor, case_id=case_id, team_id=team_id, area_path=area_path, title=title, due_at=due_at,
         illustrative=illustrative, place=place, kind=kind, urgent=urgent, needs_photo=needs_photo, note=note,
-        checklist=checklist,
+        checklist=checklist, assignee_id=assignee_id,
     )  # fmt: skip
     return task.id
 
@@ -123,6 +124,11 @@ def on_duty(area_path: str) -> list[OnDuty]:
         OnDuty(d.id, d.account_id, d.team_id, d.area_path, d.started_at, d.lon, d.lat, d.position_at)
         for d in Duty.objects.filter(within(area_path), ended_at=None).order_by("started_at", "id")
     ]
+
+
+def teams_at_work(team_ids: Sequence[UUID]) -> dict[UUID, TeamAtWork]:
+    """Who of these teams is at work, and how much they have to do. The caller shows it to those who dispatch."""
+    return selectors.teams_at_work(list(team_ids))
 
 
 def seen_task(actor: Actor, task_id: UUID) -> TaskInfo:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
+from linli.kernel import clock
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
 from linli.kernel.models import StoredFile
 from linli.kernel.scope import area_q
-from linli.work.contracts import RUNNING
-from linli.work.models import Duty, Position, Task, TaskPhoto, TaskStep
+from linli.work.contracts import RUNNING, TeamAtWork
+from linli.work.models import Duty, Position, Shift, Task, TaskPhoto, TaskStep
 
 
 def visible_q(actor: Actor) -> Q:
@@ -83,3 +85,26 @@ def own_duty(actor: Actor) -> Duty | None:
 
 def own_positions(actor: Actor) -> QuerySet[Position]:
     return Position.objects.filter(duty__account_id=actor.account_id)
+
+
+FRESH = timedelta(minutes=15)  # how old a position may be to say where a team is
+
+
+def teams_at_work(team_ids: list[UUID]) -> dict[UUID, TeamAtWork]:
+    """Three counts for all of them, whatever their number."""
+    now = clock.now()
+    duty: dict[UUID, list[Duty]] = {}
+    for one in Duty.objects.filter(team_id__in=team_ids, ended_at=None):
+        duty.setdefault(one.team_id, []).append(one)
+    planned = Shift.objects.filter(team_id__in=team_ids, state="published", starts_at__lte=now, ends_at__gt=now)
+    rostered = dict(planned.values_list("team_id").annotate(n=Count("account_id", distinct=True)).order_by())
+    running = Task.objects.filter(team_id__in=team_ids, state__in=RUNNING)
+    tasks = dict(running.values_list("team_id").annotate(n=Count("id")).order_by())
+    return {
+        team: TeamAtWork(
+            len(duty.get(team, ())), rostered.get(team, 0), tasks.get(team, 0),
+            tuple((d.lon, d.lat) for d in duty.get(team, ())
+                  if d.lon is not None and d.lat is not None and d.position_at and d.position_at > now - FRESH),
+        )
+        for team in team_ids
+    }  # fmt: skip

@@ -34,6 +34,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/devices/:id", name: "device", component: () => import("./devices/DevicePage.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/alarms/:id?", name: "alarms", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
   { path: "/rules/:id?", name: "rules", component: () => import("./devices/RuleList.vue"), meta: { title: "nav.rules", permission: "rules.view" } },
+  { path: "/routing/:id?", name: "routing", component: () => import("./routing/RoutingPage.vue"), meta: { title: "nav.routing", permission: "routing.view" } },
   { path: "/grids/:id?", name: "grids", component: () => import("./grids/GridPage.vue"), meta: { title: "nav.grids", permission: "grids.view" } },
   { path: "/teams/:id?", name: "teams", component: () => import("./people/TeamPage.vue"), meta: { title: "nav.teams", permission: "teams.view" } },
   { path: "/forms", name: "forms", component: () => import("./forms/FormsPage.vue"), meta: { title: "nav.forms", permission: "forms.review" } },

@@ -33,6 +33,7 @@ EVENTS = (
     Described("device.changed", ("devices.view",), "设备资料修改", "A device is changed"),
     Described("model.changed", ("devices.view",), "物模型修改", "A thing model is changed"),
     Described("rule.changed", ("rules.view",), "告警规则修改", "An alarm rule is changed"),
+    Described("routing.changed", ("routing.view",), "派单规则修改", "The rules of routing are changed"),
     Described("grid.changed", ("grids.view",), "网格修改", "A grid is changed"),
     Described("unit.changed", ("grids.view",), "楼栋单元或二维码修改", "A unit or its QR code is changed"),
     Described("team.changed", ("teams.view",), "班组修改", "A team is changed"),

@@ -12,5 +12,6 @@ from linli.cases.api import (  # noqa: E402, F401
     media,
     reads,
     reports,
+    routing,
     suggestions,
 )

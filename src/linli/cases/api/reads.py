@@ -243,12 +243,12 @@ def case_links(request: HttpRequest, case_id: UUID) -> HttpResponse:
 
 @router.get("/cases/{case_id}/suggestions", permission="cases.dispatch")
 def team_suggestions(request: HttpRequest, case_id: UUID, class_code: str = "") -> HttpResponse:
-    """Teams that should get the case, with the reason; for another class with `class_code`."""
+    """Teams that should get the case, the best first: `rule` and `reason` say which rule names it, `why` who of it is
+    at work, what it has to do and how near it is ({code, n}). For another class with `class_code`."""
     from linli.cases.selectors import suggest, visible
 
-    case = visible.get(actor_of(request), case_id)
-    found = suggest.suggestions(class_code or case.class_code, case.area_path)
-    return answer({"items": [
-        {"team_id": s.team_id, "zh": s.name_zh, "en": s.name_en, "reason": {"zh": s.reason_zh, "en": s.reason_en}}
-        for s in found
-    ]})  # fmt: skip
+    actor = actor_of(request)
+    case = visible.get(actor, case_id)
+    places = actor.can("positions.view", case.area_path)
+    found = suggest.suggestions(suggest.asked_of(case, class_code))
+    return answer({"items": [suggest.shown(s, places=places) for s in found]})

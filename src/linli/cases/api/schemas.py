@@ -168,6 +168,7 @@ class ActIn(Schema):
     class_: str | None = Field(None, alias="class", max_length=12)
     condition: int | None = None
     team: UUID | None = None
+    member: UUID | None = None  # of the team, whom its task is meant for
     into: UUID | None = None
     hours: float | None = None
     score: int | None = None

@@ -124,8 +124,8 @@ def _explain(actor: Actor, item: dict[str, Any]) -> None:
     item["undo_until"] = undo["until"] if mine and undo["until"] > now.isoformat() else None
     can_dispatch = any(a.act == "dispatch" for a in acts)
     item["suggestions"] = (
-        [{"team_id": s.team_id, "zh": s.name_zh, "en": s.name_en, "reason": {"zh": s.reason_zh, "en": s.reason_en}}
-         for s in suggest.suggestions(item["class_code"], item["area_path"])]
+        [suggest.shown(s, places=actor.can("positions.view", item["area_path"]))
+         for s in suggest.suggestions(suggest.asked(item))]
         if can_dispatch and item["class_code"] else []
     )  # fmt: skip
     item["side"], item["centre"] = _side(item["side"] or {}), _centre(item["centre_id"])

@@ -68,16 +68,30 @@ def open_task(case: Case, actor: Actor, given: Given, at: datetime) -> dict[str,
     team = ports.team(team_id)
     if team is None:
         raise Invalid("team", "is unknown")
+    member = _member(team_id, given.get("member"))
     case.team_id, case.dispatched_at = team_id, at
     clocks.for_team(case, at)
     case.task_id = ports.open_task(
         actor=actor, case_id=case.id, team_id=team_id, area_path=case.area_path, title=title(case),
         due_at=case.handle_due_at, illustrative=_illustrative(case), kind="handle",
-        needs_photo=demands.photos_after(case) > 0,
+        needs_photo=demands.photos_after(case) > 0, assignee_id=member,
         place={"lon": case.lon, "lat": case.lat, "address": case.address, "grid_id": common.id_text(case.grid_id),
                "unit_id": common.id_text(case.unit_id)},
     )  # fmt: skip
-    return {"team_id": str(team_id), "task_id": str(case.task_id)}
+    told = {"member_id": str(member)} if member else {}
+    if given.get("rule"):  # nobody dispatched it: a rule did
+        told["rule"] = given["rule"]
+    return {"team_id": str(team_id), "task_id": str(case.task_id), **told}
+
+
+def _member(team_id: UUID, given: Any) -> UUID | None:
+    """The member whom the task is meant for; any of the team may take it all the same."""
+    if not given:
+        return None
+    member = UUID(str(given))
+    if member not in ports.members_of(team_id, leads=False):
+        raise Invalid("member", "is not in that team")
+    return member
 
 
 def _illustrative(case: Case) -> bool:

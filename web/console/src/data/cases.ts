@@ -3,7 +3,8 @@ import { computed, shallowRef } from "vue";
 import { api, newKey } from "@shared/api/client";
 import type { Collection } from "@shared/map/base";
 import { dueStatus, type Status } from "@shared/util/status";
-import type { CaseCells, CaseDetail, CaseLink, CasePins, CaseRow, Catalogue, Done, Transitions } from "./types";
+import { t, type Key } from "../i18n/index";
+import type { CaseCells, CaseDetail, CaseLink, CasePins, CaseRow, Catalogue, Done, Suggestion, Transitions } from "./types";
 
 export const catalogue = shallowRef<Catalogue | null>(null);
 export const transitions = shallowRef<Transitions | null>(null);
@@ -22,6 +23,9 @@ export function loadTables(): Promise<void> {
 export const steps = computed(() => transitions.value?.steps ?? []);
 export const states = computed(() => transitions.value?.states ?? []);
 export const stateName = (code: string) => states.value.find((one) => one.code === code) ?? { zh: code, en: code };
+
+/** Who of a recommended team is at work, what it has to do, and how near it is. */
+export const whyWords = (one: Suggestion): string => one.why.map((why) => t(`why.${why.code}` as Key, { n: why.n ?? 0 })).join(" · ");
 
 export const DECIDE = "submitted,verifying,accepted,filed,in_transfer";
 export const UNDERWAY = "dispatched,handling,suspended,mediation,referred";

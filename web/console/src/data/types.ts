@@ -89,7 +89,7 @@ export interface Sides {
   transfer?: Aside & { to: string; way: "up" | "down" | "sideways"; to_name: Label | null; from_name: Label | null }; mediation?: Aside; referral?: Aside & { to: string; ref: string };
 }
 export interface CaseLink { id: string; number: string; class: Label | null; state: string; state_name: Label; open: boolean; kind: "into" | "merged" | "part" | "whole" }
-export interface Suggestion { team_id: string; zh: string; en: string; reason: Label }
+export interface Suggestion { team_id: string; zh: string; en: string; rule: number; reason: Label; why: { code: string; n?: number }[]; member: { id: string; name: string } | null }
 export interface ClassGuess {
   items: { code: string; zh: string; en: string; confidence: number | null; by: "learnt" | "words" }[];
   model: { trained_at: string; cases: number; classes: number; top1: number; top3: number; macro_f1: number; majority: number } | null;

@@ -44,6 +44,7 @@ export const GROUPS: Group[] = [
   ] },
   { key: "nav.group.settings", entries: [
     { name: "grids", permission: "grids.view", icon: "M4 4h16v16H4zM4 10h16M11 4v16" },
+    { name: "routing", permission: "routing.view", icon: "M6 20V10a4 4 0 0 1 4-4h10M16 2l4 4-4 4M6 14h6a4 4 0 0 1 4 4v2" },
     { name: "import", permission: "cases.import", icon: "M12 3v11M8 10l4 4 4-4M4 16v4h16v-4" },
     { name: "people", permission: "people.view", icon: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM5 20c0-5 14-5 14 0" },
     { name: "open311", permission: "integrations.manage", icon: "M4 8h12l-3-3M20 16H8l3 3" },
