@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.cases.conftest import D, Desk
+from tests.cases.conftest import NORTH, D, Desk
 from tests.cases.test_flow import CASES, act, post, report
 
 from linli.cases import events, ports
@@ -232,6 +232,9 @@ def test_a_claimed_returned_or_private_case_stays_with_people(desk: Desk) -> Non
 
 
 def test_only_those_of_the_whole_district_write_rules(desk: Desk) -> None:
-    assert post(desk.client("centre_lead", D), ROUTING, {"rules": TO_PATROL}).status_code == 403
+    part, whole = desk.client("centre_lead", NORTH), desk.client("centre_lead", D)
+    assert post(part, ROUTING, {"rules": TO_PATROL}).status_code == 403
+    assert part.get(ROUTING).json()["may_write"] is False and whole.get(ROUTING).json()["may_write"] is True
+    assert post(whole, ROUTING, {"rules": TO_PATROL}).status_code == 201
     assert desk.client("dispatcher").get(ROUTING).status_code == 200
     assert desk.client("grid_member").get(ROUTING).status_code == 403

@@ -17,7 +17,9 @@ from linli.cases.rules import assignment, routing
 from linli.cases.rules.routing import Rule
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
-from linli.kernel.errors import NotFound
+from linli.kernel.errors import Forbidden, NotFound
+from linli.kernel.i18n import say
+from linli.places import facade as places
 
 Numbered = tuple[tuple[int, Rule], ...]
 
@@ -55,8 +57,20 @@ def page(actor: Actor, *, cursor: str | None, limit: int) -> dict[str, Any]:
     names = ports.names([i for r in rows for i in (r.created_by, r.published_by)])
     return {
         "items": [head(r, held, names) for r in rows], "next": after,
-        "packs": {"in_force": held is None, "rules": len(tables.routing_rows())},
+        "may_write": may_write(actor), "packs": {"in_force": held is None, "rules": len(tables.routing_rows())},
     }  # fmt: skip
+
+
+def may_write(actor: Actor) -> bool:
+    """Rules hold for the whole district: who writes them must be in charge of all of it."""
+    tops = [grid.area_path for grid in places.grids(0)] or [""]
+    return all(actor.can("routing.manage", top) for top in tops)
+
+
+def require_writer(actor: Actor) -> None:
+    actor.require("routing.manage")
+    if not may_write(actor):
+        raise Forbidden(say("派单规则管全区, 只能由全区的负责人制定", "needs routing.manage in the whole district"))
 
 
 def get(actor: Actor, version_id: UUID) -> RoutingVersion:

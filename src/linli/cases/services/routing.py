@@ -25,7 +25,7 @@ def create_draft(*, actor: Actor, start: UUID | None, rules: Sequence[Mapping[st
                  ) -> RoutingVersion:  # fmt: skip
     """A draft of given rules, of an earlier version's, or else of those in force."""
     with services.unit(actor):
-        actor.require("routing.manage", "")
+        versions.require_writer(actor)
         intake._alone("routing")
         rows = _rows(rules) if rules is not None else versions.get(actor, start).rules if start else (
             versions.rows_in_force())  # fmt: skip
@@ -51,7 +51,7 @@ def _kept(actor: Actor, row: RoutingVersion, act: str, **detail: Any) -> Routing
 
 
 def _draft(actor: Actor, version_id: UUID, edition: int | None) -> RoutingVersion:
-    actor.require("routing.manage", "")
+    versions.require_writer(actor)
     versions.get(actor, version_id)
     row = RoutingVersion.objects.select_for_update().get(pk=version_id)
     if row.valid_from is not None:
@@ -86,7 +86,7 @@ def discard_draft(*, actor: Actor, version_id: UUID) -> None:
 def try_out(*, actor: Actor, version_id: UUID, days: int) -> RoutingVersion:
     """What the rules would have done with the cases of the last days, beside those in force. Keeps the result."""
     with services.unit(actor):
-        actor.require("routing.manage", "")
+        versions.require_writer(actor)
         rules = versions.get(actor, version_id).rules
         found = drytrial.run(rules, days)
         row = RoutingVersion.objects.select_for_update().get(pk=version_id)
@@ -116,7 +116,7 @@ def publish(*, actor: Actor, version_id: UUID, edition: int, at: datetime | None
 def withdraw(*, actor: Actor, version_id: UUID) -> RoutingVersion:
     """A version whose time has not come becomes a draft again."""
     with services.unit(actor):
-        actor.require("routing.manage", "")
+        versions.require_writer(actor)
         versions.get(actor, version_id)
         row = RoutingVersion.objects.select_for_update().get(pk=version_id)
         if row.valid_from is None or row.valid_from <= clock.now():
