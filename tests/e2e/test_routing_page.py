@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.district import District
 from tests.e2e import browser as chrome
 from tests.e2e.facts import new_case
@@ -25,13 +25,7 @@ def test_a_rule_is_written_tried_published_and_read_by_the_dispatcher(district: 
         chrome.sign_in(page, district.origin, "admin", words["admin"], "/console/routing/packs")
         page.get_by_test_id("routing-new").click()
         expect(page.get_by_test_id("routing-publish")).to_be_disabled()  # no dry run yet
-        page.get_by_test_id("rule-new").click()
-        page.get_by_test_id("rule-class").fill(lamp)
-        page.get_by_role("radio", name="一支队伍").check()
-        page.get_by_test_id("rule-team").select_option(community["code"])
-        page.get_by_test_id("rule-zh").fill(REASON["zh"])
-        page.get_by_test_id("rule-en").fill(REASON["en"])
-        page.get_by_test_id("rule-keep").click()
+        write_rule(page, lamp, community["code"])
         expect(page.get_by_test_id("rule-1")).to_contain_text(REASON["zh"])
         page.get_by_test_id("rule-find").fill(lamp)
         expect(page.get_by_test_id("rule-1")).to_be_visible()
@@ -51,7 +45,20 @@ def test_a_rule_is_written_tried_published_and_read_by_the_dispatcher(district: 
             expect(first).to_contain_text(REASON["zh"])
             expect(first).to_contain_text("在办任务")
     finally:  # other tests go on by the rules of the packs
-        rules = admin.get("routing/packs")["rules"]
-        back = admin.post("routing", {"rules": rules})
-        admin.post(f"routing/{back['id']}/dry-run", {"days": 1})
-        admin.post(f"routing/{back['id']}/publish", {"edition": 1})
+        back_to_the_packs(admin)
+
+
+def write_rule(page: Page, class_code: str, team: str) -> None:
+    page.get_by_test_id("rule-new").click()
+    page.get_by_test_id("rule-class").fill(class_code)
+    page.get_by_role("radio", name="一支队伍").check()
+    page.get_by_test_id("rule-team").select_option(team)
+    page.get_by_test_id("rule-zh").fill(REASON["zh"])
+    page.get_by_test_id("rule-en").fill(REASON["en"])
+    page.get_by_test_id("rule-keep").click()
+
+
+def back_to_the_packs(admin: Client) -> None:
+    back = admin.post("routing", {"rules": admin.get("routing/packs")["rules"]})
+    admin.post(f"routing/{back['id']}/dry-run", {"days": 1})
+    admin.post(f"routing/{back['id']}/publish", {"edition": 1})
