@@ -53,7 +53,7 @@ test-model: setup
 
 test-slow: setup
 	tools/steady "slow and not e2e" $(ARGS)
-	tools/steady e2e $(ARGS)
+	tools/steady e2e -n $(WORKERS) --dist worksteal $(ARGS)
 
 # The same tests against a PostgreSQL and a NATS server that somebody else runs.
 test-external: setup
@@ -64,7 +64,7 @@ test-phones: setup
 	PHONES=$(PHONES) $(BIN)/python -m pytest tests/phones -q -s $(ARGS)
 
 e2e: setup
-	tools/steady e2e $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
+	tools/steady e2e -n $(WORKERS) --dist worksteal $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
