@@ -1,6 +1,8 @@
 /** What the phone keeps: drafts and sends in waiting, photos, and the last answers of the service, each by account. */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { Mark } from "./checks";
+import type { Datum } from "./datum";
+import type { Said } from "./message";
 
 export interface Step {
   method: "POST" | "PUT" | "PATCH";
@@ -34,7 +36,8 @@ export interface Draft {
   updated: number;
   text: string;
   classCode: string;
-  place: { lon: number; lat: number; source: "position" | "map" | "message" } | null;
+  /** WGS84. `said`: what a message wrote, and whose coordinates it said they are; `as`: how the member reads them if it did not. */
+  place: { lon: number; lat: number; source: "position" | "map" | "message"; said?: Said; as?: Datum } | null;
   unitCode: string;
   photos: string[];
   urgent: boolean;
