@@ -18,6 +18,8 @@ export interface Item {
   account: string;
   /** Items of one chain go in order; a refused one holds back those behind it. */
   chain: string;
+  /** A chain whose earlier items must be through first: the service refuses a sign-on at a point of someone not yet on duty. */
+  after?: string;
   label: string;
   steps: Step[];
   done: number;
