@@ -36,6 +36,19 @@ def test_recorded_vectors() -> None:
             assert geo.distance_m(*geo.to_wgs84(*there, system), *wgs) < 0.1
 
 
+def test_the_worked_points_that_the_phone_is_held_to() -> None:
+    """`web/field` converts too; its tests read the same file. The last row is a published example."""
+    with (Path(__file__).parent / "worked_points.csv").open() as source:
+        rows = [{k: float(x) for k, x in row.items()} for row in csv.DictReader(source)]
+    assert len(rows) > 8
+    for v in rows:
+        wgs = v["wgs_lon"], v["wgs_lat"]
+        for system, name in ((geo.GCJ02, "gcj"), (geo.BD09, "bd")):
+            there = v[f"{name}_lon"], v[f"{name}_lat"]
+            assert geo.distance_m(*geo.from_wgs84(*wgs, system), *there) < 0.01
+            assert geo.distance_m(*geo.to_wgs84(*there, system), *wgs) < 0.01
+
+
 @pytest.mark.parametrize("point", HEFEI)
 @pytest.mark.parametrize("system", [geo.GCJ02, geo.BD09])
 def test_there_and_back(point: tuple[float, float], system: str) -> None:

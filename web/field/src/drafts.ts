@@ -33,6 +33,11 @@ export function readMessage(draft: Draft, text: string): void {
   if (found.place) draft.place = { ...found.place, source: "message" };
 }
 
+/** A message gave coordinates and did not say whose: somebody is to look at the pin. */
+export function pinDoubtful({ place, unitCode }: Draft): boolean {
+  return place?.source === "message" && !place.said?.datum && !unitCode.trim();
+}
+
 /** What other apps shared with this one becomes drafts of the member who is signed in; an hour later it is dropped. */
 export async function takeShared(account: string): Promise<number> {
   if (!("caches" in globalThis)) return 0;

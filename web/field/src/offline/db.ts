@@ -1,6 +1,8 @@
 /** What the phone keeps: drafts and sends in waiting, photos, and the last answers of the service, each by account. */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { Mark } from "./checks";
+import type { Datum } from "./datum";
+import type { Said } from "./message";
 
 export interface Step {
   method: "POST" | "PUT" | "PATCH";
@@ -16,6 +18,8 @@ export interface Item {
   account: string;
   /** Items of one chain go in order; a refused one holds back those behind it. */
   chain: string;
+  /** A chain whose earlier items must be through first: the service refuses a sign-on at a point of someone not yet on duty. */
+  after?: string;
   label: string;
   steps: Step[];
   done: number;
@@ -34,7 +38,8 @@ export interface Draft {
   updated: number;
   text: string;
   classCode: string;
-  place: { lon: number; lat: number; source: "position" | "map" | "message" } | null;
+  /** WGS84. `said`: what a message wrote, and whose coordinates it said they are; `as`: how the member reads them if it did not. */
+  place: { lon: number; lat: number; source: "position" | "map" | "message"; said?: Said; as?: Datum } | null;
   unitCode: string;
   photos: string[];
   urgent: boolean;

@@ -27,9 +27,9 @@ describe("photos", () => {
 
 describe("a message", () => {
   it("names a place by coordinates in either order", () => {
-    expect(placeIn("井盖坏了 31.96336, 117.27908").place).toEqual({ lon: 117.27908, lat: 31.96336 });
-    expect(placeIn("https://map.example/?q=117.27908,31.96336").place).toEqual({ lon: 117.27908, lat: 31.96336 });
-    expect(placeIn("纬度：31.96336 经度：117.27908").place).toEqual({ lon: 117.27908, lat: 31.96336 });
+    expect(placeIn("井盖坏了 31.96336, 117.27908").place).toMatchObject({ lon: 117.27908, lat: 31.96336 });
+    expect(placeIn("https://map.example/?q=117.27908,31.96336").place).toMatchObject({ lon: 117.27908, lat: 31.96336 });
+    expect(placeIn("纬度：31.96336 经度：117.27908").place).toMatchObject({ lon: 117.27908, lat: 31.96336 });
   });
   it("names a unit by its code, and no phone number is one", () => {
     const good = [..."0123456789"].map((d) => `12345${d}`).filter(isCode);

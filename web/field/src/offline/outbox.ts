@@ -51,9 +51,10 @@ async function save(item: Item): Promise<void> {
 }
 
 /** Puts an act in the outbox. It is on the phone's disk when this returns. */
-export async function enqueue(given: { chain: string; label: string; steps: Step[]; id?: string }): Promise<Item> {
+export async function enqueue(given: { chain: string; after?: string; label: string; steps: Step[]; id?: string }): Promise<Item> {
   const item: Item = {
     id: given.id ?? newId(), account, chain: given.chain, label: given.label, steps: given.steps, done: 0, answers: [],
+    ...(given.after ? { after: given.after } : {}),
     created: Date.now(), tries: 0, nextAt: 0, state: "waiting", problem: "",
   };
   await save(item);
@@ -122,12 +123,17 @@ async function sendItem(item: Item): Promise<"sent" | "later" | "refused" | "sto
   return "sent";
 }
 
+/** Whether an earlier item of the chain that this one comes after is not through. */
+export function comesLater(item: Item, all: readonly Item[]): boolean {
+  return all.some((one) => one.chain === item.after && one.state !== "sent" && one.created <= item.created);
+}
+
 async function pumpOnce(): Promise<void> {
   const held = new Set<string>();
   for (;;) {
     await refresh();
     for (const one of items.value) if (one.state === "refused") held.add(one.chain);
-    const next = items.value.find((one) => one.state === "waiting" && !held.has(one.chain));
+    const next = items.value.find((one) => one.state === "waiting" && !held.has(one.chain) && !comesLater(one, items.value));
     if (!next) return;
     if (next.nextAt > Date.now()) {
       held.add(next.chain);
