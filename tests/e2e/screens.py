@@ -29,6 +29,13 @@ def click(selector: str, then: str) -> Callable[[Page], None]:
     return act
 
 
+def bulk(page: Page) -> None:
+    """All that is shown is chosen, and the look at a dispatch of it open."""
+    page.get_by_test_id("bulk-all").click()
+    page.get_by_test_id("bulk-dispatch").click()
+    page.get_by_test_id("bulk-look").wait_for()
+
+
 def press(key: str, then: str) -> Callable[[Page], None]:
     def act(page: Page) -> None:
         page.keyboard.press(key)
@@ -147,6 +154,7 @@ SCREENS = (
            DESK),
     Screen("console-remind", "/console/supervision?reason=supervised", "dutylead", "[data-testid=supervision-row]",
            DESK, act=click("[data-testid=remind]", "[data-testid=remind-preview]")),
+    Screen("console-bulk", "/console/cases", "dispatcher", "[data-testid=bulk-all]", DESK, act=bulk),
     Screen("console-routing", "/console/routing/{routing}", "admin", "[data-testid=dry-run-moves]", DESK),
     Screen("console-rule-form", "/console/routing/{routing}", "admin", "[data-testid=rule-edit-1]", DESK,
            act=click("[data-testid=rule-edit-1]", "[data-testid=rule-form]")),

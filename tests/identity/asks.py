@@ -206,6 +206,8 @@ body("PATCH /rules/{rule_id}", {"version": 1, "enabled": False})
 body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
 
 body("POST /cases/{case_id}/signals", {"text": "我家门口也有"})
+body("POST /cases/bulk", lambda t: {"action": "file", "cases": [{"id": str(t["case_id"])}], "check": True})
+body("POST /cases/bulk/undo", lambda t: {"case_ids": [str(t["case_id"])]})
 body("POST /cases/nearby", lambda t: {"lon": t.lon, "lat": t.lat, "text": "井盖"})
 for key in ("GET /cases/{case_id}/templates", "GET /cases/{case_id}/templates [private]"):
     REQUESTS[key] = lambda things, account: Ask(query="act=close")
@@ -374,7 +376,7 @@ SHOWS: dict[str, str] = {
     "GET /devices/latest [household]": "household_id", "GET /device-pins": "device_id", "GET /alarms": "alarm_id",
     "GET /rules": "rule_id", "GET /cases": "case_id", "GET /cases [private]": "private_id",
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
-    "POST /cases/nearby": "case_id",
+    "POST /cases/nearby": "case_id", "POST /cases/bulk": "case_number", "POST /cases/bulk/undo": "case_number",
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
     "GET /patrol-plans": "plan_id",
     "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",

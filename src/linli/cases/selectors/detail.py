@@ -52,6 +52,8 @@ OTHER_ACTS = {
     "outside_sent": ("转至外部系统", "Sent to another system"),
     "outside_update": ("外部系统回复", "Heard from another system"),
     "undo_dispatch": ("撤回派遣", "Dispatch taken back"),
+    "undo_accept": ("撤回受理", "Acceptance taken back"),
+    "undo_file": ("撤回立案", "Filing taken back"),
     "confirm": ("反映人确认已解决", "Reporter says: solved"),
     "call": ("电话联系", "Call"),
     "promise_kept": ("承诺已兑现", "Promise kept"),

@@ -137,7 +137,7 @@ def undo_dispatch(*, actor: Actor, case_id: UUID) -> Done:
             raise common.task_conflict(case.task_id) or Conflict(
                 common.say("任务已被取消", "The task was called off"), code="task-changed"
             )
-        _restore(case, undo["before"])
+        restore(case, undo["before"])
         common.save(case, at)
         common.entry(case=case, actor=actor, act="undo_dispatch", at=at, from_state="dispatched")
         common.record(case=case, actor=actor, act="undo_dispatch")
@@ -145,7 +145,8 @@ def undo_dispatch(*, actor: Actor, case_id: UUID) -> Done:
         return Done(case.id, case.number, case.state, case.version)
 
 
-def _restore(case: Case, before: Mapping[str, Any]) -> None:
+def restore(case: Case, before: Mapping[str, Any]) -> None:
+    """Put back what an act had changed, of UNDO_FIELDS."""
     for name in AS_IT_WAS:
         setattr(case, name, before.get(name, getattr(case, name)))
     case.tokens = intake.search_tokens(case)  # the words of the class are among them
