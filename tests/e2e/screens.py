@@ -213,6 +213,7 @@ SCREENS = (
     Screen("field-forms", "/field/forms", "member", "[data-testid=form-card]", HAND, ("light",)),
     Screen("field-form", "/field/form/building_hazards", "member", "[data-testid=form-send]", HAND, SUNNY),
     Screen("field-patrol", "/field/patrol", "crew", "h1", HAND, ("light",)),
+    Screen("field-board", "/field/board", "crew", "[data-testid=note]", HAND, SUNNY),
     Screen("field-outbox", "/field/outbox", "member", "h1", HAND, SUNNY),
     Screen("field-me", "/field/me", "member", "[data-testid=duty]", HAND, SUNNY),
 )  # fmt: skip
