@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 from tests.district import District
 from tests.e2e import phones
 
@@ -57,6 +57,20 @@ def note(page: Page, title: str) -> Locator:
     return page.get_by_test_id("note").filter(has_text=title)
 
 
+def loses_the_first_answer(context: BrowserContext, addresses: str) -> list[int]:
+    """The service does what it was asked, and the phone does not hear of it the first time."""
+    lost: list[int] = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            return route.fallback()
+        lost.append(route.fetch().status)
+        return route.abort()
+
+    context.route(addresses, lose)
+    return lost
+
+
 def test_a_note_is_new_on_the_first_screen_read_offline_and_counted_once(
     district: District, chromium: Browser, board: Board
 ) -> None:
@@ -84,15 +98,7 @@ def test_a_note_is_new_on_the_first_screen_read_offline_and_counted_once(
         page.locator("nav a").first.click()
         assert unread(page) == before
         assert board.readers(note_id) == 0
-        lost: list[int] = []
-
-        def lose(route: Route) -> None:
-            if lost:
-                return route.fallback()
-            lost.append(route.fetch().status)
-            return route.abort()
-
-        context.route(f"**/board/{note_id}/read", lose)
+        lost = loses_the_first_answer(context, f"**/board/{note_id}/read")
         context.set_offline(False)
         phones.wait_sent(page, 1)
         assert lost == [200] and board.readers(note_id) == 1
