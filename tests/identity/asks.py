@@ -15,6 +15,7 @@ from shapely.geometry import LineString, mapping
 from tests.identity.factories import ROOT, SIDES, STEP, Ask, S, Things, W, picture, square
 
 from linli.cases.models import Case, Photo
+from linli.identity import facade as identity
 from linli.identity.models import Account
 from linli.kernel import clock, ids
 from linli.orgs import facade as orgs
@@ -212,7 +213,8 @@ body("POST /cases/nearby", lambda t: {"lon": t.lon, "lat": t.lat, "text": "井�
 for key in ("GET /cases/{case_id}/templates", "GET /cases/{case_id}/templates [private]"):
     REQUESTS[key] = lambda things, account: Ask(query="act=close")
 body("POST /catalogue/suggestions", {"text": "井盖松动"})
-for key in ("GET /case-imports/{batch_id}", "POST /case-imports/{batch_id}/undo"):
+for key in ("GET /case-imports/{batch_id}", "POST /case-imports/{batch_id}/undo",
+            "GET /roster-imports/{batch_id}", "POST /roster-imports/{batch_id}/undo"):  # fmt: skip
     REQUESTS[key] = lambda things, account: Ask(path={"batch_id": ids.new_id()})
 
 
@@ -256,10 +258,23 @@ def _next_week() -> str:
     return (clock.now() + timedelta(days=7)).date().isoformat()
 
 
-for path in ("people", "present", "week.{form}"):
+for path in ("people", "present", "week.{form}", "template.{form}"):
     REQUESTS[f"GET /rosters/{path}"] = lambda t, account: Ask(
         query=f"team_id={t['team_id']}&day={_next_week()}", path={"form": "csv"}
     )
+
+
+@ask("POST /roster-imports")
+def _import_shifts(things: Things, account: Account | None) -> Ask:
+    team = orgs.team(things["team_id"])
+    planned = identity.account(things["account_id"])
+    assert team is not None and planned is not None
+    day = _next_week()
+    who = account.username if account else ""
+    rows = f"team,account,from,to,note\n{team.code},{planned.username},{day} 08:00,{day} 18:00,{who}\n"
+    return Ask(files=_file("s.csv", rows, "text/csv"))
+
+
 body("POST /rosters", lambda t: {
     "team_id": str(t["team_id"]), "account_id": str(t["account_id"]), "day": _next_week(), "begins": "08:00",
     "ends": "18:00",

@@ -52,6 +52,17 @@ def display_name(account_ids: Iterable[UUID]) -> dict[UUID, str]:
     return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "display_name"))
 
 
+def usernames(account_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What these accounts sign in as, for those who plan: never put them on public pages, in events or in logs."""
+    return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "username"))
+
+
+def ids_of(names: Iterable[str]) -> dict[str, UUID]:
+    """Active accounts by the names they sign in as; unknown ones are left out."""
+    rows = Account.objects.filter(username__in=list(names), status="active")
+    return dict(rows.values_list("username", "id"))
+
+
 def role_name(role: str) -> dict[str, str]:
     """{zh, en}; the code itself for an unknown role."""
     found = roles.load().roles.get(role)

@@ -29,6 +29,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/bulletins/:id?", name: "bulletins", component: () => import("./supervision/BulletinPage.vue"), meta: { title: "nav.bulletins", permission: "indicators.view" } },
   { path: "/centres/:code?", name: "centres", component: () => import("./centres/CentrePage.vue"), meta: { title: "nav.centres", permission: "board.view" } },
   { path: "/rosters", name: "rosters", component: () => import("./centres/RosterPage.vue"), meta: { title: "nav.rosters", permission: "rosters.view" } },
+  { path: "/rosters/import", name: "roster-import", component: () => import("./centres/RosterImport.vue"), meta: { title: "rosterImport.title", permission: "rosters.manage" } },
   { path: "/indicators", name: "indicators", component: () => import("./insight/IndicatorPage.vue"), meta: { title: "nav.indicators", permission: "cases.view" } },
   { path: "/devices", name: "devices", component: () => import("./devices/DeviceList.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/devices/:id", name: "device", component: () => import("./devices/DevicePage.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
