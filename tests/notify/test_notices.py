@@ -104,8 +104,14 @@ def test_a_warning_and_an_escalation_reach_the_lead_once(
     assert [m["Subject"] for m in box.letters] == [f"{near} · {case.number}"]
     letter, body = box.letters[0], words(box.letters[0])
     assert letter["To"] == TO and letter["Auto-Submitted"] == "auto-generated"
-    assert f"/console/cases/{case.id}" in body and "2026-11-24 10:00" in body and "/console/notices" in body
+    assert (
+        f"/console/cases/{case.id}" in body
+        and "2026-11-24 10:00" in body
+        and ("处置" in body or "Handling" in body)
+        and "/console/notices" in body
+    )
     assert case.text not in body and not (case.address and case.address in body)
+    assert ("Handling" if language == "en" else "处置") in body
     assert language != "en" or not re.search(r"[\u3400-\u9fff]", letter["Subject"] + body)
     pump(DUE.replace(hour=10, minute=1))
     assert [m["Subject"] for m in box.letters[1:]] == [f"{late} · {case.number}"]

@@ -346,8 +346,8 @@ def rows_seen(actor: Actor, case_ids: Sequence[UUID]) -> dict[UUID, dict[str, An
 
 
 def stage_name(code: str) -> dict[str, str]:
-    """{zh, en} of a stage with a clock of its own; empty for the others."""
-    found = tables.stages().stages.get(code)
+    """{zh, en} of a stage that has a clock; empty for an unknown one."""
+    found = tables.stages().stages.get(code) or tables.transitions().stages.get(code)
     return {"zh": found.zh, "en": found.en} if found else {}
 
 

@@ -12,7 +12,6 @@ from linli.kernel.i18n import either, say
 from linli.notify.models import Waiting
 
 MOST = 60
-STAGES = {"dispatch": ("派遣", "Dispatch"), "handle": ("处置", "Handling")}
 
 
 def question(path: str) -> tuple[str, str]:
@@ -63,4 +62,4 @@ def _kind(row: Waiting) -> str:
 
 def _stage(code: str) -> str:
     named = cases.stage_name(code)
-    return either(named["zh"], named["en"]) if named else say(*STAGES.get(code, ("", "")))
+    return either(named["zh"], named["en"]) if named else ""
