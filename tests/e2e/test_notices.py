@@ -50,6 +50,7 @@ def test_a_reminder_reaches_the_box_of_a_lead_who_chose_it(
         page = context.new_page()
         chrome.sign_in(page, district.origin, "crew", passwords["crew"], "/healthz")
         page.goto(f"{district.origin}/console/notices")
+        page.get_by_test_id("notices-form").wait_for(timeout=60_000)
         expect(page.get_by_test_id("notices-remind-app")).to_be_checked()
         page.get_by_test_id("notices-remind-mail").check()
         page.get_by_test_id("notices-save").click()
@@ -66,6 +67,6 @@ def test_a_reminder_reaches_the_box_of_a_lead_who_chose_it(
     case = new_case(district, "路灯不亮, 请班组来看")
     team = next(one for one in desk.get("teams", limit=100)["items"] if one["code"] == "pump")
     desk.post(f"cases/{case['id']}/actions/dispatch", {"version": case["version"], "team": team["id"]})
-    boss.post("supervision/remind", {"case_ids": [case["id"]], "note": "请今日到场"})
+    boss.post("supervision/reminders", {"case_ids": [case["id"]], "note": "请今日到场"})
     body = letter(box, 2)
     assert case["number"] in body and "催办" in body and "请今日到场" not in body and "路灯不亮" not in body
