@@ -185,6 +185,7 @@ SCREENS = (
     Screen("console-shift", "/console/rosters", "dutylead", "[data-testid=shift-new]", DESK,
            act=click("[data-testid=shift-new]", DIALOG)),
     Screen("console-roster-import", "/console/rosters/import", "dutylead", "[data-testid=roster-import]", DESK),
+    Screen("console-notices", "/console/notices", "dutylead", "[data-testid=notices-form]", DESK),
     Screen("console-people", "/console/people", "admin", "h1", DESK),
     Screen("console-integrations", "/console/integrations", "admin", "h1", DESK),
     Screen("console-hooks", "/console/webhooks", "integrator", "[data-testid=hooks], [data-testid=state-empty]", DESK),

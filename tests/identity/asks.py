@@ -41,6 +41,9 @@ def body(key: str, value: Any, **more: Any) -> None:
 
 body("POST /session", {"username": "nobody-here", "password": "wrong"})
 body("PATCH /me", {"language": "en"})
+body("PUT /me/notices", {"channels": {"warn": "mail"}, "quiet_from": "22:00", "quiet_until": "06:00"})
+body("PUT /me/notices/address", {"address": "a@mail.example"})
+body("POST /me/notices/address/confirm", {"token": "guessed"})
 body("POST /me/password", {"old_password": "wrong", "new_password": "lamp-river-88"})
 body("POST /me/totp/confirm", {"code": "000000"})
 body("POST /me/totp/disable", {"password": "wrong"})
@@ -266,13 +269,11 @@ for path in ("people", "present", "week.{form}", "template.{form}"):
 
 @ask("POST /roster-imports")
 def _import_shifts(things: Things, account: Account | None) -> Ask:
-    team = orgs.team(things["team_id"])
-    planned = identity.account(things["account_id"])
+    team, planned = orgs.team(things["team_id"]), identity.account(things["account_id"])
     assert team is not None and planned is not None
     day = _next_week()
-    who = account.username if account else ""
-    rows = f"team,account,from,to,note\n{team.code},{planned.username},{day} 08:00,{day} 18:00,{who}\n"
-    return Ask(files=_file("s.csv", rows, "text/csv"))
+    line = f"{team.code},{planned.username},{day} 08:00,{day} 18:00,{account.username if account else ''}"
+    return Ask(files=_file("s.csv", f"team,account,from,to,note\n{line}\n", "text/csv"))
 
 
 body("POST /rosters", lambda t: {

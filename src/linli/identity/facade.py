@@ -19,7 +19,7 @@ from linli.kernel.errors import NotFound
 
 
 def _info(row: Account) -> AccountInfo:
-    return AccountInfo(row.id, row.username, row.display_name, row.area_path, row.status, row.demo)
+    return AccountInfo(row.id, row.username, row.display_name, row.area_path, row.status, row.demo, row.language)
 
 
 def actor_for(account_id: UUID) -> Actor | None:

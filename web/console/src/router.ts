@@ -46,6 +46,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/integrations", name: "open311", component: () => import("./open311/EndpointPage.vue"), meta: { title: "nav.open311", permission: "integrations.manage" } },
   { path: "/webhooks/:id?", name: "hooks", component: () => import("./hooks/HookPage.vue"), meta: { title: "nav.hooks", permission: "integrations.manage" } },
   { path: "/account", name: "account", component: () => import("./views/AccountPage.vue"), meta: { title: "frame.account" } },
+  { path: "/notices", name: "notices", component: () => import("./views/NoticesPage.vue"), meta: { title: "notices.title" } },
   { path: "/wall", name: "wall", component: () => import("./wall/WallView.vue"), meta: { title: "nav.wall", permission: "cases.view", bare: true, dark: true } },
   { path: "/window/map", name: "window-map", component: () => import("./wall/MapWindow.vue"), meta: { title: "frame.popMap", permission: "cases.view", bare: true } },
   { path: "/window/queue", name: "window-queue", component: () => import("./wall/QueueWindow.vue"), meta: { title: "frame.popQueue", permission: "cases.view", bare: true } },
