@@ -299,8 +299,7 @@ for path in ("/supervision/counts", "/supervision.xlsx"):
     REQUESTS[f"GET {path}"] = lambda things, account: Ask(query=f"area={things.area}")
 body("POST /supervision/reminders", lambda t: {"case_ids": [str(t["case_id"])], "note": "请今日到场"})
 REQUESTS["GET /supervision/{case_id}/letter.{form}"] = lambda things, account: Ask(path={"form": "docx"})
-RULE = {"class": "", "team_kind": "pump", "zh": "默认", "en": "All"}
-body("POST /routing", {"rules": [RULE]})
+body("POST /routing", {"rules": [{"class": "", "team_kind": "pump", "zh": "默认", "en": "All"}]})
 body("PATCH /routing/{version_id}", {"edition": 1, "note": "x"})
 body("POST /routing/{version_id}/dry-run", {"days": 7})
 body("POST /routing/{version_id}/publish", {"edition": 1})
