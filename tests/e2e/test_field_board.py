@@ -86,6 +86,7 @@ def test_a_note_is_new_on_the_first_screen_read_offline_and_counted_once(
         card = page.get_by_test_id("board-new")  # the phone hears of it by itself
         expect(card.locator(".strong")).to_contain_text(str(before + 1))
         expect(card).to_contain_text(title)
+        page.wait_for_load_state("networkidle")  # what was read is kept by then
         context.set_offline(True)
         page.reload()
         expect(page.get_by_test_id("board-new").locator(".strong")).to_contain_text(str(before + 1))
