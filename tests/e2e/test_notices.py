@@ -64,7 +64,7 @@ def test_a_reminder_reaches_the_box_of_a_lead_who_chose_it(
         expect(page.get_by_test_id("notices-address")).to_contain_text("已确认")
         expect(page.get_by_test_id("notices-address")).not_to_contain_text("crew@mail.example")
     desk, boss = (Client(district.origin).sign_in(who, passwords[who]) for who in ("dispatcher", "supervisor"))
-    case = new_case(district, "路灯不亮, 请班组来看")
+    case = desk.get(f"cases/{new_case(district, '路灯不亮, 请班组来看')['id']}")
     team = next(one for one in desk.get("teams", limit=100)["items"] if one["code"] == "pump")
     desk.post(f"cases/{case['id']}/actions/dispatch", {"version": case["version"], "team": team["id"]})
     boss.post("supervision/reminders", {"case_ids": [case["id"]], "note": "请今日到场"})
