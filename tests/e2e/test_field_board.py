@@ -71,9 +71,6 @@ def loses_the_first_answer(context: BrowserContext, addresses: str) -> list[int]
     return lost
 
 
-@pytest.mark.xfail(
-    reason="since the merge the board's page does not show a new note that the first screen shows", strict=False
-)
 def test_a_note_is_new_on_the_first_screen_read_offline_and_counted_once(
     district: District, chromium: Browser, board: Board
 ) -> None:
@@ -89,7 +86,6 @@ def test_a_note_is_new_on_the_first_screen_read_offline_and_counted_once(
         card = page.get_by_test_id("board-new")  # the phone hears of it by itself
         expect(card.locator(".strong")).to_contain_text(str(before + 1))
         expect(card).to_contain_text(title)
-        page.wait_for_load_state("networkidle")  # what was read is kept by then
         context.set_offline(True)
         page.reload()
         expect(page.get_by_test_id("board-new").locator(".strong")).to_contain_text(str(before + 1))

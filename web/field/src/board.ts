@@ -2,6 +2,7 @@
 import { api, type Page } from "@shared/api/client";
 import { problemOf, type Problem } from "@shared/api/problem";
 import type { Names } from "@shared/i18n/index";
+import { serverNow } from "@shared/util/time";
 import { computed, ref, shallowRef, watch } from "vue";
 import { keep, kept } from "./offline/db";
 import { enqueue, items, online } from "./offline/outbox";
@@ -35,11 +36,15 @@ watch(
   { flush: "sync" },
 );
 
-/** Standing notes: what the phone has sent or is to send counts as read, and a note whose time is over is gone. */
+/**
+ * Standing notes: what the phone has sent or is to send counts as read, and a note whose time is over is gone. What the
+ * service gave stood when it gave it, also where `now` has not been told since.
+ */
 export function notesAt(now: number): Note[] {
   const told = new Set(items.value.filter((one) => one.state !== "refused" && one.chain.startsWith("board:")).map((one) => one.chain.slice("board:".length)));
+  const at = Math.max(now, boardAt.value);
   return answer.value
-    .filter((one) => Date.parse(one.from_at) <= now && (!one.until_at || Date.parse(one.until_at) > now))
+    .filter((one) => Date.parse(one.from_at) <= at && (!one.until_at || Date.parse(one.until_at) > at))
     .map((one) => (told.has(one.id) ? { ...one, read: true } : one));
 }
 
@@ -64,7 +69,7 @@ export async function loadBoard(): Promise<void> {
     if (began < asked || account !== me.value?.account_id) return;
     asked = began;
     answer.value = page.items;
-    boardAt.value = Date.now();
+    boardAt.value = serverNow();
     boardProblem.value = null;
     await keep(`board:${account}`, page.items);
   } catch (error) {
