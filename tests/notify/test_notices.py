@@ -17,13 +17,14 @@ from tests.cases.test_flow import act
 from tests.cases.test_stage_clocks import MONDAY, at, handed, tick
 from tests.identity.accounts import client_for
 from tests.portal.mailbox import Mailbox
+from tests.worker import forget_jobs, work
 
 from linli.cases import facade as cases
 from linli.cases.models import Case
 from linli.identity.models import Account
 from linli.kernel import inbox
 from linli.kernel.models import AuditRow, OutboxEvent, PersonalRead
-from linli.notify import events, jobs, rules, sending_services, services
+from linli.notify import events, jobs, rules, sending_services
 from linli.notify.models import Choice, Waiting
 from linli.orgs import facade as orgs
 
@@ -34,13 +35,13 @@ TO = "lead@mail.example"
 
 
 @pytest.fixture
-def box(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
-    """A district with a mail server, through Django's own SMTP backend; what is deferred is done at once."""
+def box(settings: Any, transactional_db: None) -> Iterator[Mailbox]:
+    """A district with a mail server, through Django's own SMTP backend; the letter that asks is the worker's."""
+    forget_jobs()
     made = Mailbox()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", made.port, False
     settings.MAIL_FROM = "linli@district.example"
-    monkeypatch.setattr(services.jobs, "defer", lambda fn, **given: fn(**given))
     yield made
     made.close()
 
@@ -49,13 +50,20 @@ def words(letter: Message) -> str:
     return str(letter.get_content())  # type: ignore[attr-defined]
 
 
+def entered(client: Any, to: str) -> int:
+    """An address is entered and the letter that asks goes out; the status of the answer."""
+    status = client.put(f"{URL}/address", {"address": to}, **JSON).status_code
+    work()
+    return int(status)
+
+
 def chosen(account: Account, box: Mailbox, language: str = "zh-hans", to: str = TO, **more: Any) -> Any:
     """A person who has everything by e-mail at once, unless said otherwise, at a confirmed address."""
     Account.objects.filter(pk=account.pk).update(language=language)
     client = client_for(account)
     body = {"channels": dict.fromkeys(rules.KINDS, "mail"), **more}
     assert client.put(URL, body, **JSON).status_code == 200
-    assert client.put(f"{URL}/address", {"address": to}, **JSON).status_code == 200
+    assert entered(client, to) == 200
     found = re.search(r"confirm=(\S+)", words(box.letters.pop()))
     assert found
     assert client.post(f"{URL}/address/confirm", {"token": found[1]}, **JSON).json()["confirmed"]
@@ -84,7 +92,7 @@ def test_by_default_there_is_no_letter(desk: Desk, box: Mailbox) -> None:
     found = client.get(URL).json()
     assert set(found["channels"].values()) == {"app"} and not found["address"] and found["mail"]
     client.put(URL, {"channels": {"warn": "mail"}}, **JSON)
-    client.put(f"{URL}/address", {"address": TO}, **JSON)
+    entered(client, TO)
     assert len(box.letters) == 1, "only the one that asks"
     handed(desk, MONDAY.replace(hour=14))
     pump(DUE.replace(hour=9, minute=1))
@@ -216,10 +224,10 @@ def test_an_address_is_sealed_confirmed_by_its_owner_and_ended_at_once(desk: Des
     assert TO not in str(row.address) and TO.encode() not in bytes(row.address.blob)  # type: ignore[union-attr]
     assert {r.purpose for r in PersonalRead.objects.filter(refused=False)} == {"confirm_staff_mail"}
     assert TO not in client.get(URL).content.decode()
-    client.put(f"{URL}/address", {"address": "other@mail.example"}, **JSON)
+    entered(client, "other@mail.example")
     old = re.search(r"confirm=(\S+)", words(box.letters[-1]))
     assert old
-    client.put(f"{URL}/address", {"address": "third@mail.example"}, **JSON)
+    entered(client, "third@mail.example")
     assert client.post(f"{URL}/address/confirm", {"token": old[1]}, **JSON).status_code == 404, "of another address"
     new = re.search(r"confirm=(\S+)", words(box.letters[-1]))
     assert new
@@ -239,7 +247,7 @@ def test_an_address_is_sealed_confirmed_by_its_owner_and_ended_at_once(desk: Des
 
 def test_nobody_fills_a_strangers_box(desk: Desk, box: Mailbox) -> None:
     client = client_for(lead_of(desk))
-    answers = [client.put(f"{URL}/address", {"address": f"a{i}@mail.example"}, **JSON).status_code for i in range(7)]
+    answers = [entered(client, f"a{i}@mail.example") for i in range(7)]
     assert answers == [200] * 5 + [429] * 2 and len(box.letters) == 5
     for bad in ("", "x", "a@b\r\nBcc: c@d.example", f"{'x' * 300}@mail.example"):
         assert client.put(f"{URL}/address", {"address": bad}, **JSON).status_code == 422
