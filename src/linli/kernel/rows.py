@@ -29,12 +29,13 @@ _held: ContextVar[list[models.Model] | None] = ContextVar("linli_rows_held", def
 
 
 @cache
-def _shape(model: type[models.Model]) -> tuple[str, tuple[tuple[str, Prepared | None], ...]]:
-    """How a row of a model begins, and for each column the attribute and what prepares its value (None: as it is)."""
+def _shape(model: type[models.Model]) -> tuple[str, tuple[tuple[str, bool, Prepared], ...]]:
+    """How a row of a model begins, and for each column the attribute, whether plain values go as they are, and what
+    prepares the others as Django makes them fit."""
     fields = tuple(f for f in model._meta.concrete_fields if not isinstance(f, models.AutoField))
     columns = ", ".join(f'"{f.column}"' for f in fields)
     head = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES '
-    return head, tuple((f.attname, None if type(f) in PLAIN_FIELDS else f.get_db_prep_save) for f in fields)
+    return head, tuple((f.attname, type(f) in PLAIN_FIELDS, f.get_db_prep_save) for f in fields)
 
 
 @cache
@@ -84,19 +85,11 @@ def _statement(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
         columns, many = _shape(model)[1], list(own)
         tables.append((model, len(many)))
         for row in many:
-            for name, prepared in columns:
+            for name, plain, prepared in columns:
                 value = getattr(row, name)
-                plain = prepared is None and type(value) in PLAIN
-                values.append(value if plain else _prepared(model, name, value) if prepared is None
-                              else prepared(value, connection))  # fmt: skip
+                values.append(value if plain and type(value) in PLAIN else prepared(value, connection))
     text = _text if len(rows) <= KEPT else _text.__wrapped__
     return text(tuple(tables)), values
-
-
-def _prepared(model: type[models.Model], name: str, value: Any) -> Any:
-    """A value of another type than its column's, as Django makes it fit."""
-    field = next(f for f in model._meta.concrete_fields if f.attname == name)
-    return field.get_db_prep_save(value, connection)
 
 
 def _write(rows: Sequence[models.Model]) -> None:

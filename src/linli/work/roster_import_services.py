@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from linli.identity import facade as identity
 from linli.kernel import audit, clock, jobs, packs, services, sheets
 from linli.kernel.actor import SYSTEM, Actor
@@ -42,8 +40,7 @@ def take_in(*, actor: Actor, name: str, data: bytes) -> RosterImport:
     actor.require("rosters.manage")
     digest = hashlib.sha256(data).hexdigest()
     with services.unit(actor):
-        with connection.cursor() as db:
-            db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"roster-sheet:{digest}"])
+        services.alone(f"roster-sheet:{digest}")
         held = RosterImport.objects.filter(sha256=digest, state__in=("running", "done")).order_by("-created_at")
         if (running := held.filter(state="running").first()) is not None:
             if running.created_by != actor.account_id:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from linli.cases import ports, tables
+from linli.cases import tables
 from linli.cases.contracts import Done
 from linli.cases.models import Case
 from linli.cases.selectors import suggest, visible
-from linli.cases.services import act, common
+from linli.cases.services import act
 from linli.kernel import clock, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Invalid, LinliError, NotFound
@@ -56,23 +57,29 @@ def perform(
 
 def _one(actor: Actor, action: str, one: One, given: Mapping[str, Any], only_look: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"id": one.case_id, "number": "", "class_code": "", "team_id": None, "problem": ""}
+    with _telling(told), services.unit(actor):
+        case = visible.get(actor, one.case_id, lock=True)
+        told |= {"number": case.number, "class_code": case.class_code}
+        before = {name: getattr(case, name) for name in act.UNDO_FIELDS}
+        done = _do(actor, case, action, one.version, dict(given))
+        told |= {"team_id": case.team_id, "state": done.state}
+        _keep_undo(case, actor, action, before)
+        if only_look:
+            raise _Looked
+    return told
+
+
+@contextmanager
+def _telling(told: dict[str, Any]) -> Iterator[None]:
+    """What refuses is told as the `problem` of its case, and hinders no other; a look just ends."""
     try:
-        with services.unit(actor):
-            case = visible.get(actor, one.case_id, lock=True)
-            told |= {"number": case.number, "class_code": case.class_code}
-            before = {name: getattr(case, name) for name in act.UNDO_FIELDS} | {"state": case.state}
-            done = _do(actor, case, action, one.version, dict(given))
-            told |= {"team_id": case.team_id, "state": done.state}
-            _keep_undo(case, actor, action, before)
-            if only_look:
-                raise _Looked
+        yield
     except _Looked:
         pass
     except NotFound:
         told["problem"] = say("没有这个案件, 或不在您的范围", "No such case, or it is beyond your areas")
     except LinliError as why:
         told["problem"] = why.detail
-    return told
 
 
 def _do(actor: Actor, case: Case, action: str, version: int | None, given: dict[str, Any]) -> Done:
@@ -103,10 +110,7 @@ def _team(case: Case, team: UUID | None) -> dict[str, Any]:
 
 
 def _keep_undo(case: Case, actor: Actor, action: str, before: dict[str, Any]) -> None:
-    plain = {k: (v.isoformat() if isinstance(v, datetime) else str(v) if isinstance(v, UUID) else v)
-             for k, v in before.items()}  # fmt: skip
-    until = clock.now() + timedelta(seconds=UNDO_S)
-    case.undo = {"by": str(actor.account_id), "until": until.isoformat(), "act": action, "before": plain, "bulk": True}
+    case.undo = act.undo_record(actor, action, before, clock.now() + timedelta(seconds=UNDO_S)) | {"bulk": True}
     case.save(update_fields=["undo"])
 
 
@@ -120,21 +124,16 @@ def undo(*, actor: Actor, case_ids: Sequence[UUID]) -> list[dict[str, Any]]:
 
 def _back(actor: Actor, case_id: UUID) -> dict[str, Any]:
     told: dict[str, Any] = {"id": case_id, "number": "", "problem": ""}
-    try:
-        with services.unit(actor):
-            case, at = visible.get(actor, case_id, lock=True), clock.now()
-            told["number"] = case.number
-            kept = case.undo
-            if not kept or not kept.get("bulk") or kept["by"] != str(actor.account_id):
-                raise Conflict(say("此后已有变动, 不能撤销", "Somebody has gone on with it since"))
-            if datetime.fromisoformat(kept["until"]) < at:
-                raise Conflict(say("已超过 1 分钟", "The minute is over"))
-            _take_back(actor, case, kept, at)
-            told["state"] = case.state
-    except NotFound:
-        told["problem"] = say("没有这个案件, 或不在您的范围", "No such case, or it is beyond your areas")
-    except LinliError as why:
-        told["problem"] = why.detail
+    with _telling(told), services.unit(actor):
+        case, at = visible.get(actor, case_id, lock=True), clock.now()
+        told["number"] = case.number
+        kept = case.undo
+        if not kept or not kept.get("bulk") or kept["by"] != str(actor.account_id):
+            raise Conflict(say("此后已有变动, 不能撤销", "Somebody has gone on with it since"))
+        if datetime.fromisoformat(kept["until"]) < at:
+            raise Conflict(say("已超过 1 分钟", "The minute is over"))
+        _take_back(actor, case, kept, at)
+        told["state"] = case.state
     return told
 
 
@@ -147,15 +146,4 @@ def _take_back(actor: Actor, case: Case, kept: Mapping[str, Any], at: datetime) 
         given = {"class": case.class_code, "team": UUID(before["team_id"]), "note": reason}
         act.do(case=case, actor=actor, item=table["dispatch"], version=None, given=given)
         return
-    if (
-        action == "dispatch"
-        and case.task_id
-        and not ports.cancel_task(actor=actor, task_id=case.task_id, reason="undo", untouched=True)
-    ):
-        raise common.task_conflict(case.task_id) or Conflict(say("任务已被取消", "The task was called off"))
-    was, told = case.state, f"undo_{action}"
-    act.restore(case, before)
-    common.save(case, at)
-    common.entry(case=case, actor=actor, act=told, at=at, from_state=was)
-    common.record(case=case, actor=actor, act=told)
-    common.tell(case=case, actor=actor, type="case.changed", act=told)
+    act.take_back(case, actor, action, before, at)
