@@ -138,9 +138,13 @@ def _acts(actor: Actor, item: dict[str, Any]) -> list[workflow.Transition]:
     table, state = tables.transitions(), item["state"]
     handlers = tuple(item["handler_ids"])
     base = Facts(state, item["area_path"], item["team_id"], handlers, item["closed_at"])
-    if actor.kind == "account" and not table.states[state].final and any(
-        "not_handler" in t.guards and state in t.sources and workflow.permitted(t, base, actor)
-        for t in table.transitions.values()
+    if (
+        actor.kind == "account"
+        and not table.states[state].final
+        and any(
+            "not_handler" in t.guards and state in t.sources and workflow.permitted(t, base, actor)
+            for t in table.transitions.values()
+        )
     ):  # of whoever may judge the work; a program never does
         base = replace(base, handler_ids=(*handlers, *ports.handlers_of(item["id"])))
     facts = common.make_facts(base, supervised=item["supervised"], side=item["side"], centre_id=item["centre_id"])
