@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -22,9 +23,9 @@ def voices() -> Voices:
     return found
 
 
-def reach(class_code: str) -> Reach:
-    """How far and how long back duplicates of a class are looked for (catalogue/demands.csv)."""
-    own = tables.demand(class_code)
+def reach(class_code: str, on: date | None = None) -> Reach:
+    """How far and how long back duplicates of a class are looked for (catalogue/demands.csv) on a day (today)."""
+    own = tables.demand(class_code, on=on)
     return Reach(own.merge_radius_m, own.merge_window_h)
 
 

@@ -27,6 +27,12 @@ def plan_notices() -> None:
     upkeep.plan_missing()
 
 
+@jobs.periodic("29 * * * *", "cases.forget_changes")
+def forget_changes() -> None:
+    """Notes of changes that no memory of the map needs any more."""
+    upkeep.forget_changes()
+
+
 @jobs.task("cases.import_sheet", lock="cases.import_sheet")
 def import_sheet(batch_id: str) -> None:
     """The rows of a sheet, some at a time."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from linli.cases import tables
+from linli.kernel import rows
 
 _known: set[str] = set()
 
@@ -25,11 +26,11 @@ def next_letter(at: datetime) -> str:
 
 
 def _next(name: str) -> int:
-    with connection.cursor() as cursor:
-        if name not in _known:
+    if name not in _known:
+        with connection.cursor() as cursor:
             _ensure(cursor, name)
-        cursor.execute("SELECT nextval(%s)", [name])
-        return int(cursor.fetchone()[0])
+    found = rows.prepared("SELECT nextval(%s)", [name]).fetchone()
+    return int(found[0])  # type: ignore[index]
 
 
 def _ensure(cursor: object, name: str) -> None:

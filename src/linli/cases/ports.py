@@ -10,7 +10,7 @@ from uuid import UUID
 
 from linli.kernel.actor import Actor
 
-REMEMBER_S, WORK_S = 5.0, 10.0
+REMEMBER_S, WORK_S, NAMES_S = 5.0, 10.0, 60.0
 _memory: dict[tuple[Any, ...], tuple[float, Any]] = {}
 
 
@@ -142,7 +142,7 @@ def district_teams() -> list[Any]:
 
 
 def team_names(team_ids: Iterable[UUID | None]) -> dict[UUID, dict[str, str]]:
-    """Names of teams as {zh, en}."""
+    """Names of teams as {zh, en}, as of a minute ago at most."""
     from linli.orgs import facade
 
     found = {t: _memory.get(("team", t)) for t in team_ids if t}
@@ -152,12 +152,12 @@ def team_names(team_ids: Iterable[UUID | None]) -> dict[UUID, dict[str, str]]:
         for t in missing:
             info = teams.get(t)
             name = {"zh": info.name_zh, "en": info.name_en or info.name_zh} if info else {"zh": "", "en": ""}
-            _memory[("team", t)] = (time.monotonic() + REMEMBER_S, name)
+            _memory[("team", t)] = (time.monotonic() + NAMES_S, name)
     return {t: _memory[("team", t)][1] for t in found}
 
 
 def names(account_ids: Iterable[UUID | None]) -> dict[UUID, str]:
-    """Staff names, for staff."""
+    """Staff names, for staff, as of a minute ago at most."""
     from linli.identity import facade
 
     wanted = {a for a in account_ids if a}
@@ -165,7 +165,7 @@ def names(account_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     if missing:
         found = facade.display_name(missing)
         for a in missing:
-            _memory[("name", a)] = (time.monotonic() + REMEMBER_S, found.get(a, ""))
+            _memory[("name", a)] = (time.monotonic() + NAMES_S, found.get(a, ""))
     return {a: _memory[("name", a)][1] for a in wanted}
 
 

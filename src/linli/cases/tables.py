@@ -145,6 +145,17 @@ def _demanded(code: str, no: int | None, on: date) -> demand_rules.Demand:
     return demand_rules.demand(demands(), code, no, on)
 
 
+@lru_cache(maxsize=4)
+def reaches(on: date) -> tuple[tuple[str, int], ...]:
+    """(class or pattern, how many metres its duplicates reach) on a day, the most precise first."""
+    found = {}
+    for code, rows in demands().items():
+        for row in sorted((r for r in rows if r.valid_on(on) and r.no is None), key=lambda r: r.valid_from):
+            if row.merge_radius_m is not None:
+                found[code] = row.merge_radius_m
+    return tuple(sorted(found.items(), key=lambda one: (one[0].endswith("*"), -len(one[0]))))
+
+
 @dataclass(frozen=True, slots=True)
 class ClockedStage:
     """A stage with a clock of its own within a phase of the transition table."""
@@ -220,5 +231,5 @@ def today() -> date:
 def forget() -> None:
     """Read the packs again at the next use (a correction was loaded, a test changed them)."""
     calendars.forget()
-    for cached in (catalogue, demands, _demanded, stages, transitions, routing_rows, moderation, watch):
+    for cached in (catalogue, demands, _demanded, reaches, stages, transitions, routing_rows, moderation, watch):
         cached.cache_clear()

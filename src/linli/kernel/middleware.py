@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import parse_header_parameters
 
-from linli.kernel import crypto, http, ids, personal_reads
+from linli.kernel import crypto, http, ids, personal_reads, rows
 from linli.kernel.errors import Conflict, Invalid, LinliError, TooLarge
 
 log = logging.getLogger("linli.web")
@@ -109,8 +109,7 @@ class Idempotency:
 def _keep(row: object) -> None:
     """Write the answer beside its key."""
     values = (row.status, row.content_type, row.body, row.pk)  # type: ignore[attr-defined]
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE kernel_idempotency SET status = %s, content_type = %s, body = %s WHERE id = %s", values)
+    rows.prepared("UPDATE kernel_idempotency SET status = %s, content_type = %s, body = %s WHERE id = %s", values)
 
 
 def _said(request: HttpRequest) -> bytes:
@@ -126,11 +125,9 @@ def _said(request: HttpRequest) -> bytes:
 def _claimed(row: object) -> bool:
     """Write the key's row in one statement; False when another request has it (after waiting for that one's end)."""
     values = (row.scope, row.key, row.request_hash, row.content_type, row.created_at)  # type: ignore[attr-defined]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO kernel_idempotency (scope, key, request_hash, content_type, created_at)"
-            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (scope, key) DO NOTHING RETURNING id", values)  # fmt: skip
-        found = cursor.fetchone()
+    found = rows.prepared(
+        "INSERT INTO kernel_idempotency (scope, key, request_hash, content_type, created_at)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (scope, key) DO NOTHING RETURNING id", values).fetchone()  # fmt: skip
     if found is None:
         return False
     row.pk, row._state.adding = found[0], False  # type: ignore[attr-defined]

@@ -16,10 +16,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import connection, models
+from django.db import connection, connections, models
 
-SHORT = 4  # statements of so few rows come again and again in the same words: planned once a connection
-KEPT = 8  # texts of so few rows are kept
+SHORT = 8  # statements of so few rows come again and again in the same words: planned once a connection
 # columns whose values psycopg sends as they are, when they have one of these types
 PLAIN_FIELDS = (models.UUIDField, models.CharField, models.TextField, models.BooleanField, models.DateTimeField,
                 models.FloatField)  # fmt: skip
@@ -49,6 +48,15 @@ def _text(tables: tuple[tuple[type[models.Model], int], ...]) -> str:
         parts.append(head + ", ".join(marks))
     before = ", ".join(f"i{n} AS ({part})" for n, part in enumerate(parts[:-1]))
     return (f"WITH {before} " if before else "") + parts[-1]
+
+
+def prepared(sql: str, values: Sequence[Any]) -> psycopg.Cursor[Any]:
+    """A statement that every write needs, with places as `%s`: planned once a connection."""
+    connection.ensure_connection()
+    if connection.queries_logged:
+        connection.queries_log.append({"sql": sql, "time": ""})
+    with connection.wrap_database_errors:
+        return psycopg.Cursor(connection.connection).execute(sql, values, prepare=True)  # type: ignore[arg-type]
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -81,14 +89,15 @@ def _statement(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
     """The text and its values; the text of many rows is not kept."""
     tables: list[tuple[type[models.Model], int]] = []
     values: list[Any] = []
+    database = connections["default"]  # found once, not once a value
     for model, own in itertools.groupby(sorted(rows, key=lambda r: type(r).__name__), key=type):
         columns, many = _shape(model)[1], list(own)
         tables.append((model, len(many)))
         for row in many:
             for name, plain, prepared in columns:
                 value = getattr(row, name)
-                values.append(value if plain and type(value) in PLAIN else prepared(value, connection))
-    text = _text if len(rows) <= KEPT else _text.__wrapped__
+                values.append(value if plain and type(value) in PLAIN else prepared(value, database))
+    text = _text if len(rows) <= SHORT else _text.__wrapped__
     return text(tuple(tables)), values
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db import connection
+from django.db.models import Q, QuerySet
 
 from linli.kernel import clock
 from linli.kernel.actor import Actor
@@ -13,7 +14,7 @@ from linli.kernel.errors import NotFound
 from linli.kernel.models import StoredFile
 from linli.kernel.scope import area_q
 from linli.work.contracts import RUNNING, TeamAtWork
-from linli.work.models import Duty, Position, Shift, Task, TaskPhoto, TaskStep
+from linli.work.models import Duty, Position, Task, TaskPhoto, TaskStep
 
 
 def visible_q(actor: Actor) -> Q:
@@ -90,21 +91,23 @@ def own_positions(actor: Actor) -> QuerySet[Position]:
 FRESH = timedelta(minutes=15)  # how old a position may be to say where a team is
 
 
+_AT_WORK = """SELECT t.id,
+    (SELECT count(*) FROM work_duty d WHERE d.team_id = t.id AND d.ended_at IS NULL),
+    (SELECT count(DISTINCT s.account_id) FROM work_shift s WHERE s.team_id = t.id AND s.state = 'published'
+        AND s.starts_at <= %(now)s AND s.ends_at > %(now)s),
+    (SELECT count(*) FROM work_task k WHERE k.team_id = t.id AND k.state = ANY(%(running)s)),
+    (SELECT json_agg(json_build_array(d.lon, d.lat)) FROM work_duty d WHERE d.team_id = t.id AND d.ended_at IS NULL
+        AND d.lon IS NOT NULL AND d.lat IS NOT NULL AND d.position_at > %(fresh)s)
+    FROM unnest(%(teams)s::uuid[]) t (id)"""
+
+
 def teams_at_work(team_ids: list[UUID]) -> dict[UUID, TeamAtWork]:
-    """Three counts for all of them, whatever their number."""
+    """One statement for all of them, whatever their number: it is asked for beside every case to be dispatched."""
     now = clock.now()
-    duty: dict[UUID, list[Duty]] = {}
-    for one in Duty.objects.filter(team_id__in=team_ids, ended_at=None):
-        duty.setdefault(one.team_id, []).append(one)
-    planned = Shift.objects.filter(team_id__in=team_ids, state="published", starts_at__lte=now, ends_at__gt=now)
-    rostered = dict(planned.values_list("team_id").annotate(n=Count("account_id", distinct=True)).order_by())
-    running = Task.objects.filter(team_id__in=team_ids, state__in=RUNNING)
-    tasks = dict(running.values_list("team_id").annotate(n=Count("id")).order_by())
+    with connection.cursor() as cursor:
+        cursor.execute(_AT_WORK, {"now": now, "fresh": now - FRESH, "running": list(RUNNING), "teams": team_ids})
+        rows = cursor.fetchall()
     return {
-        team: TeamAtWork(
-            len(duty.get(team, ())), rostered.get(team, 0), tasks.get(team, 0),
-            tuple((d.lon, d.lat) for d in duty.get(team, ())
-                  if d.lon is not None and d.lat is not None and d.position_at and d.position_at > now - FRESH),
-        )
-        for team in team_ids
-    }  # fmt: skip
+        team: TeamAtWork(duty, rostered, tasks, tuple((lon, lat) for lon, lat in places or ()))
+        for team, duty, rostered, tasks, places in rows
+    }

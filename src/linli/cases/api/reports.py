@@ -30,7 +30,8 @@ def create_case(request: HttpRequest, body: CaseIn) -> Status:
         lon=body.lon, lat=body.lat, unit_id=body.unit_id or _unit(body.unit_code), address=body.address,
         private=body.private, urgent=body.urgent, contact=contact, case_id=body.id,
     )  # fmt: skip
-    return Status(201, made(intake.create_case(actor=actor, new=new, within="cases.create")))
+    one = "Idempotency-Key" in request.headers  # the request is one transaction already, and a refusal undoes all of it
+    return Status(201, made(intake.create_case(actor=actor, new=new, within="cases.create", savepoint=not one)))
 
 
 def _unit(code: str) -> UUID | None:

@@ -32,6 +32,7 @@ class Calendar:
     weekly: Mapping[int, Windows] = field(default_factory=dict)  # ISO weekdays with hours of their own
     hours: Mapping[date, Windows] = field(default_factory=dict)  # single days with hours of their own: half-days
     _spans: dict[date, list[Span]] = field(init=False, default_factory=dict, compare=False, repr=False)
+    _seconds: dict[date, float] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @property
     def day_seconds(self) -> int:
@@ -57,6 +58,13 @@ class Calendar:
         found = self._spans.get(day)
         if found is None:
             found = self._spans[day] = _worked(self.zone, day, self.windows_on(day))
+        return found
+
+    def seconds(self, day: date) -> float:
+        """How long a local day is worked, remembered: a case may have waited for a thousand days."""
+        found = self._seconds.get(day)
+        if found is None:
+            found = self._seconds[day] = sum((b - a).total_seconds() for a, b in self.spans(day))
         return found
 
 
@@ -116,14 +124,15 @@ def elapsed(calendar: Calendar, start: datetime, end: datetime, unit: str) -> in
         return 0
     if unit in WALL_UNITS:
         return int((end - start).total_seconds())
+    first, last = start.astimezone(calendar.zone).date(), end.astimezone(calendar.zone).date()
     total = 0.0
-    day, last = start.astimezone(calendar.zone).date(), end.astimezone(calendar.zone).date()
-    while day <= last:
+    for day in {first, last}:
         for a, b in calendar.spans(day):
             low, high = max(a, start), min(b, end)
             if high > low:
                 total += (high - low).total_seconds()
-        day += timedelta(days=1)
+    for number in range(first.toordinal() + 1, last.toordinal()):
+        total += calendar.seconds(date.fromordinal(number))
     return int(total)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -136,10 +137,16 @@ def _acts(actor: Actor, item: dict[str, Any]) -> list[workflow.Transition]:
     """What the actor may do now, and nothing that would be refused: the field app may be ahead of its news."""
     table, state = tables.transitions(), item["state"]
     handlers = tuple(item["handler_ids"])
-    if any("not_handler" in t.guards and state in t.sources and not table.states[state].final
-           for t in table.transitions.values()):  # fmt: skip
-        handlers = (*handlers, *ports.handlers_of(item["id"]))
     base = Facts(state, item["area_path"], item["team_id"], handlers, item["closed_at"])
+    if (
+        actor.kind == "account"
+        and not table.states[state].final
+        and any(
+            "not_handler" in t.guards and state in t.sources and workflow.permitted(t, base, actor)
+            for t in table.transitions.values()
+        )
+    ):  # of whoever may judge the work; a program never does
+        base = replace(base, handler_ids=(*handlers, *ports.handlers_of(item["id"])))
     facts = common.make_facts(base, supervised=item["supervised"], side=item["side"], centre_id=item["centre_id"])
     return workflow.allowed(table, facts, actor, clock.now())
 

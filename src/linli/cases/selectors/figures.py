@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from linli.cases import geo, tables
-from linli.cases.selectors import fast, listing
+from linli.cases.selectors import fast, listing, openmap
 from linli.cases.selectors.listing import Filter
 from linli.kernel import clock
 from linli.kernel.actor import Actor
@@ -85,8 +85,21 @@ def clusters(actor: Actor, f: Filter, zoom: int, bbox: Box | None = None) -> dic
 
 
 def _counted(actor: Actor, f: Filter, zoom: int, bbox: Box | None) -> dict[str, Any]:
-    """One pass over an index alone; the three counts are thirds of one sum, because each aggregate costs as much."""
+    """Counted in memory where the question is that of the whole map, else by SQL."""
     size, half = max(1, round(WORLD / 2**zoom * CELL_PX / 512)), round(WORLD / 2)
+    rows = None
+    if replace(f, area="") == listing.PLAIN:
+        box = (*geo.to_metres(*bbox[:2]), *geo.to_metres(*bbox[2:])) if bbox else None
+        rows = openmap.HELD.cells(actor, openmap.Wanted(f.area, box, size, half, clock.now(), listing.SOON))
+    if rows is None:
+        rows = _counted_by_sql(actor, f, size, half, bbox)
+    cells = [[*geo.to_degrees(x, y), *more] for x, y, *more in rows[:MAX_CELLS]]
+    total = sum(cell[2] for cell in cells)
+    return {"at": clock.now(), "columns": CELL_COLUMNS, "rows": cells, "total": total, "more": len(rows) > MAX_CELLS}
+
+
+def _counted_by_sql(actor: Actor, f: Filter, size: int, half: int, bbox: Box | None) -> list[openmap.Cell]:
+    """One pass over an index alone; the three counts are thirds of one sum, because each aggregate costs as much."""
     where, params = _placed(actor, f, bbox)
     (pressing, late), (soon, next_hours) = listing.pressing(), listing.soon()
     rows = fast.rows(
@@ -97,10 +110,8 @@ def _counted(actor: Actor, f: Filter, zoom: int, bbox: Box | None) -> dict[str, 
         f" FROM cases_case c WHERE cell.n = 1 AND c.x = cell.x AND c.y = cell.y AND {where} LIMIT 1) o ON true",
         [*late, *next_hours, *params, *params],
     )
-    cells = [[*geo.to_degrees(x, y), n, s % SECOND, s // SECOND % SECOND, s // THIRD, case_id, number]
-             for x, y, n, s, case_id, number in rows[:MAX_CELLS]]  # fmt: skip
-    total = sum(cell[2] for cell in cells)
-    return {"at": clock.now(), "columns": CELL_COLUMNS, "rows": cells, "total": total, "more": len(rows) > MAX_CELLS}
+    return [(x, y, n, s % SECOND, s // SECOND % SECOND, s // THIRD, case_id, number)
+            for x, y, n, s, case_id, number in rows]  # fmt: skip
 
 
 _CLOSED = "c.state IN ('closed', 'evaluated')"

@@ -7,19 +7,20 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from linli.cases import geo, intake_tables
+from linli.cases import geo, intake_tables, tables
 from linli.cases.models import Case
 from linli.cases.rules import nearness
+from linli.cases.rules.nearness import Reach
 from linli.cases.selectors import fast, listing, visible
 from linli.kernel import clock
 from linli.kernel.actor import Actor
 from linli.kernel.masks import mask_text
 
-MOST, JUDGED, ASKED, SHOWN = 500, 16, 200, 5
+MOST, JUDGED, ASKED, SHOWN = 1000, 16, 200, 5
 MANY_ROWS = 1500  # how many rows the words of a text may be expected in, so that a search stays cheap
 _COLUMNS = ", ".join(f"c.{n}" for n in listing.COLUMNS)
-_ROWS = f"""SELECT {_COLUMNS}, {listing.ILLUSTRATIVE}, (SELECT p.thumb_id FROM cases_photo p WHERE p.case_id = c.id
-    AND p.stage <> 'after' ORDER BY p.created_at LIMIT 1) FROM cases_case c WHERE c.id = ANY(%s)"""
+_SHOWN = f"""{_COLUMNS}, (SELECT p.thumb_id FROM cases_photo p WHERE p.case_id = c.id AND p.stage <> 'after'
+    ORDER BY p.created_at LIMIT 1), near.metres, {listing.ILLUSTRATIVE}, NULL"""
 _SOLVED = """SELECT DISTINCT ON (t.case_id) t.case_id, t.note FROM cases_timeline t
     WHERE t.case_id = ANY(%s) AND t.act IN ('finish', 'self_handle') AND t.note <> ''
     ORDER BY t.case_id, t.at DESC"""
@@ -40,48 +41,50 @@ def nearby(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Open cases around a point, the likeliest first. Without a radius, as far as each one's class reaches."""
     x, y = geo.to_metres(lon, lat)
-    own = intake_tables.reach(class_code)
-    far = radius_m or (own.radius_m if class_code else None)  # of all alike, or of each class its own
-    reaches, reach = _Reaches(), round((far or intake_tables.widest()) * geo.stretch(lat))
-    where, params = visible.where(actor)
+    far = radius_m or (
+        intake_tables.reach(class_code).radius_m if class_code else None
+    )  # of all alike, or each its own
+    stretch = geo.stretch(lat)
+    box, where = round((far or intake_tables.widest()) * stretch), visible.where(actor)
+    reach, reach_params = ("%s", [far * far]) if far else (_reach_of("a.class_code"), [])
     rows = fast.rows(
-        f"SELECT c.id, c.class_code, c.x, c.y FROM cases_case c WHERE {where} AND c.closed_at IS NULL"
-        f" AND c.source = 'linli' AND c.x BETWEEN %s AND %s AND c.y BETWEEN %s AND %s LIMIT {MOST}",
-        [*params, x - reach, x + reach, y - reach, y + reach],
+        "WITH around AS MATERIALIZED (SELECT c.id, c.class_code, ((c.x - %s) * (c.x - %s) + (c.y - %s) * (c.y - %s))"
+        f" * %s AS square FROM cases_case c WHERE {where[0]} AND c.closed_at IS NULL AND c.source = 'linli'"
+        f" AND c.x BETWEEN %s AND %s AND c.y BETWEEN %s AND %s LIMIT {MOST}), near AS MATERIALIZED (SELECT a.id,"
+        f" |/ a.square AS metres FROM around a WHERE a.square <= {reach} AND a.id IS DISTINCT FROM %s"
+        f" ORDER BY a.class_code <> %s, a.square LIMIT {JUDGED})"
+        f" SELECT {_SHOWN} FROM near JOIN cases_case c ON c.id = near.id",
+        [x, x, y, y, stretch**-2, *where[1], x - box, x + box, y - box, y + box, *reach_params, without, class_code],
         prepare=True,
     )
-    found = []
-    for case_id, code, cx, cy in rows:
-        distance = geo.distance(x, y, cx, cy, lat)
-        if distance <= (far or reaches[code]) and case_id != without:
-            found.append((code != class_code, distance, case_id))
-    found.sort(key=lambda f: f[:2])
-    return _judged({f[2]: f[1] for f in found[:JUDGED]}, class_code, text, limit)
+    return _judged(rows, class_code, text, limit)
 
 
-class _Reaches(dict[str, float]):
-    """How far the duplicates of a class are looked for, asked once a class."""
+def _reach_of(column: str) -> str:
+    """The square of how far duplicates of a class reach, for PostgreSQL: classes and metres are the packs' own."""
+    whens, others = [], Reach().radius_m
+    for code, metres in tables.reaches(tables.today()):
+        if code == "*":
+            others = metres
+        elif code.removesuffix("*").isalnum():
+            test = f"starts_with({column}, '{code[:-1]}')" if code.endswith("*") else f"{column} = '{code}'"
+            whens.append(f" WHEN {test} THEN {metres * metres}")
+    return f"CASE{''.join(whens)} ELSE {others * others} END" if whens else f"{others * others}"
 
-    def __missing__(self, code: str) -> float:
-        self[code] = found = intake_tables.reach(code).radius_m
-        return found
 
-
-def _judged(near: dict[UUID, float], class_code: str, text: str, limit: int) -> list[dict[str, Any]]:
-    if not near:
-        return []
-    rows = fast.rows(_ROWS, [list(near)], prepare=True)
-    thumbs, now, said = {r[0]: r[-1] for r in rows}, clock.now(), nearness.pieces(text)
+def _judged(rows: list[tuple[Any, ...]], class_code: str, text: str, limit: int) -> list[dict[str, Any]]:
+    now, today, said = clock.now(), tables.today(), nearness.pieces(text)
     items = []
-    for item in listing.shown(rows):
+    for row, item in zip(rows, listing.shown(rows), strict=True):
+        thumb, metres = row[-4:-2]
         same = bool(class_code) and item["class_code"] == class_code
         like = nearness.likeness(said, nearness.pieces(item["text"])) if said else 0.0
         age = (now - item["created_at"]).total_seconds()
-        told = nearness.judge(distance_m=near[item["id"]], age_h=age / 3600, same_class=same, like=like,
-                              reach=intake_tables.reach(item["class_code"]))  # fmt: skip
+        told = nearness.judge(distance_m=metres, age_h=age / 3600, same_class=same, like=like,
+                              reach=intake_tables.reach(item["class_code"], today))  # fmt: skip
         item["text"] = item["text"][: listing.SHORT]
-        items.append({**item, "distance_m": round(near[item["id"]]), "same_class": same, "age_s": int(age),
-                      "likeness": told.likeness, "thumb_id": thumbs.get(item["id"]), "score": told.score,
+        items.append({**item, "distance_m": round(metres), "same_class": same, "age_s": int(age),
+                      "likeness": told.likeness, "thumb_id": thumb, "score": told.score,
                       "reason": {"zh": told.zh, "en": told.en}})  # fmt: skip
     return sorted(items, key=lambda i: (-i["score"], i["distance_m"], str(i["id"])))[:limit]
 
@@ -111,8 +114,6 @@ def related(actor: Actor, case_id: UUID, limit: int = SHOWN) -> list[dict[str, A
 
 
 def _solved(score: float, row: tuple[Any, ...], class_code: str, note: str) -> dict[str, Any]:
-    from linli.cases import tables
-
     known = tables.catalogue().classes.get(row[2])
     return {"id": row[0], "number": row[1], "class": {"zh": known.zh, "en": known.en} if known else None,
             "same_class": row[2] == class_code and bool(class_code), "text": row[3][: listing.SHORT],

@@ -22,14 +22,14 @@ from linli.kernel.masks import mask, mask_text
 MAX_TEXT, MAX_PHOTOS = 2000, 6
 
 
-def create_case(*, actor: Actor, new: NewCase, within: str = "") -> Receipt:
+def create_case(*, actor: Actor, new: NewCase, within: str = "", savepoint: bool = True) -> Receipt:
     """Take in one signal as one case; with `within`, only where the actor has that permission.
 
-    The caller has checked that the actor may report by this channel.
+    The caller has checked that the actor may report by this channel; without a `savepoint` it writes nothing else.
     """
     _check(new)
     pictures = [images.prepare(data) for data in new.photos]  # costly and may refuse: before the transaction
-    with services.unit(actor):
+    with services.unit(actor, savepoint=savepoint):
         if new.case_id is not None and (held := _known(actor, new.case_id)) is not None:
             return receipt(held)
         return _create(actor, new, pictures, within)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from linli.cases import calendars, clocks, ports, tables
@@ -150,3 +151,9 @@ def correct_calendar(*, actor: Actor, year: int, notice: bytes) -> dict[str, Any
         jobs.defer(recompute_deadlines, after=2 * calendars.LOOK_AGAIN_S, once="cases.recompute-again")
     tables.forget()
     return {"year": year, "days": len(days)}
+
+
+def forget_changes() -> None:
+    """Delete notes of changes of the map older than two hours: every memory of it has read them, or reads all anew."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM cases_map_change WHERE at < clock_timestamp() - interval '2 hours'")
