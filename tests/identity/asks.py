@@ -328,6 +328,10 @@ def _fill(things: Things, account: Account | None) -> Ask:
 body("POST /form-entries/{entry_id}/person", {"reason": "跟进需求"})
 
 
+body("POST /intake-hooks", lambda t: {"name": "新", "kind": "wechat", "area_path": t.leaf})
+body("PATCH /intake-hooks/{intake_id}", {"version": 1, "name": "改名"})
+body("POST /intake-hooks/{intake_id}/secret", {"version": 1})
+body("POST /intake-hooks/{intake_id}/test", {"body": {"text": "x"}})
 body("POST /open311/endpoints", lambda t: {"name": "新", "base_url": "https://x.example/v2", "area_path": t.leaf})
 body("PATCH /open311/endpoints/{endpoint_id}", {"version": 1, "name": "改名"})
 
@@ -379,5 +383,6 @@ SHOWS: dict[str, str] = {
     "GET /patrol-plans": "plan_id",
     "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",
     "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
+    "GET /intake-hooks": "intake_id",
     "GET /open311/endpoints": "endpoint_id",
 }  # fmt: skip

@@ -9,4 +9,4 @@ class AdaptersConfig(AppConfig):
         """The server remembers repeated writes by the case, not by the kept answer: its refusals are its own."""
         from linli.kernel.middleware import never_keep
 
-        never_keep(r"/open311/.*")
+        never_keep(r"/open311/.*", r"/intake/.*")

@@ -1,0 +1,57 @@
+"""Reads of intake hooks."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from linli.adapters import secret
+from linli.adapters.intake import rules
+from linli.adapters.intake.models import IntakeDelivery, IntakeHook
+from linli.kernel import clock, packs
+from linli.kernel.actor import Actor
+from linli.kernel.errors import Invalid, NotFound
+from linli.kernel.i18n import say
+from linli.kernel.scope import area_q
+
+MANAGE = "integrations.manage"
+
+
+def hooks(actor: Actor) -> QuerySet[IntakeHook]:
+    """Those of one's areas: an entry point is the district's, not an account's."""
+    return IntakeHook.objects.filter(area_q(actor, MANAGE))
+
+
+def hook(actor: Actor, hook_id: UUID) -> IntakeHook:
+    found = hooks(actor).filter(pk=hook_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def by_code(code: str) -> IntakeHook | None:
+    return IntakeHook.objects.filter(code=code).first()
+
+
+def deliveries(actor: Actor, hook_id: UUID, outcome: str = "") -> QuerySet[IntakeDelivery]:
+    if outcome and outcome not in rules.OUTCOMES:
+        raise Invalid("outcome", say("只能是 ", "must be one of ") + ", ".join(rules.OUTCOMES))
+    found = IntakeDelivery.objects.filter(hook=hook(actor, hook_id)).defer("mark", "answer")
+    return found.filter(outcome=outcome) if outcome else found
+
+
+def secrets_of(row: IntakeHook) -> list[str]:
+    """The secrets that count now: the newest, and for a day the one before."""
+    found = [secret.unseal(row.secret, row.id)]
+    if row.prior_until and row.prior_until > clock.now():
+        found.append(secret.unseal(row.prior_secret, row.id))
+    return [one for one in found if one]
+
+
+def presets() -> list[dict[str, object]]:
+    """Mappings that the packs offer, each with a sample; a later pack's replaces one of the same code."""
+    found = {
+        path.stem: {"code": path.stem, **packs.read_yaml(path)} for path in packs.files("intake_hooks", (".yaml",))
+    }
+    return list(found.values())
