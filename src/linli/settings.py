@@ -25,7 +25,7 @@ BASE_DIR = Path(__file__).resolve().parent
 LINLI_APPS = [
     name
     for name in ("kernel", "places", "identity", "orgs", "devices", "telemetry", "work", "cases", "insight", "field",
-                 "command", "portal", "adapters")
+                 "command", "portal", "notify", "adapters")
     if (BASE_DIR / name / "apps.py").exists()
 ]  # fmt: skip
 INSTALLED_APPS = [

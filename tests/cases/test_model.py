@@ -46,7 +46,7 @@ def test_the_desk_walked_at_random(model: type[CaseDesk]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_the_desk_walked_far(model: type[CaseDesk]) -> None:
     """As many steps as MODEL_STEPS says; every act of the table is done on the way."""
     wanted, began, seed = int(os.environ.get("MODEL_STEPS", "5000")), time.monotonic(), 0

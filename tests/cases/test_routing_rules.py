@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from linli.cases.rules import assignment, routing
-from linli.cases.rules.routing import AtWork, Candidate, Moment
+from linli.cases.rules.routing import Candidate, Moment
+from linli.work.contracts import TeamAtWork
 
 WORDS = {"zh": "归班组", "en": "To the crew"}
 
@@ -49,7 +50,7 @@ def test_a_rule_holds_for_what_it_names(given: dict[str, Any], when: Moment, hol
 
 
 def candidate(code: str, rank: int = 0, metres: float | None = None, sent_back: bool = False, **work: Any) -> Candidate:
-    return Candidate(UUID(int=ord(code)), code, rank, AtWork(**work), metres, sent_back)
+    return Candidate(UUID(int=ord(code)), code, rank, TeamAtWork(**work), metres, sent_back)
 
 
 def test_the_best_team_is_at_work_near_and_not_overloaded() -> None:

@@ -42,6 +42,21 @@ def test_a_note_is_for_the_area_and_for_the_teams_of_the_centre(desk: Desk, cent
     assert desk.client("system_admin").get("/api/v1/board").status_code == 403
 
 
+def test_own_is_what_the_centres_say_that_one_works_in(desk: Desk, centre: UUID) -> None:
+    whole = orgs.ensure_centre(code="whole", name_zh="总中心", name_en="Centre", area_path=D)
+    for where, title in ((centre, "北"), (whole, "全区")):
+        assert write(desk.client("duty_lead"), where, title=title).status_code == 201
+    district, pump = desk.client("dispatcher"), desk.client("team_member", D, team=desk.pump)
+    assert sorted(titles(district)) == sorted(titles(pump)) == ["全区", "北"]
+    assert titles(district, "?own=true") == ["全区"], "a sub-centre's notes are not for whoever sees the district"
+    assert sorted(titles(pump, "?own=true")) == ["全区", "北"], "a team's own centre"
+    assert titles(desk.client("grid_member", NORTH), "?own=true") == ["北"]
+    assert titles(desk.client("grid_member", SOUTH), "?own=true") == []
+    below = desk.client("grid_member", f"{NORTH}.01")
+    assert titles(below) == titles(below, "?own=true") == ["北"], "members of the sub-centre's grids, not of the whole"
+    assert pump.get("/api/v1/board?own=true").json()["items"][0]["centre"]["zh"] == "总中心"
+
+
 def test_who_may_write_and_for_which_centre(desk: Desk, centre: UUID) -> None:
     south = desk.client("duty_lead", SOUTH)
     refused, guessed = write(south, centre), write(south, desk.pump)

@@ -29,6 +29,7 @@ from linli.home import Home
 from linli.kernel import clock, personal, personal_reads, upkeep
 from linli.kernel.actor import PUBLIC, SYSTEM
 from linli.kernel.errors import Forbidden
+from linli.notify.models import Choice
 from linli.portal.models import Alert
 
 pytestmark = pytest.mark.django_db
@@ -232,6 +233,9 @@ def test_duty_lawful_basis_of_every_registered_field_purpose_and_state_of_consen
         ]),
         "portal.Alert": (wish, [({"confirmed_at": None}, {"confirm_alert"}),
                                 ({"confirmed_at": now}, {"confirm_alert", "case_news"})]),
+        "notify.Choice": (Choice(address="a@mail.example"), [
+            ({"confirmed_at": None}, {"confirm_staff_mail"}),
+            ({"confirmed_at": now}, {"confirm_staff_mail", "staff_notice"})]),
         "field.Entry": (Entry(area_path="D", person="独居, 腿脚不便"), [
             ({"consent_at": None, "withdrawn_at": None}, set()),
             ({"consent_at": now, "withdrawn_at": None}, {"visit_follow_up"}),

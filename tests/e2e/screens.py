@@ -29,6 +29,13 @@ def click(selector: str, then: str) -> Callable[[Page], None]:
     return act
 
 
+def bulk(page: Page) -> None:
+    """All that is shown is chosen, and the look at a dispatch of it open."""
+    page.get_by_test_id("bulk-all").click()
+    page.get_by_test_id("bulk-dispatch").click()
+    page.get_by_test_id("bulk-look").wait_for()
+
+
 def press(key: str, then: str) -> Callable[[Page], None]:
     def act(page: Page) -> None:
         page.keyboard.press(key)
@@ -147,6 +154,7 @@ SCREENS = (
            DESK),
     Screen("console-remind", "/console/supervision?reason=supervised", "dutylead", "[data-testid=supervision-row]",
            DESK, act=click("[data-testid=remind]", "[data-testid=remind-preview]")),
+    Screen("console-bulk", "/console/cases", "dispatcher", "[data-testid=bulk-all]", DESK, act=bulk),
     Screen("console-routing", "/console/routing/{routing}", "admin", "[data-testid=dry-run-moves]", DESK),
     Screen("console-rule-form", "/console/routing/{routing}", "admin", "[data-testid=rule-edit-1]", DESK,
            act=click("[data-testid=rule-edit-1]", "[data-testid=rule-form]")),
@@ -176,6 +184,8 @@ SCREENS = (
     Screen("console-roster", "/console/rosters", "dutylead", "[data-testid=roster-week]", HALL),
     Screen("console-shift", "/console/rosters", "dutylead", "[data-testid=shift-new]", DESK,
            act=click("[data-testid=shift-new]", DIALOG)),
+    Screen("console-roster-import", "/console/rosters/import", "dutylead", "[data-testid=roster-import]", DESK),
+    Screen("console-notices", "/console/notices", "dutylead", "[data-testid=notices-form]", DESK),
     Screen("console-people", "/console/people", "admin", "h1", DESK),
     Screen("console-integrations", "/console/integrations", "admin", "h1", DESK),
     Screen("console-hooks", "/console/webhooks", "integrator", "[data-testid=hooks], [data-testid=state-empty]", DESK),
@@ -205,6 +215,7 @@ SCREENS = (
     Screen("field-forms", "/field/forms", "member", "[data-testid=form-card]", HAND, ("light",)),
     Screen("field-form", "/field/form/building_hazards", "member", "[data-testid=form-send]", HAND, SUNNY),
     Screen("field-patrol", "/field/patrol", "crew", "h1", HAND, ("light",)),
+    Screen("field-board", "/field/board", "crew", "[data-testid=note]", HAND, SUNNY),
     Screen("field-outbox", "/field/outbox", "member", "h1", HAND, SUNNY),
     Screen("field-me", "/field/me", "member", "[data-testid=duty]", HAND, SUNNY),
 )  # fmt: skip

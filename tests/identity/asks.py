@@ -15,6 +15,7 @@ from shapely.geometry import LineString, mapping
 from tests.identity.factories import ROOT, SIDES, STEP, Ask, S, Things, W, picture, square
 
 from linli.cases.models import Case, Photo
+from linli.identity import facade as identity
 from linli.identity.models import Account
 from linli.kernel import clock, ids
 from linli.orgs import facade as orgs
@@ -40,6 +41,9 @@ def body(key: str, value: Any, **more: Any) -> None:
 
 body("POST /session", {"username": "nobody-here", "password": "wrong"})
 body("PATCH /me", {"language": "en"})
+body("PUT /me/notices", {"channels": {"warn": "mail"}, "quiet_from": "22:00", "quiet_until": "06:00"})
+body("PUT /me/notices/address", {"address": "a@mail.example"})
+body("POST /me/notices/address/confirm", {"token": "guessed"})
 body("POST /me/password", {"old_password": "wrong", "new_password": "lamp-river-88"})
 body("POST /me/totp/confirm", {"code": "000000"})
 body("POST /me/totp/disable", {"password": "wrong"})
@@ -206,11 +210,14 @@ body("PATCH /rules/{rule_id}", {"version": 1, "enabled": False})
 body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
 
 body("POST /cases/{case_id}/signals", {"text": "我家门口也有"})
+body("POST /cases/bulk", lambda t: {"action": "file", "cases": [{"id": str(t["case_id"])}], "check": True})
+body("POST /cases/bulk/undo", lambda t: {"case_ids": [str(t["case_id"])]})
 body("POST /cases/nearby", lambda t: {"lon": t.lon, "lat": t.lat, "text": "井盖"})
 for key in ("GET /cases/{case_id}/templates", "GET /cases/{case_id}/templates [private]"):
     REQUESTS[key] = lambda things, account: Ask(query="act=close")
 body("POST /catalogue/suggestions", {"text": "井盖松动"})
-for key in ("GET /case-imports/{batch_id}", "POST /case-imports/{batch_id}/undo"):
+for key in ("GET /case-imports/{batch_id}", "POST /case-imports/{batch_id}/undo",
+            "GET /roster-imports/{batch_id}", "POST /roster-imports/{batch_id}/undo"):  # fmt: skip
     REQUESTS[key] = lambda things, account: Ask(path={"batch_id": ids.new_id()})
 
 
@@ -254,10 +261,21 @@ def _next_week() -> str:
     return (clock.now() + timedelta(days=7)).date().isoformat()
 
 
-for path in ("people", "present", "week.{form}"):
+for path in ("people", "present", "week.{form}", "template.{form}"):
     REQUESTS[f"GET /rosters/{path}"] = lambda t, account: Ask(
         query=f"team_id={t['team_id']}&day={_next_week()}", path={"form": "csv"}
     )
+
+
+@ask("POST /roster-imports")
+def _import_shifts(things: Things, account: Account | None) -> Ask:
+    team, planned = orgs.team(things["team_id"]), identity.account(things["account_id"])
+    assert team is not None and planned is not None
+    day = _next_week()
+    line = f"{team.code},{planned.username},{day} 08:00,{day} 18:00,{account.username if account else ''}"
+    return Ask(files=_file("s.csv", f"team,account,from,to,note\n{line}\n", "text/csv"))
+
+
 body("POST /rosters", lambda t: {
     "team_id": str(t["team_id"]), "account_id": str(t["account_id"]), "day": _next_week(), "begins": "08:00",
     "ends": "18:00",
@@ -281,8 +299,7 @@ for path in ("/supervision/counts", "/supervision.xlsx"):
     REQUESTS[f"GET {path}"] = lambda things, account: Ask(query=f"area={things.area}")
 body("POST /supervision/reminders", lambda t: {"case_ids": [str(t["case_id"])], "note": "请今日到场"})
 REQUESTS["GET /supervision/{case_id}/letter.{form}"] = lambda things, account: Ask(path={"form": "docx"})
-RULE = {"class": "", "team_kind": "pump", "zh": "默认", "en": "All"}
-body("POST /routing", {"rules": [RULE]})
+body("POST /routing", {"rules": [{"class": "", "team_kind": "pump", "zh": "默认", "en": "All"}]})
 body("PATCH /routing/{version_id}", {"edition": 1, "note": "x"})
 body("POST /routing/{version_id}/dry-run", {"days": 7})
 body("POST /routing/{version_id}/publish", {"edition": 1})
@@ -378,7 +395,7 @@ SHOWS: dict[str, str] = {
     "GET /devices/latest [household]": "household_id", "GET /device-pins": "device_id", "GET /alarms": "alarm_id",
     "GET /rules": "rule_id", "GET /cases": "case_id", "GET /cases [private]": "private_id",
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
-    "POST /cases/nearby": "case_id",
+    "POST /cases/nearby": "case_id", "POST /cases/bulk": "case_number", "POST /cases/bulk/undo": "case_number",
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
     "GET /patrol-plans": "plan_id",
     "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
-from procrastinate import App
-from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from tests.worker import work, worker
 
 from linli.kernel import clock, i18n, jobs, logs, upkeep
 from linli.kernel.models import IdempotencyRow, InboxEvent
@@ -32,22 +31,6 @@ def note(word: str) -> None:
 def clean() -> Iterator[None]:
     ran.clear()
     yield
-
-
-@contextlib.asynccontextmanager
-async def worker() -> AsyncIterator[App]:
-    """As in the process `jobs`: the app speaks by connections of its own."""
-    with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
-        async with worker_app.open_async():
-            yield worker_app
-
-
-def work() -> None:
-    async def once() -> None:
-        async with worker() as worker_app:
-            await worker_app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
-
-    asyncio.run(once())
 
 
 def test_a_job_runs_only_if_its_transaction_commits() -> None:

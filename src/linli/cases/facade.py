@@ -353,6 +353,12 @@ def rows_seen(actor: Actor, case_ids: Sequence[UUID]) -> dict[UUID, dict[str, An
     return {item["id"]: item for item in listing.by_ids(actor, case_ids)}
 
 
+def stage_name(code: str) -> dict[str, str]:
+    """{zh, en} of a stage that has a clock; empty for an unknown one."""
+    found = tables.stages().stages.get(code) or tables.transitions().stages.get(code)
+    return {"zh": found.zh, "en": found.en} if found else {}
+
+
 def class_names(codes: Sequence[str]) -> dict[str, dict[str, str]]:
     """{zh, en} of classes, big classes and kinds of the catalogue."""
     known = tables.catalogue()

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.cases.rules.routing import AtWork
-from linli.kernel.actor import Actor, contains
+from linli.kernel.actor import Actor
 
 REMEMBER_S, WORK_S = 5.0, 10.0
 _memory: dict[tuple[Any, ...], tuple[float, Any]] = {}
@@ -109,22 +108,7 @@ def remembered(key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
     return found[1]
 
 
-def teams_in(area_path: str, kind: str | None = None) -> list[Any]:
-    """Active teams for an area: those that serve it, nearest first, then those inside it. One query for all areas."""
-    teams = district_teams()
-
-    def nearness(team: Any) -> tuple[bool, int, str]:
-        below = len(team.area_path) > len(area_path)
-        return below, len(team.area_path) if below else -len(team.area_path), team.code
-
-    return sorted(
-        (t for t in teams if (not kind or t.kind == kind)
-         and (contains(t.area_path, area_path) or contains(area_path, t.area_path))),
-        key=nearness,
-    )  # fmt: skip
-
-
-def at_work(team_ids: Iterable[UUID]) -> dict[UUID, AtWork]:
+def at_work(team_ids: Iterable[UUID]) -> dict[UUID, Any]:
     """Who of these teams is at work and what they have to do, as of ten seconds ago at most."""
     from linli.work import facade
 
@@ -132,8 +116,7 @@ def at_work(team_ids: Iterable[UUID]) -> dict[UUID, AtWork]:
     missing = [t for t in wanted if (kept := _memory.get(("work", t))) is None or kept[0] < now]
     if missing:
         for team_id, found in facade.teams_at_work(missing).items():
-            at = AtWork(found.on_duty, found.rostered, found.tasks, found.places)
-            _memory["work", team_id] = (now + WORK_S, at)
+            _memory["work", team_id] = (now + WORK_S, found)
     return {t: _memory["work", t][1] for t in wanted}
 
 
@@ -144,16 +127,11 @@ def person(login: str) -> Any:
     return remembered(("login", login), lambda: facade.account_by_name(login))
 
 
-def centre_by_code(code: str) -> Any:
+def centres() -> dict[str, Any]:
+    """All centres by code."""
     from linli.orgs import facade
 
-    return remembered(("centres",), lambda: {c.code: c for c in facade.centres()}).get(code)
-
-
-def centre_codes() -> set[str]:
-    from linli.orgs import facade
-
-    return {c.code for c in facade.centres()}
+    return dict(remembered(("centres",), lambda: {c.code: c for c in facade.centres()}))
 
 
 def district_teams() -> list[Any]:

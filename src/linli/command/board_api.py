@@ -15,6 +15,8 @@ from linli.command.router import router
 from linli.identity import facade as identity
 from linli.kernel import paging
 from linli.kernel.http import actor_of
+from linli.orgs import facade as orgs
+from linli.orgs.contracts import CentreInfo
 
 
 class BoardIn(Schema):
@@ -33,6 +35,7 @@ class BoardOut(Schema):
 
     id: UUID
     centre_id: UUID
+    centre: dict[str, str]
     area_path: str
     title: str
     text: str
@@ -46,12 +49,14 @@ class BoardOut(Schema):
     withdrawn_at: datetime | None
 
 
-def _out(request: HttpRequest, rows: list[BoardNote]) -> list[BoardOut]:
+def _out(request: HttpRequest, rows: list[BoardNote], all_: list[CentreInfo] | None = None) -> list[BoardOut]:
     me, names = actor_of(request).account_id, identity.display_name({r.by for r in rows if r.by})
+    centres = {c.id: {"zh": c.name_zh, "en": c.name_en} for c in (orgs.centres() if all_ is None else all_)}
     return [
         BoardOut(
-            id=r.id, centre_id=r.centre_id, area_path=r.area_path, title=r.title, text=r.text, pinned=r.pinned,
-            from_at=r.from_at, until_at=r.until_at, by_name=names.get(r.by, "") if r.by else "",
+            id=r.id, centre_id=r.centre_id, centre=centres.get(r.centre_id, {}), area_path=r.area_path,
+            title=r.title, text=r.text, pinned=r.pinned, from_at=r.from_at, until_at=r.until_at,
+            by_name=names.get(r.by, "") if r.by else "",
             mine=r.by is not None and r.by == me, read=r.read, withdrawn_at=r.withdrawn_at,
             read_count=r.read_count if r.by is not None and r.by == me else None,
         )
@@ -62,14 +67,18 @@ def _out(request: HttpRequest, rows: list[BoardNote]) -> list[BoardOut]:
 @router.get("/board", permission="board.view", response=paging.Page[BoardOut])
 def list_notes(
     request: HttpRequest, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT, centre_id: UUID | None = None,
-    past: bool = False,
+    past: bool = False, own: bool = False,
 ) -> paging.Page[BoardOut]:  # fmt: skip
-    """What stands on the boards one reads, pinned ones first. `past`: one's own that no longer stand too."""
-    query = board_selectors.notes(actor_of(request), past=past)
+    """What stands on the boards one reads, pinned ones first. `past`: one's own that no longer stand too.
+    `own`: only of the centres one works in."""
+    centres = orgs.centres()
+    query = board_selectors.notes(actor_of(request), past=past, centres=centres)
+    if own:
+        query = query.filter(board_selectors.own(actor_of(request), centres))
     if centre_id:
         query = query.filter(centre_id=centre_id)
     rows, more = paging.keyset(query, key=("-pinned", "-from_at", "-id"), cursor=cursor, limit=limit)
-    return paging.Page(items=_out(request, rows), next=more)
+    return paging.Page(items=_out(request, rows, centres), next=more)
 
 
 @router.post("/board", permission="board.write", response={201: BoardOut})

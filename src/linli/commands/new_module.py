@@ -74,7 +74,7 @@ def _edits(root: Path, words: dict[str, str]) -> list[Path]:
     permissions = _filled(TEMPLATES / "lines" / "permissions.txt", words)
     edits = [
         ("src/linli/settings.py", re.escape('"portal",'), f'"portal", "{name}",'),
-        ("pyproject.toml", re.escape('"(linli.portal) |'), f'"(linli.{name}) | (linli.portal) |'),
+        ("pyproject.toml", re.escape("(linli.portal) |"), f"(linli.{name}) | (linli.portal) |"),
         (roles, "\n\nroles:\n", f"\n{permissions}\nroles:\n"),
     ]
     for role in EDITORS:

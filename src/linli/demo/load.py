@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from linli.demo import fleet, roster, staff
+from linli.demo import fleet, roster, samples, staff
 from linli.home import Home
 from linli.kernel import packs
 from linli.places.models import QrCode
@@ -56,6 +56,7 @@ def load(say: Callable[[str], None] = lambda text: None) -> dict[str, str]:
     step(f"{roster.load(packs.read_yaml(folder / 'roster.yaml'))} shifts of this week")
     devices = keep("demo-devices.json", fleet.load(packs.read_yaml(folder / "devices.yaml")))
     step(f"{len(devices)} devices")
+    step(f"{samples.load(packs.read_yaml(folder / 'samples.yaml'))} samples")
     code = keep_units()
     Home.current().write_private("demo.json", json.dumps({"accounts": accounts, "unit_code": code}))
     return accounts

@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from linli.cases import facade as cases
 from linli.field import rules, selectors, tables
 from linli.field.models import CaseAnswers, Entry, PhotoMark, VoiceNote
@@ -48,7 +46,7 @@ def fill_form(*, actor: Actor, entry_id: UUID, new: NewEntry) -> Entry:
     if checked.wrong:
         raise Invalid(errors=[FieldError(f"answers.{name}", reason) for name, reason in checked.wrong])
     with services.unit(actor):
-        _alone(f"entry:{entry_id}")
+        services.alone(f"entry:{entry_id}")
         known = Entry.objects.filter(id=entry_id).first()
         if known is not None:
             if known.by_id != actor.account_id or known.form_code != form.code:
@@ -63,11 +61,6 @@ def fill_form(*, actor: Actor, entry_id: UUID, new: NewEntry) -> Entry:
         row.save(force_insert=True)
         _told(actor, row, "fill")
     return row
-
-
-def _alone(what: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [what])
 
 
 def _clean(value: Any) -> Any:
@@ -173,7 +166,7 @@ def add_voice(*, actor: Actor, case_id: UUID, voice_id: UUID, data: bytes, secon
         raise Invalid("seconds", f"must be 1 to {rules.MAX_SECONDS}")
     with services.unit(actor):
         case = cases.seen_case(actor, case_id)
-        _alone(f"voices:{case_id}")
+        services.alone(f"voices:{case_id}")
         known = VoiceNote.objects.filter(id=voice_id).first()
         if known is not None:
             if known.case_id != case_id:

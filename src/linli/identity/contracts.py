@@ -14,6 +14,7 @@ class AccountInfo:
     area_path: str
     status: str
     demo: bool
+    language: str = "zh-hans"
 
 
 @dataclass(frozen=True, slots=True)

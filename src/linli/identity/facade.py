@@ -19,7 +19,7 @@ from linli.kernel.errors import NotFound
 
 
 def _info(row: Account) -> AccountInfo:
-    return AccountInfo(row.id, row.username, row.display_name, row.area_path, row.status, row.demo)
+    return AccountInfo(row.id, row.username, row.display_name, row.area_path, row.status, row.demo, row.language)
 
 
 def actor_for(account_id: UUID) -> Actor | None:
@@ -50,6 +50,17 @@ def account_by_name(username: str) -> AccountInfo | None:
 def display_name(account_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Names of staff, for staff: never put them on public pages, in events or in logs."""
     return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "display_name"))
+
+
+def usernames(account_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What these accounts sign in as, for those who plan: never put them on public pages, in events or in logs."""
+    return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "username"))
+
+
+def ids_of(names: Iterable[str]) -> dict[str, UUID]:
+    """Active accounts by the names they sign in as; unknown ones are left out."""
+    rows = Account.objects.filter(username__in=list(names), status="active")
+    return dict(rows.values_list("username", "id"))
 
 
 def role_name(role: str) -> dict[str, str]:

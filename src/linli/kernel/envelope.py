@@ -24,3 +24,7 @@ class Envelope:
     audience: str = "staff"
     permission: str = ""
     data: dict[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """Its fields by name; `data` is the same object."""
+        return {name: getattr(self, name) for name in self.__slots__}

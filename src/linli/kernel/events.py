@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -53,7 +53,7 @@ def emit(
     told = [envelope]
     if public is not None:
         told.append(replace(envelope, id=str(ids.new_id()), audience="public", permission="", data=public))
-    rows.insert([OutboxEvent(id=UUID(e.id), type=type, envelope=asdict(e)) for e in told])
+    rows.insert([OutboxEvent(id=UUID(e.id), type=type, envelope=e.plain()) for e in told])
     return envelope.id
 
 

@@ -6,26 +6,49 @@ database, no relations followed. Everything else goes through the ORM.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from functools import cache
-from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import connection, models
 
 SHORT = 4  # statements of so few rows come again and again in the same words: planned once a connection
+KEPT = 8  # texts of so few rows are kept
+# columns whose values psycopg sends as they are, when they have one of these types
+PLAIN_FIELDS = (models.UUIDField, models.CharField, models.TextField, models.BooleanField, models.DateTimeField,
+                models.FloatField)  # fmt: skip
+PLAIN = (str, bool, float, UUID, datetime, type(None))
+Prepared = Callable[..., Any]
 _held: ContextVar[list[models.Model] | None] = ContextVar("linli_rows_held", default=None)
 
 
 @cache
-def _shape(model: type[models.Model]) -> tuple[str, str, tuple[models.Field[Any, Any], ...]]:
+def _shape(model: type[models.Model]) -> tuple[str, tuple[tuple[str, bool, Prepared], ...]]:
+    """How a row of a model begins, and for each column the attribute, whether plain values go as they are, and what
+    prepares the others as Django makes them fit."""
     fields = tuple(f for f in model._meta.concrete_fields if not isinstance(f, models.AutoField))
     columns = ", ".join(f'"{f.column}"' for f in fields)
     head = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES '
-    return head, f"({', '.join(['%s'] * len(fields))})", fields
+    return head, tuple((f.attname, type(f) in PLAIN_FIELDS, f.get_db_prep_save) for f in fields)
+
+
+@cache
+def _text(tables: tuple[tuple[type[models.Model], int], ...]) -> str:
+    """One INSERT of so many rows; of several models, one in which the first ones stand as WITH. Its places are
+    numbered, so that nobody has to look for them in the text again."""
+    count, parts = itertools.count(1), []
+    for model, rows in tables:
+        head, columns = _shape(model)
+        marks = ("(" + ", ".join(f"${next(count)}" for _ in columns) + ")" for _ in range(rows))
+        parts.append(head + ", ".join(marks))
+    before = ", ".join(f"i{n} AS ({part})" for n, part in enumerate(parts[:-1]))
+    return (f"WITH {before} " if before else "") + parts[-1]
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -55,16 +78,18 @@ def together() -> Iterator[None]:
 
 
 def _statement(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
-    """One INSERT; of several models, one in which the first ones stand as WITH."""
-    parts: list[str] = []
+    """The text and its values; the text of many rows is not kept."""
+    tables: list[tuple[type[models.Model], int]] = []
     values: list[Any] = []
-    for model, own in groupby(sorted(rows, key=lambda r: type(r).__name__), key=type):
-        head, marks, fields = _shape(model)
-        many = list(own)
-        parts.append(head + ", ".join([marks] * len(many)))
-        values += [f.get_db_prep_save(getattr(row, f.attname), connection) for row in many for f in fields]
-    before = ", ".join(f"i{n} AS ({part})" for n, part in enumerate(parts[:-1]))
-    return (f"WITH {before} " if before else "") + parts[-1], values
+    for model, own in itertools.groupby(sorted(rows, key=lambda r: type(r).__name__), key=type):
+        columns, many = _shape(model)[1], list(own)
+        tables.append((model, len(many)))
+        for row in many:
+            for name, plain, prepared in columns:
+                value = getattr(row, name)
+                values.append(value if plain and type(value) in PLAIN else prepared(value, connection))
+    text = _text if len(rows) <= KEPT else _text.__wrapped__
+    return text(tuple(tables)), values
 
 
 def _write(rows: Sequence[models.Model]) -> None:
@@ -72,7 +97,7 @@ def _write(rows: Sequence[models.Model]) -> None:
     connection.ensure_connection()
     if connection.queries_logged:
         connection.queries_log.append({"sql": sql, "time": ""})
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
         cursor.execute(sql, values, prepare=len(rows) <= SHORT)  # type: ignore[call-overload]
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias

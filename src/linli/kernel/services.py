@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from linli.kernel.actor import Actor
 
@@ -15,3 +15,9 @@ def unit(actor: Actor) -> Iterator[None]:
     """One service's transaction. Nested units join the outer one."""
     with transaction.atomic():
         yield
+
+
+def alone(what: str) -> None:
+    """Whoever says the same words waits until the transaction in progress has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [what])

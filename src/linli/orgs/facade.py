@@ -34,6 +34,11 @@ def team_by_code(code: str) -> TeamInfo | None:
     return _team(row) if row else None
 
 
+def teams_called(words: Iterable[str]) -> dict[str, TeamInfo]:
+    """Active teams by what people call them: a code, or a name that only one of them has."""
+    return {word: _team(row) for word, row in selectors.teams_called(set(words)).items()}
+
+
 def teams_in(area_path: str, kind: str | None = None) -> list[TeamInfo]:
     """Active teams for an area: those whose area contains it, nearest first, then those inside it."""
     return [_team(row) for row in selectors.serving(area_path, kind)]

@@ -41,6 +41,18 @@ def team_to_manage(actor: Actor, team_id: UUID) -> Team:
     return _found(Team.objects.filter(area_q(actor, "teams.manage"), id=team_id).first())
 
 
+def teams_called(words: set[str]) -> dict[str, Team]:
+    """By code, or by a name that only one active team has."""
+    rows = list(Team.objects.filter(Q(code__in=words) | Q(name_zh__in=words) | Q(name_en__in=words), active=True))
+    found: dict[str, Team] = {}
+    for word in words:
+        named = [row for row in rows if word in (row.name_zh, row.name_en)]
+        coded = [row for row in rows if row.code == word]
+        if coded or len(named) == 1:
+            found[word] = (coded or named)[0]
+    return found
+
+
 def centres(actor: Actor) -> QuerySet[Centre]:
     return Centre.objects.filter(visible_q(actor))
 

@@ -5,35 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from linli.cases.contracts import PublicItem, TicketNews
+from linli.kernel import mail
 from linli.kernel.i18n import either
+from linli.kernel.mail import address, enabled
 from linli.portal.signed import link
 
-
-def enabled() -> bool:
-    """Whether this district has a server for mail."""
-    return bool(settings.MAIL_FROM)
-
-
-def address(path: str) -> str:
-    return f"{settings.PUBLIC_URL.rstrip('/')}{path}"
+__all__ = ["address", "area_news", "enabled", "letter", "question", "ticket_news"]
 
 
 def letter(row: UUID, subject: str, body: str, to: str, by: BaseEmailBackend | None) -> EmailMessage:
     """A letter that mail programs can end with one click (RFC 8058)."""
     stop = address(f"/alerts/stop/{link('stop', row)}")
     foot = _("You get this letter because you asked for it. To end it at once:")
-    return EmailMessage(
-        subject, f"{body}\n\n-- \n{foot}\n{stop}\n", settings.MAIL_FROM, [to], connection=by,
-        headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-                 "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
-    )  # fmt: skip
+    ends = {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return mail.letter(subject, f"{body}\n\n-- \n{foot}\n{stop}\n", to, by, ends)
 
 
 def question(row: UUID, what: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from linli.kernel import paging
 from linli.kernel.http import actor_of
 from linli.orgs import facade as orgs
 from linli.places import facade as places
-from linli.work import duty_services, patrol_api, roster_api, selectors, services
+from linli.work import duty_services, patrol_api, roster_api, roster_sheet_api, selectors, services
 from linli.work.models import Task
 from linli.work.router import router
 from linli.work.schemas import (
@@ -35,7 +35,7 @@ from linli.work.schemas import (
     TaskPatch,
 )
 
-__all__ = ["patrol_api", "roster_api", "router"]
+__all__ = ["patrol_api", "roster_api", "roster_sheet_api", "router"]
 
 
 def _full(task: Task) -> TaskFull:

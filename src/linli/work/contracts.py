@@ -51,3 +51,12 @@ class TeamAtWork:
     rostered: int = 0
     tasks: int = 0
     places: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def available(self) -> bool:
+        return self.on_duty > 0 or self.rostered > 0
+
+    @property
+    def load(self) -> float:
+        """Running tasks for each member who is there."""
+        return self.tasks / max(self.on_duty, self.rostered, 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from linli.kernel import jobs
-from linli.work import duty_services, patrol_services, roster_services
+from linli.work import duty_services, patrol_services, roster_import_services, roster_services
 
 
 @jobs.periodic("17 * * * *", "work.purge_positions")
@@ -24,3 +26,10 @@ def purge_visits() -> None:
 @jobs.periodic("51 3 * * *", "work.purge_shifts")
 def purge_shifts() -> None:
     roster_services.purge_shifts()
+    roster_import_services.purge()
+
+
+@jobs.task("work.import_roster", lock="work.import_roster")
+def import_roster(batch_id: str) -> None:
+    """The rows of a sheet of shifts, some at a time."""
+    roster_import_services.run(batch_id=UUID(batch_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from linli.kernel import clock, ids
@@ -214,4 +215,31 @@ class Shift(models.Model):
             models.Index(fields=["account", "starts_at"], name="work_shift_person"),
             models.Index(fields=["starts_at", "id"], name="work_shift_page"),
             models.Index(fields=["area_path"], name="work_shift_area", opclasses=["text_pattern_ops"]),
+        ]
+
+
+class RosterImport(models.Model):
+    """A sheet of shifts that an account takes in: what is left, what was refused, which shifts it made."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    name = models.CharField(max_length=120, default="")
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=8)  # running, done, stopped, undone
+    rows = models.PositiveIntegerField(default=0)
+    made = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)  # were in the roster already
+    refused = models.PositiveIntegerField(default=0)
+    withdrawn = models.PositiveIntegerField(default=0)
+    errors = models.JSONField(default=list)
+    todo = models.JSONField(default=list)
+    shift_ids = ArrayField(models.UUIDField(), default=list)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "work_roster_import"
+        indexes = [
+            models.Index(fields=["created_by", "-created_at", "-id"], name="work_roster_import_mine"),
+            models.Index(fields=["sha256"], name="work_roster_import_file"),
         ]

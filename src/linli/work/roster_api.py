@@ -5,20 +5,17 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from ninja import Schema, Status
 
 from linli.identity import facade as identity
 from linli.kernel import clock, paging
 from linli.kernel.errors import Invalid
 from linli.kernel.http import actor_of
-from linli.kernel.i18n import say
-from linli.work import roster_rules, roster_selectors, roster_services, roster_sheet
+from linli.work import roster_rules, roster_selectors, roster_services
 from linli.work.models import Shift
 from linli.work.patrol_selectors import district_zone
 from linli.work.router import router
-
-FORMS = {"csv": ("text/csv; charset=utf-8", roster_sheet.as_csv), "xlsx": (roster_sheet.XLSX, roster_sheet.as_xlsx)}
 
 
 class OwnerIn(Schema):
@@ -130,7 +127,7 @@ def list_shifts(
     if centre_id:
         query = query.filter(centre_id=centre_id)
     if day:
-        since, until = _week(day)
+        since, until = week_of(day)
         query = query.filter(starts_at__gte=since, starts_at__lt=until)
     if now:
         query = query.filter(starts_at__lte=clock.now(), ends_at__gt=clock.now())
@@ -138,7 +135,7 @@ def list_shifts(
     return paging.Page(items=_out(rows), next=more)
 
 
-def _week(day: date) -> tuple[datetime, datetime]:
+def week_of(day: date) -> tuple[datetime, datetime]:
     if not 2000 <= day.year <= 2200:
         raise Invalid("day", "must lie between 2000 and 2200")
     return roster_rules.week(day, district_zone())
@@ -177,32 +174,6 @@ def who_is_there(request: HttpRequest, team_id: UUID | None = None, centre_id: U
         )
         for r in rows
     ]  # fmt: skip
-
-
-@router.get("/rosters/week.{form}", permission="rosters.view", response={200: str})
-def week_sheet(
-    request: HttpRequest, form: str, day: date, team_id: UUID | None = None, centre_id: UUID | None = None
-) -> HttpResponse:
-    """The week of a team or centre as `csv` or `xlsx`."""
-    if form not in FORMS:
-        raise Invalid("form", "must be csv or xlsx")
-    actor = actor_of(request)
-    owner = roster_selectors.owner(actor, "rosters.view", team_id, centre_id)
-    since, until = _week(day)
-    rows = roster_selectors.shifts(actor).filter(owner.q, starts_at__gte=since, starts_at__lt=until)
-    head = [say("开始", "From"), say("结束", "To"), say("人员", "Person"), say("工种", "Trade"), say("带班", "Lead"),
-            say("状态", "State")]  # fmt: skip
-    states = {"draft": say("草稿", "Draft"), "published": say("已发布", "Published")}
-    table = [head] + [
-        [f"{r.starts_at:%Y-%m-%d %H:%M}", f"{r.ends_at:%Y-%m-%d %H:%M}", r.display_name, r.trade,
-         say("是", "Yes") if r.lead else "", states.get(r.state, "")]
-        for r in _out(list(rows.order_by("starts_at", "id")[:2000]))
-    ]  # fmt: skip
-    kind, write = FORMS[form]
-    response = HttpResponse(write(table), content_type=kind)
-    response["Content-Disposition"] = f'attachment; filename="roster-{roster_rules.monday(day)}.{form}"'
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 @router.post("/rosters", permission="rosters.manage", response={201: list[ShiftOut]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -46,8 +46,41 @@ def plan_shifts(
                     starts_at=start, ends_at=end, trade=clean, lead=lead,
                 )
             )  # fmt: skip
-        _told(actor, owner, rows[0].id, "plan", shifts=len(rows))
+        told(actor, owner, rows[0].id, "plan", shifts=len(rows))
     return rows
+
+
+def take_shift(
+    *, actor: Actor, owner: Owner, people: Collection[UUID], account_id: UUID, start: datetime, end: datetime,
+    trade: str, lead: bool,
+) -> Shift | None:  # fmt: skip
+    """A draft of an import, within the caller's unit; None when the very same shift is in the roster already."""
+    if account_id not in people:
+        raise Invalid("account_id", say("不在这支队伍或这个中心", "is not of this team or centre"))
+    identity.lock_account(account_id)
+    clean = _trade(trade)
+    same = Shift.objects.filter(owner.q, account_id=account_id, state__in=roster_rules.STANDING, starts_at=start,
+                                ends_at=end, trade=clean, lead=lead)  # fmt: skip
+    if same.exists():
+        return None
+    _check_free(account_id, start, end)
+    return Shift.objects.create(
+        account_id=account_id, team_id=owner.team_id, centre_id=owner.centre_id, area_path=owner.area_path,
+        starts_at=start, ends_at=end, trade=clean, lead=lead,
+    )  # fmt: skip
+
+
+def drop_shifts(rows: Iterable[Shift]) -> int:
+    """Drafts go, published ones are withdrawn and say so to their people; within the caller's unit."""
+    count = 0
+    for row in rows:
+        count += 1
+        if row.state == "draft":
+            row.delete()
+        else:
+            row.state, row.changed_at = "withdrawn", clock.now()
+            row.save(update_fields=["state", "changed_at"])
+    return count
 
 
 def change_shift(
@@ -77,7 +110,7 @@ def change_shift(
         if row.state == "published":
             row.changed_at = clock.now()
         row.save()
-        _told(actor, owner, row.id, "change", state=row.state)
+        told(actor, owner, row.id, "change", state=row.state)
     return row
 
 
@@ -87,12 +120,8 @@ def withdraw_shift(*, actor: Actor, shift_id: UUID) -> None:
         row = roster_selectors.shift_for_update(actor, shift_id)
         if row.state == "withdrawn":
             return
-        _told(actor, _owner(row), row.id, "withdraw", state=row.state)
-        if row.state == "draft":
-            row.delete()
-        else:
-            row.state, row.changed_at = "withdrawn", clock.now()
-            row.save(update_fields=["state", "changed_at"])
+        told(actor, _owner(row), row.id, "withdraw", state=row.state)
+        drop_shifts([row])
 
 
 def copy_week(
@@ -124,7 +153,7 @@ def copy_week(
                     starts_at=start, ends_at=end, trade=row.trade, lead=row.lead,
                 )
             )  # fmt: skip
-        _told(actor, owner, team_id or centre_id, "copy", shifts=len(made), left_out=len(left))
+        told(actor, owner, team_id or centre_id, "copy", shifts=len(made), left_out=len(left))
     return made, left
 
 
@@ -135,7 +164,7 @@ def publish_week(*, actor: Actor, day: date, team_id: UUID | None = None, centre
     with services.unit(actor):
         count = roster_selectors.of_week(owner, day, ("draft",)).update(state="published")
         if count:
-            _told(actor, owner, team_id or centre_id, "publish", shifts=count)
+            told(actor, owner, team_id or centre_id, "publish", shifts=count)
     return count
 
 
@@ -148,7 +177,7 @@ def read_shift(*, actor: Actor, shift_id: UUID) -> Shift:
             raise NotFound()
         row.seen_at = clock.now()
         row.save(update_fields=["seen_at"])
-        _told(actor, _owner(row), row.id, "read")
+        told(actor, _owner(row), row.id, "read")
     return row
 
 
@@ -206,7 +235,7 @@ def _trade(text: str) -> str:
     return clean
 
 
-def _told(actor: Actor, owner: Owner, ref: UUID | None, act: str, **detail: Any) -> None:
+def told(actor: Actor, owner: Owner, ref: UUID | None, act: str, **detail: Any) -> None:
     """One audit row and one event. No person is in the event: whom it concerns sees it in their own list."""
     audit.record(actor=actor, action=f"roster.{act}", kind="roster", ref=ref or "", area=owner.area_path, detail=detail)
     events.emit(

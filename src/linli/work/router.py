@@ -1,4 +1,4 @@
-"""The one router of work: routes stand in `api` (tasks, duty, positions), `patrol_api` and `roster_api`."""
+"""The one router of work: routes: `api` (tasks, duty, positions), `patrol_api`, `roster_api`, `roster_sheet_api`."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ export const router = createRouter({
     { path: "/form/:code", component: () => import("./screens/FormScreen.vue"), props: true },
     { path: "/ask/:case/:code", component: () => import("./screens/AskScreen.vue"), props: true },
     { path: "/patrol", component: () => import("./screens/PatrolScreen.vue") },
+    { path: "/board", component: () => import("./screens/BoardScreen.vue") },
     { path: "/outbox", component: () => import("./screens/OutboxScreen.vue") },
     { path: "/map", component: () => import("./screens/MapScreen.vue") },
     { path: "/me", component: () => import("./screens/MeScreen.vue") },

@@ -138,7 +138,7 @@ export function labelWords(label: string): { act: string; title: string } {
   const words: Record<string, string> = {
     accept: t("task.accept"), arrive: t("task.arrive"), finish: t("task.finish"), return: t("task.return"),
     "photo-before": t("task.before"), "photo-after": t("task.after"), report: t("nav.report"),
-    voice: t("voice.start"), settle: t("report.settled"), form: t("forms.title"), classform: t("ask.title"), point: t("patrol.sign"),
+    voice: t("voice.start"), settle: t("report.settled"), form: t("forms.title"), classform: t("ask.title"), point: t("patrol.sign"), note: t("board.read"),
   };
   return words[name] ? { act: words[name], title } : { act: "", title: label };
 }

@@ -249,6 +249,4 @@ def team_suggestions(request: HttpRequest, case_id: UUID, class_code: str = "") 
 
     actor = actor_of(request)
     case = visible.get(actor, case_id)
-    places = actor.can("positions.view", case.area_path)
-    found = suggest.suggestions(suggest.asked_of(case, class_code))
-    return answer({"items": [suggest.shown(s, places=places) for s in found]})
+    return answer({"items": suggest.shown_to(actor, suggest.asked_of(case, class_code))})

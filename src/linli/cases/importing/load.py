@@ -75,8 +75,8 @@ def import_cases(*, actor: Actor, path: Path, name: str) -> Report:
     found, report = find_map(name), Report(source="")
     report.source = found.source
     with services.unit(actor):
+        services.alone(f"case-import:{found.source}")
         with connection.cursor() as db:
-            db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"case-import:{found.source}"])
             db.execute("SELECT external_id FROM cases_case WHERE source = %s", [found.source])
             known = {r[0] for r in db.fetchall()}
         batch: list[tuple[Any, ...]] = []

@@ -2,71 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from linli.kernel import texts
+from linli.kernel import sheets
+from linli.kernel.sheets import Unreadable
 
-MAX_ROWS, MAX_BYTES, MAX_UNPACKED = 2000, 5_000_000, 60_000_000
+__all__ = ["MAX_BYTES", "MAX_ROWS", "Error", "Unreadable", "judged", "read"]
+MAX_ROWS, MAX_BYTES = 2000, 5_000_000
 KINDS = ("problem", "need", "opinion", "patrol")
 Error = dict[str, Any]
 
 
-class Unreadable(Exception):
-    """Not a sheet that can be read; says why, by code."""
-
-
 def read(data: bytes, columns: Mapping[str, str]) -> list[tuple[int, dict[str, str]]]:
     """(row in the file, values by our names); empty rows are left out."""
-    table = _xlsx(data) if data[:2] == b"PK" else _csv(data)
-    head = next(table, None)
-    names = [columns.get(h.strip().lower()) or columns.get(h.strip()) for h in head or ()]
-    if "text" not in names and "class_code" not in names:
-        raise Unreadable("no_columns")
-    found = []
-    for number, row in enumerate(table, start=2):
-        values = {n: v.strip() for n, v in zip(names, row, strict=False) if n and v.strip()}
-        if values:
-            found.append((number, values))
-        if len(found) > MAX_ROWS:
-            raise Unreadable("too_many_rows")
-    return found
-
-
-def _csv(data: bytes) -> Iterator[list[str]]:
-    text = texts.decoded(data)
-    if text is None or "\0" in text:
-        raise Unreadable("encoding")
-    try:
-        yield from csv.reader(io.StringIO(text, newline=""))
-    except csv.Error as error:
-        raise Unreadable("not_a_sheet") from error
-
-
-def _xlsx(data: bytes) -> Iterator[list[str]]:
-    """The first sheet, row by row; formulas by the value that was last seen."""
-    from openpyxl import load_workbook
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if sum(i.file_size for i in packed.infolist()) > MAX_UNPACKED:
-                raise Unreadable("too_large")
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        for row in book.worksheets[0].iter_rows(values_only=True, max_col=60):
-            yield [_plain(v) for v in row]
-    except Unreadable:
-        raise
-    except Exception as error:  # whatever a broken file makes of the reader
-        raise Unreadable("not_a_sheet") from error
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else str(value).replace("\0", "")
+    return sheets.read(data, columns, needed=("text", "class_code"), most=MAX_ROWS)
 
 
 def judged(

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from linli.kernel.actor import contains
+from linli.work.contracts import TeamAtWork
 
 EVENTS = ("new", "returned", "reopened")
 DAYS = ("", "workday", "restday")
@@ -51,31 +52,13 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
-    """A team now: members signed on, members on the published roster, running tasks, recent places (lon, lat)."""
-
-    on_duty: int = 0
-    rostered: int = 0
-    tasks: int = 0
-    places: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def available(self) -> bool:
-        return self.on_duty > 0 or self.rostered > 0
-
-    @property
-    def load(self) -> float:
-        return self.tasks / max(self.on_duty, self.rostered, 1)
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A team that a rule names. `rank`: how near its area is, 0 first. `metres`: from a member on duty to the case."""
 
     team_id: UUID
     code: str
     rank: int
-    work: AtWork
+    work: TeamAtWork
     metres: float | None = None
     sent_back: bool = False
 

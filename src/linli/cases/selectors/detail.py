@@ -52,6 +52,8 @@ OTHER_ACTS = {
     "outside_sent": ("转至外部系统", "Sent to another system"),
     "outside_update": ("外部系统回复", "Heard from another system"),
     "undo_dispatch": ("撤回派遣", "Dispatch taken back"),
+    "undo_accept": ("撤回受理", "Acceptance taken back"),
+    "undo_file": ("撤回立案", "Filing taken back"),
     "confirm": ("反映人确认已解决", "Reporter says: solved"),
     "call": ("电话联系", "Call"),
     "promise_kept": ("承诺已兑现", "Promise kept"),
@@ -123,11 +125,7 @@ def _explain(actor: Actor, item: dict[str, Any]) -> None:
     mine = undo and actor.account_id and undo["by"] == str(actor.account_id) and item["state"] == "dispatched"
     item["undo_until"] = undo["until"] if mine and undo["until"] > now.isoformat() else None
     can_dispatch = any(a.act == "dispatch" for a in acts)
-    item["suggestions"] = (
-        [suggest.shown(s, places=actor.can("positions.view", item["area_path"]))
-         for s in suggest.suggestions(suggest.asked(item))]
-        if can_dispatch and item["class_code"] else []
-    )  # fmt: skip
+    item["suggestions"] = suggest.shown_to(actor, suggest.asked(item)) if can_dispatch and item["class_code"] else []
     item["side"], item["centre"] = _side(item["side"] or {}), _centre(item["centre_id"])
     askers = [UUID(v["by"]) for v in item["side"].values() if v.get("by")]
     people = ports.names([item["created_by"], item["verifier_id"], *item["handler_ids"], *askers])

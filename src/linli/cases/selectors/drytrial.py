@@ -50,11 +50,11 @@ def run(rows: Sequence[dict[str, Any]], days: int) -> dict[str, Any]:
 def _count(case: tuple[Any, ...], before: Judge, after: Judge, counts: Counter[str], moves: Counter[Any]) -> None:
     code, area, channel, returned, reopened, filed, created, held = case
     asked = (code, area, channel, routing.event_of(returned, reopened), filed or created)
-    old, new = before.team(*asked), after.team(*asked)
+    old, (new, automatic) = before.team(*asked)[0], after.team(*asked)
     counts["cases"] += 1
     counts["nobody_before"] += old is None
     counts["nobody_after"] += new is None
-    counts["automatic"] += after.automatic
+    counts["automatic"] += automatic
     if held:
         counts["given"] += 1
         counts["right_before"] += old == held
@@ -83,9 +83,9 @@ class Judge:
         self.used: Counter[int] = Counter()
         self.workdays: dict[Any, bool] = {}
         self.timed = any(r.hours for _, r in rules)
-        self.automatic = False  # whether the last answer's rule gives out by itself
 
-    def team(self, code: str, area: str, channel: str, event: str, at: datetime) -> UUID | None:
+    def team(self, code: str, area: str, channel: str, event: str, at: datetime) -> tuple[UUID | None, bool]:
+        """The team that the rules name first, and whether their rule gives out by itself."""
         local = at.astimezone(self.calendar.zone)
         day = local.date()
         if day not in self.workdays:
@@ -94,9 +94,9 @@ class Judge:
         key = (code, area, moment)
         if key not in self.known:
             self.known[key] = self._first(code, area, moment)
-        team, number, self.automatic = self.known[key]
+        team, number, automatic = self.known[key]
         self.used[number] += 1
-        return team
+        return team, automatic
 
     def _first(self, code: str, area: str, moment: Moment) -> tuple[UUID | None, int, bool]:
         for number, rule in self.rules:

@@ -14,7 +14,7 @@ from linli.cases.rules import routing
 from linli.cases.rules.routing import Candidate, Moment, Rule
 from linli.cases.selectors import versions
 from linli.kernel import clock
-from linli.kernel.actor import contains
+from linli.kernel.actor import Actor, contains
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,16 @@ def moment_of(one: Asked) -> Moment:
 
 def teams_of(rule: Rule, area_path: str) -> list[tuple[int, Any]]:
     """(how far up or down its area lies, team) for each team that a rule names for an area: the serving first."""
+    teams = ports.district_teams()
     if rule.team_code:
-        found = [t for t in ports.district_teams() if t.code == rule.team_code]
-    elif rule.centre_code:
-        centre = ports.centre_by_code(rule.centre_code)
-        found = [t for t in ports.district_teams() if centre and t.centre_id == centre.id]
-        found = [t for t in found if not rule.team_kind or t.kind == rule.team_kind]
+        found = [t for t in teams if t.code == rule.team_code]
     else:
-        found = ports.teams_in(area_path, rule.team_kind)
+        found = [t for t in teams if not rule.team_kind or t.kind == rule.team_kind]
+        if rule.centre_code:
+            centre = ports.centres().get(rule.centre_code)
+            found = [t for t in found if centre and t.centre_id == centre.id]
+        else:
+            found = [t for t in found if contains(t.area_path, area_path) or contains(area_path, t.area_path)]
     return sorted(((_steps(t.area_path, area_path), t) for t in found), key=lambda pair: (pair[0], pair[1].code))
 
 
@@ -125,6 +127,12 @@ def first_for(case_id: UUID) -> TeamSuggestion | None:
     row = Case.objects.filter(pk=case_id).values(*FIELDS).first()
     found = suggestions(asked(row), limit=1) if row and row["class_code"] else []
     return found[0] if found else None
+
+
+def shown_to(actor: Actor, one: Asked) -> list[dict[str, Any]]:
+    """The suggestions as this reader gets them."""
+    places = actor.can("positions.view", one.area_path)
+    return [shown(found, places=places) for found in suggestions(one)]
 
 
 def shown(one: TeamSuggestion, *, places: bool) -> dict[str, Any]:

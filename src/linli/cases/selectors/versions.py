@@ -73,9 +73,10 @@ def require_writer(actor: Actor) -> None:
         raise Forbidden(say("派单规则管全区, 只能由全区的负责人制定", "needs routing.manage in the whole district"))
 
 
-def get(actor: Actor, version_id: UUID) -> RoutingVersion:
+def get(actor: Actor, version_id: UUID, *, lock: bool = False) -> RoutingVersion:
     actor.require("routing.view")
-    found = RoutingVersion.objects.filter(pk=version_id).first()
+    rows = RoutingVersion.objects.select_for_update() if lock else RoutingVersion.objects
+    found = rows.filter(pk=version_id).first()
     if found is None:
         raise NotFound()
     return found
@@ -109,7 +110,7 @@ def of_packs() -> dict[str, Any]:
 
 def findings(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     names = assignment.Names(
-        tables.catalogue().classes, {t.code: t.kind for t in ports.district_teams()}, ports.centre_codes(),
+        tables.catalogue().classes, {t.code: t.kind for t in ports.district_teams()}, ports.centres(),
         {login for r in rows if (login := r.get("person")) and _in_team(str(login), str(r.get("team", "")))} | {""},
         CHANNELS,
     )  # fmt: skip

@@ -116,10 +116,14 @@ def _move(case: Case, actor: Actor, item: Transition, given: dict[str, Any], at:
 def _undo(case: Case, actor: Actor, item: Transition, before: dict[str, Any], at: datetime) -> dict[str, Any] | None:
     if not item.undo_s or actor.account_id is None:
         return None
+    return undo_record(actor, item.act, before, at + timedelta(seconds=item.undo_s))
+
+
+def undo_record(actor: Actor, action: str, before: Mapping[str, Any], until: datetime) -> dict[str, Any]:
+    """What a case keeps of an act that may be taken back: by whom, until when, and the fields as they were."""
     plain = {k: (v.isoformat() if isinstance(v, datetime) else str(v) if isinstance(v, UUID) else v)
              for k, v in before.items()}  # fmt: skip
-    until = at + timedelta(seconds=item.undo_s)
-    return {"by": str(actor.account_id), "until": until.isoformat(), "act": item.act, "before": plain}
+    return {"by": str(actor.account_id), "until": until.isoformat(), "act": action, "before": plain}
 
 
 def undo_dispatch(*, actor: Actor, case_id: UUID) -> Done:
@@ -133,16 +137,22 @@ def undo_dispatch(*, actor: Actor, case_id: UUID) -> Done:
             raise Conflict(
                 common.say("已超过 10 秒, 请改用“收回改派”", "The 10 seconds are over; use Recall"), code="too-late"
             )
-        if case.task_id and not ports.cancel_task(actor=actor, task_id=case.task_id, reason="undo", untouched=True):
-            raise common.task_conflict(case.task_id) or Conflict(
-                common.say("任务已被取消", "The task was called off"), code="task-changed"
-            )
-        _restore(case, undo["before"])
-        common.save(case, at)
-        common.entry(case=case, actor=actor, act="undo_dispatch", at=at, from_state="dispatched")
-        common.record(case=case, actor=actor, act="undo_dispatch")
-        common.tell(case=case, actor=actor, type="case.changed", act="undo_dispatch")
+        take_back(case, actor, "dispatch", undo["before"], at)
         return Done(case.id, case.number, case.state, case.version)
+
+
+def take_back(case: Case, actor: Actor, action: str, before: Mapping[str, Any], at: datetime) -> None:
+    """Undo `action` on a locked case; a dispatch only while the team has not begun with its task."""
+    was, told, task_id = case.state, f"undo_{action}", case.task_id if action == "dispatch" else None
+    if task_id and not ports.cancel_task(actor=actor, task_id=task_id, reason="undo", untouched=True):
+        raise common.task_conflict(task_id) or Conflict(
+            common.say("任务已被取消", "The task was called off"), code="task-changed"
+        )
+    _restore(case, before)
+    common.save(case, at)
+    common.entry(case=case, actor=actor, act=told, at=at, from_state=was)
+    common.record(case=case, actor=actor, act=told)
+    common.tell(case=case, actor=actor, type="case.changed", act=told)
 
 
 def _restore(case: Case, before: Mapping[str, Any]) -> None:

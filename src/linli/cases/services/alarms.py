@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from linli.cases import geo, ports, tables
 from linli.cases.contracts import NewCase
 from linli.cases.models import FINAL, Case, Signal
@@ -36,8 +34,7 @@ def alarm_raised(data: dict[str, Any]) -> UUID | None:
 
 def _one_by_one(class_code: str) -> None:
     """Two alarms of one downpour must not make two cases."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"case-alarm:{class_code}"])
+    services.alone(f"case-alarm:{class_code}")
 
 
 def open_near(data: dict[str, Any], class_code: str, radius_m: float) -> Case | None:

@@ -36,7 +36,7 @@ def take_in(*, actor: Actor, name: str, data: bytes, only_check: bool = False) -
         raise Invalid("file", "holds no row that can be taken in")
     with services.unit(actor):
         actor.require("cases.import")
-        intake._alone(f"case-sheet:{digest}")
+        services.alone(f"case-sheet:{digest}")
         held = ImportBatch.objects.filter(sha256=digest).exclude(state="undone").first()
         if held is not None:
             if held.created_by != actor.account_id:

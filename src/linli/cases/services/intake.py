@@ -9,8 +9,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from linli.cases import clocks, geo, numbers, tables
 from linli.cases.contracts import CHANNELS, PUBLIC_CHANNELS, Contact, NewCase, Receipt
 from linli.cases.models import KINDS, Case, Reporter, Signal
@@ -39,16 +37,11 @@ def create_case(*, actor: Actor, new: NewCase, within: str = "") -> Receipt:
 
 def _known(actor: Actor, case_id: UUID) -> Case | None:
     """The case that this account made under its id before. Whoever asks for the same id meanwhile waits."""
-    _alone(f"case-id:{case_id}")
+    services.alone(f"case-id:{case_id}")
     held = Case.objects.filter(pk=case_id).defer("tokens").first()
     if held is not None and (actor.account_id is None or held.created_by != actor.account_id):
         raise Conflict("this id was used by someone else")
     return held
-
-
-def _alone(what: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [what])
 
 
 def _check(new: NewCase) -> None:
@@ -205,7 +198,7 @@ def create_once(*, actor: Actor, new: NewCase, key: str, within: str = "") -> Re
     """
     mark = hashlib.sha256(f"{actor.label}\0{key}".encode()).hexdigest()[:60]
     with services.unit(actor):
-        _alone(f"case-once:{mark}")
+        services.alone(f"case-once:{mark}")
         held = Case.objects.filter(source="linli", external_id=mark).defer("tokens").first()
         if held is not None:
             return receipt(held)

@@ -12,7 +12,6 @@ from django.db.models import Max
 from linli.cases import ports
 from linli.cases.models import RoutingVersion
 from linli.cases.selectors import drytrial, versions
-from linli.cases.services import common, intake
 from linli.kernel import audit, clock, events, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Invalid
@@ -26,7 +25,7 @@ def create_draft(*, actor: Actor, start: UUID | None, rules: Sequence[Mapping[st
     """A draft of given rules, of an earlier version's, or else of those in force."""
     with services.unit(actor):
         versions.require_writer(actor)
-        intake._alone("routing")
+        services.alone("routing")
         rows = _rows(rules) if rules is not None else versions.get(actor, start).rules if start else (
             versions.rows_in_force())  # fmt: skip
         number = (RoutingVersion.objects.aggregate(n=Max("number"))["n"] or 0) + 1
@@ -50,10 +49,13 @@ def _kept(actor: Actor, row: RoutingVersion, act: str, **detail: Any) -> Routing
     return row
 
 
-def _draft(actor: Actor, version_id: UUID, edition: int | None) -> RoutingVersion:
+def _locked(actor: Actor, version_id: UUID) -> RoutingVersion:
     versions.require_writer(actor)
-    versions.get(actor, version_id)
-    row = RoutingVersion.objects.select_for_update().get(pk=version_id)
+    return versions.get(actor, version_id, lock=True)
+
+
+def _draft(actor: Actor, version_id: UUID, edition: int | None) -> RoutingVersion:
+    row = _locked(actor, version_id)
     if row.valid_from is not None:
         raise Conflict(say("已发布的版本不能更改, 请另存为新草稿", "A published version cannot be changed: copy it"),
                        code="published")  # fmt: skip
@@ -89,7 +91,7 @@ def try_out(*, actor: Actor, version_id: UUID, days: int) -> RoutingVersion:
         versions.require_writer(actor)
         rules = versions.get(actor, version_id).rules
         found = drytrial.run(rules, days)
-        row = RoutingVersion.objects.select_for_update().get(pk=version_id)
+        row = _locked(actor, version_id)
         if row.rules != rules:
             raise Conflict(say("试算期间草稿已更改", "The draft was changed during the dry run"), code="changed")
         row.tried = {**found, "digest": versions.digest(rules), "at": clock.now().isoformat()}
@@ -107,7 +109,7 @@ def publish(*, actor: Actor, version_id: UUID, edition: int, at: datetime | None
             raise Invalid("rules", "; ".join(f["text"] for f in wrong[:5]))
         if not row.tried or row.tried.get("digest") != versions.digest(row.rules):
             raise Conflict(say("请先对这些规则试算", "Try these rules in a dry run first"), code="dry-run-first")
-        intake._alone("routing")
+        services.alone("routing")
         row.valid_from, row.published_by = max(at or now, now), actor.account_id
         row.save(update_fields=["valid_from", "published_by"])
         return _kept(actor, row, "publish", at=row.valid_from.isoformat())
@@ -116,13 +118,9 @@ def publish(*, actor: Actor, version_id: UUID, edition: int, at: datetime | None
 def withdraw(*, actor: Actor, version_id: UUID) -> RoutingVersion:
     """A version whose time has not come becomes a draft again."""
     with services.unit(actor):
-        versions.require_writer(actor)
-        versions.get(actor, version_id)
-        row = RoutingVersion.objects.select_for_update().get(pk=version_id)
+        row = _locked(actor, version_id)
         if row.valid_from is None or row.valid_from <= clock.now():
-            raise Conflict(
-                common.say("只有尚未生效的版本可以撤回", "Only a version that does not hold yet is withdrawn")
-            )
+            raise Conflict(say("只有尚未生效的版本可以撤回", "Only a version that does not hold yet is withdrawn"))
         row.valid_from = row.published_by = None
         row.save(update_fields=["valid_from", "published_by"])
         return _kept(actor, row, "withdraw")

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Max
 
 from linli.cases import facade as cases
@@ -128,8 +127,7 @@ def _draft(actor: Actor, bulletin_id: UUID, version: int | None) -> Bulletin:
 
 def _next(year: int) -> int:
     """The next number of a year, one issue at a time: numbers have no gaps."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"insight-bulletin-{year}"])
+    services.alone(f"insight-bulletin-{year}")
     return (Bulletin.objects.filter(year=year).aggregate(last=Max("serial"))["last"] or 0) + 1
 
 

@@ -19,7 +19,7 @@ from linli.cases.contracts import CaseFacts
 from linli.insight import tables
 from linli.insight.models import NOBODY, Dirty, Due, Fact, OwnFact, Progress
 from linli.insight.rules import facts as rule
-from linli.kernel import clock
+from linli.kernel import clock, services
 from linli.kernel.scope import within
 from linli.places.contracts import AreaChange
 
@@ -99,8 +99,7 @@ def reset() -> None:
 
 def recount(case_ids: Sequence[UUID], now: datetime) -> None:
     """Facts of these cases as they are now, and the sums moved by what is different. In the caller's transaction."""
-    with connection.cursor() as cursor:  # one at a time: two counts of a case would each take the other's difference
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('insight.roll'))")
+    services.alone("insight.roll")  # two counts of a case would each take the other's difference
     ids = list(case_ids)
     old = {(f.case_id, f.day, f.team_id): f for f in Fact.objects.filter(case_id__in=ids)}
     new: dict[tuple[UUID, date, UUID], Fact] = {}

@@ -1,5 +1,6 @@
 /** Shapes of the service's answers, as far as the console uses them. */
 import type { Names } from "@shared/i18n/index";
+import type { SheetBatch } from "../imports/sheet";
 
 export interface Grant { role: string; area_path: string; centre_id: string | null; permissions: string[] }
 export interface Me {
@@ -95,10 +96,7 @@ export interface ClassGuess {
   model: { trained_at: string; cases: number; classes: number; top1: number; top3: number; macro_f1: number; majority: number } | null;
 }
 export interface SolvedCase { id: string; number: string; class: Label | null; same_class: boolean; text: string; closed_at: string; solved_by: string; likeness: number }
-export interface CaseImport {
-  id: string; name: string; state: "checked" | "running" | "done" | "stopped" | "undone"; at: string; rows: number; made: number; refused: number; left: number; cancelled: number;
-  undo_until: string | null; can_undo: boolean; errors?: { row: number; field: string; reason: string }[];
-}
+export interface CaseImport extends SheetBatch { cancelled: number; undo_until: string | null }
 export interface AnswerTemplate { key: string; name: Label; text: Label }
 export interface Photo { id: string; stage: "report" | "before" | "after"; file_id: string; thumb_id: string; width: number; height: number; created_at: string; released: boolean; original_id: string | null }
 export interface Signal { kind: string; ref: string | null; at: string; data: Record<string, unknown> }

@@ -42,9 +42,3 @@ export function targetWords(rule: Rule): string {
 }
 
 export const findingWords = (one: Finding): string => t(`routing.finding.${one.code}` as Key, { n: one.rule, other: one.other, value: one.value });
-
-/** A rule with nothing but what the API takes. */
-export function copyable(rule: Rule): Rule {
-  const { class: code, area, team_kind, team, centre, person, zh, en, events, channels, days, hours, automatic } = rule;
-  return Object.fromEntries(Object.entries({ class: code, area, team_kind, team, centre, person, zh, en, events, channels, days, hours, automatic }).filter(([, v]) => v !== undefined)) as unknown as Rule;
-}

@@ -9,6 +9,8 @@ export interface Step {
   /** May hold `{0.id}`: the field `id` of the answer of step 0. */
   path: string;
   body?: unknown;
+  /** Without what it is about there is nothing to do: a 404 is no failure. */
+  moot?: true;
   /** A kept photo, sent as the multipart field `field` with these further fields. */
   photo?: { id: string; field: "photo" | "file" | "voice"; fields: Record<string, string> };
 }

@@ -99,8 +99,11 @@ async function sendItem(item: Item): Promise<"sent" | "later" | "refused" | "sto
     try {
       if (!(await ours(item))) return "stop";
       checked = true;
-      const answer = await sendStep(item, item.steps[item.done]!);
-      item.answers[item.done] = answer;
+      const step = item.steps[item.done]!;
+      item.answers[item.done] = await sendStep(item, step).catch((error: unknown) => {
+        if (step.moot && problemOf(error).status === 404) return null;
+        throw error;
+      });
       item.done += 1;
       await save(item);
     } catch (error) {
