@@ -51,13 +51,17 @@ STEPS ?= 100000
 test-model: setup
 	MODEL_STEPS=$(STEPS) $(BIN)/python -m pytest tests/cases/test_model.py -m slow -q -s $(ARGS)
 
+# Faults are timed, so they run alone; each other file starts a district of its own.
 test-slow: setup
-	tools/steady "slow and not e2e" $(ARGS)
+	tools/steady "slow and not e2e" tests/faults $(ARGS)
+	tools/steady "slow and not e2e" --ignore=tests/faults -n $(WORKERS) --dist loadfile $(ARGS)
 	tools/steady e2e -n $(WORKERS) --dist worksteal $(ARGS)
 
-# The same tests against a PostgreSQL and a NATS server that somebody else runs.
+# The same tests of the rooms that lean on what a server can do, against a PostgreSQL and a NATS server that somebody else runs.
+SERVED := $(addprefix tests/,kernel engines live telemetry sense cases)
 test-external: setup
-	tools/with-external-engines tools/steady "not slow" -n $(WORKERS) $(ARGS)
+	tools/with-external-engines tools/steady "not slow" $(SERVED) -n $(WORKERS) $(ARGS)
+	@echo "collected: $$($(BIN)/python -m pytest -q --collect-only -m "not slow" $(SERVED) | grep -c ::)"
 
 # So many phones with two members each on a bad line: nothing lost, nothing doubled.
 test-phones: setup

@@ -80,14 +80,15 @@ class Member:
         if task["state"] == "arrived":
             self.photo(task["id"], "before", flooded=True)
             self.photo(task["id"], "after", flooded=False)
-            self.act(task["id"], "finish", "已处理(模拟)")
+            points = self.client.get(f"tasks/{task['id']}")["checklist"]
+            self.act(task["id"], "finish", "已处理(模拟)", checklist=[True] * len(points))
             return
         if task["lon"] is not None:
             self.goal = (task["lon"], task["lat"])
         self.act(task["id"], "accept" if task["state"] == "open" else "arrive")
 
-    def act(self, task_id: str, action: str, note: str = "") -> None:
-        body = {"action": action, "client_at": now(), "note": note}
+    def act(self, task_id: str, action: str, note: str = "", **more: Any) -> None:
+        body = {"action": action, "client_at": now(), "note": note, **more}
         self.client.put(f"tasks/{task_id}/steps/{uuid.uuid4()}", body)
         self.counts[action] += 1
 

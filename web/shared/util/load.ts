@@ -54,8 +54,8 @@ export interface Listed<T> {
   replace: (found: T[]) => void;
 }
 
-/** A keyset list: `reload()` starts again with the query of now, `more()` appends the next page. */
-export function useList<T>(path: string, query: () => Query): Listed<T> {
+/** A keyset list: `reload()` starts again with the query of now, `more()` appends the next page. `seen` gets each page whole. */
+export function useList<T, P extends Page<T> = Page<T>>(path: string, query: () => Query, seen?: (page: P) => void): Listed<T> {
   const items = shallowRef<T[]>([]), next = ref<string | null>(null), loaded = ref(false);
   const problem = shallowRef<Problem | null>(null), loading = ref(false);
   let current: AbortController | null = null, at = 0;
@@ -65,8 +65,9 @@ export function useList<T>(path: string, query: () => Query): Listed<T> {
     const mine = (current = new AbortController());
     loading.value = true;
     try {
-      const page = await api.get<Page<T> | T[]>(path, { ...query(), cursor }, { signal: mine.signal });
+      const page = await api.get<P | T[]>(path, { ...query(), cursor }, { signal: mine.signal });
       if (mine !== current) return;
+      if (!Array.isArray(page)) seen?.(page);
       const found = Array.isArray(page) ? page : page.items;
       items.value = cursor ? [...items.value, ...found] : found;
       next.value = Array.isArray(page) ? null : page.next;
