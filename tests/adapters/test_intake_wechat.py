@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -11,12 +12,16 @@ from unittest import mock
 import pytest
 import time_machine
 from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
+from tests.adapters.receiver import Album
 from tests.adapters.test_intake import log
-from tests.cases.conftest import IN_NORTH, NORTH, Desk, desk
+from tests.cases.conftest import IN_NORTH, NORTH, Desk, desk, jpeg
 
 from linli.adapters.intake.models import IntakeDelivery, IntakeTalk
 from linli.adapters.intake.services import receiving
-from linli.cases.models import Case, Reporter
+from linli.adapters.open311 import client
+from linli.adapters.open311 import jobs as pictures
+from linli.cases.models import Case, Photo, Reporter
 from linli.kernel import clock
 from linli.places import geo
 from linli.portal import limits
@@ -60,6 +65,9 @@ class Phone:
 
     def text(self, words: str, **more: Any) -> str:
         return self.send("text", f"<Content><![CDATA[{words}]]></Content>", **more)
+
+    def picture(self, url: str, **more: Any) -> str:
+        return self.send("image", f"<PicUrl><![CDATA[{url}]]></PicUrl><MediaId>m</MediaId>", **more)
 
     def place(self, point: tuple[float, float] = IN_NORTH, **more: Any) -> str:
         lon, lat = geo.from_wgs84(*point, "gcj02")
@@ -113,16 +121,77 @@ def test_a_message_sent_again_has_one_effect_and_the_same_answer(phone: Phone) -
     assert Case.objects.get().text == "积水"
 
 
-def test_pictures_join_the_report_before_and_after(phone: Phone) -> None:
-    picture = "<PicUrl><![CDATA[http://mmbiz.example/p{}]]></PicUrl><MediaId>m</MediaId>"
-    with mock.patch("linli.adapters.open311.jobs.fetch_later") as fetched:
-        phone.send("image", picture.format(1))
-        phone.text("积水")
-        phone.place()
-        assert "已附到" in phone.send("image", picture.format(2))
+def asked_for() -> list[dict[str, str]]:
+    """The arguments of the jobs that wait to fetch a picture."""
+    found = ProcrastinateJob.objects.filter(task_name="open311.fetch", status="todo").order_by("id")
+    return [dict(job.args) for job in found]
+
+
+def fetched() -> None:
+    """Run those jobs, as the worker does."""
+    for args in asked_for():
+        pictures.fetch(**args)
+
+
+@pytest.fixture
+def album() -> Iterator[Album]:
+    made = Album({
+        "/p1": (200, {"Content-Type": "image/jpeg"}, jpeg()), "/p2": (200, {}, jpeg(color="navy")),
+        "/big": (200, {}, jpeg() + b"\0" * (client.MOST_PICTURE + 1)), "/text": (200, {}, b"<html>no picture</html>"),
+        "/moved": (302, {"Location": "/p1"}, b""),
+    })  # fmt: skip
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_picture_is_fetched_by_a_job_and_becomes_the_photo_of_the_case(
+    phone: Phone, album: Album, settings: Any
+) -> None:
+    settings.LINLI_HOOKS_TO_LOOPBACK = True
+    phone.picture(album.url("/p1"))
+    phone.text("积水")
+    phone.place()
+    assert "已附到" in phone.picture(album.url("/p2"))
     case = Case.objects.get()
-    assert [c.args for c in fetched.call_args_list] == [
-        (case.id, "http://mmbiz.example/p1"), (case.id, "http://mmbiz.example/p2")]  # fmt: skip
+    assert not album.asked and not Photo.objects.exists(), "WeChat waits five seconds: its answer waits for no picture"
+    assert [one["case_id"] for one in asked_for()] == [str(case.id)] * 2
+    fetched()
+    kept = Photo.objects.filter(case=case, stage="report")
+    assert album.asked == ["/p1", "/p2"] and kept.count() == 2
+    assert not kept.filter(released_at__isnull=False).exists(), "a resident's picture is shown after somebody looked"
+    fetched()
+    assert kept.count() == 2, "a job that runs again adds nothing"
+
+
+def test_what_is_no_picture_or_too_large_or_moved_is_left_out_and_the_report_stands(
+    phone: Phone, album: Album, settings: Any
+) -> None:
+    settings.LINLI_HOOKS_TO_LOOPBACK = True
+    for path in ("/big", "/text", "/moved", "/gone"):
+        phone.picture(album.url(path))
+    phone.text("积水")
+    phone.place()
+    fetched()
+    assert album.asked == ["/big", "/text", "/moved", "/gone"], "a redirect is not followed"
+    assert not Photo.objects.exists() and Case.objects.get().text == "积水"
+
+
+def test_a_picture_of_this_machine_or_network_is_never_asked_for(phone: Phone, album: Album) -> None:
+    phone.picture(album.url("/p1"))
+    for url in ("http://10.0.0.8/p", "http://169.254.169.254/latest", "file:///etc/passwd", "http://[::1]/p"):
+        phone.picture(url)
+    phone.text("积水")
+    phone.place()
+    assert len(asked_for()) == 5
+    fetched()
+    assert album.asked == [] and not Photo.objects.exists() and Case.objects.count() == 1
+
+
+def test_a_picture_that_drips_is_given_up(album: Album, settings: Any) -> None:
+    settings.LINLI_HOOKS_TO_LOOPBACK = True
+    with mock.patch.object(client, "MOST_SECONDS", -1.0), pytest.raises(client.Away):
+        client.picture(album.url("/p1"), set())
 
 
 def test_given_up_outside_unknown_and_events(phone: Phone) -> None:
