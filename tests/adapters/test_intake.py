@@ -13,7 +13,9 @@ from unittest import mock
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from tests.cases.conftest import IN_NORTH, IN_SOUTH, NORTH, D, Desk, desk, jpeg
 
 from linli.adapters.intake.models import IntakeDelivery, IntakeHook
@@ -237,6 +239,42 @@ def test_presets_read_their_own_samples_and_a_try_reports_nothing(desk: Desk) ->
     bad = client.post(f"/api/v1/intake-hooks/{enter(client)['id']}/test", {"body": {"kind": "?"}}, **JSON).json()
     assert not bad["ok"] and bad["errors"][0]["field"] == "kind"
     assert not Case.objects.exists() and not IntakeDelivery.objects.exists()
+
+
+def test_a_try_says_class_and_area_of_what_it_would_become(desk: Desk) -> None:
+    client = desk.client("integrator")
+    hook = enter(client)
+    ask = f"/api/v1/intake-hooks/{hook['id']}/test"
+    read = client.post(ask, {"body": body()}, **JSON).json()["read"]
+    assert (read["class_code"], read["area_path"], read["private"]) == ("200406", NORTH, False)
+    assert read["class_zh"] and read["class_en"]
+    assert client.post(ask, {"body": {"kind": "积水"}}, **JSON).json()["read"]["area_path"] == D
+
+
+def test_the_list_counts_a_week_and_shows_the_last_and_costs_the_same_for_many(desk: Desk) -> None:
+    client = desk.client("integrator")
+    hook = enter(client)
+    number = post(hook, body()).json()["number"]
+    post(hook, body(), name="m-2")
+    post(hook, body(id="2", kind="?"), name="m-3")
+    post(hook, body(), age=999)
+    IntakeDelivery.objects.create(hook_id=hook["id"], outcome="case", status=201,
+                                  created_at=clock.now() - timedelta(days=8))  # fmt: skip
+    shown = client.get("/api/v1/intake-hooks").json()["items"][0]
+    assert (shown["taken"], shown["refused"]) == (1, 2)
+    assert (shown["last"]["outcome"], shown["last"]["errors"][0]["field"]) == ("signature", "webhook-timestamp")
+    first = log(client, hook)[-2]
+    assert (first["number"], first["case_id"]) == (number, str(Case.objects.get().id))
+    counts = {}
+    for limit in (1, 50):
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(f"/api/v1/intake-hooks?limit={limit}").status_code == 200
+        counts[limit] = len(queries)
+        for n in range(4):
+            post(enter(client, name=f"另{n}"), body(id=f"{limit}-{n}"))
+    assert counts[1] == counts[50]
+    empty = client.get("/api/v1/intake-hooks?limit=1").json()["items"][0]
+    assert (empty["taken"], empty["last"]["outcome"]) == (1, "case")
 
 
 def test_abuse_is_limited_by_hook_and_strangers_fill_no_list(desk: Desk) -> None:

@@ -59,21 +59,30 @@ class IntakeOut(Schema):
     created_at: datetime
 
 
-class IntakeMade(IntakeOut):
-    """`secret` signs every message (WeChat: the token) and is not shown again."""
-
-    secret: str
-
-
 class IntakeDeliveryOut(Schema):
-    """`outcome`: case, again, talk, verified, refused, signature, limited."""
+    """`outcome`: case, again, talk, verified, refused, signature, limited. `errors` name the sender's own fields."""
 
     id: UUID
     outcome: str
     status: int
     errors: list[dict[str, str]]
+    case_id: UUID | None
     number: str
     created_at: datetime
+
+
+class IntakeListed(IntakeOut):
+    """With what became a case and what was refused in the last seven days, and the last message."""
+
+    taken: int
+    refused: int
+    last: IntakeDeliveryOut | None
+
+
+class IntakeMade(IntakeOut):
+    """`secret` signs every message (WeChat: the token) and is not shown again."""
+
+    secret: str
 
 
 class IntakeVersion(Schema):
@@ -102,16 +111,22 @@ class IntakePreset(Schema):
     sample: dict[str, Any] = {}
 
 
+def _listed(row: IntakeHook, more: dict[str, Any]) -> IntakeListed:
+    last = IntakeDeliveryOut.from_orm(more["last"]) if more["last"] else None
+    return IntakeListed(**IntakeOut.from_orm(row).dict(), taken=more["taken"], refused=more["refused"], last=last)
+
+
 def _made(row: IntakeHook, text: str) -> IntakeMade:
     return IntakeMade(**IntakeOut.from_orm(row).dict(), secret=text)
 
 
-@router.get("/intake-hooks", permission=MANAGE, response=paging.Page[IntakeOut])
+@router.get("/intake-hooks", permission=MANAGE, response=paging.Page[IntakeListed])
 def list_intake(request: HttpRequest, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT) -> dict[str, Any]:
     """Entry points in one's area, newest first."""
     found = selectors.hooks(actor_of(request))
     rows, more = paging.keyset(found, key=("-created_at", "-id"), cursor=cursor, limit=limit)
-    return {"items": rows, "next": more}
+    more_of = selectors.overview(rows)
+    return {"items": [_listed(row, more_of[row.id]) for row in rows], "next": more}
 
 
 @router.get("/intake-hooks/presets", permission=MANAGE, response=list[IntakePreset])

@@ -55,7 +55,7 @@ class IntakeDelivery(models.Model):
         app_label = "adapters"
         db_table = "intake_delivery"
         indexes = [
-            models.Index(fields=["hook", "-created_at", "-id"], name="intake_delivery_log"),
+            models.Index(fields=["hook", "-created_at", "-id"], include=["outcome"], name="intake_delivery_log"),
             models.Index(fields=["created_at"], name="intake_delivery_old"),
         ]
         constraints = [

@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'intake_delivery',
-                'indexes': [models.Index(fields=['hook', '-created_at', '-id'], name='intake_delivery_log'), models.Index(fields=['created_at'], name='intake_delivery_old')],
+                'indexes': [models.Index(fields=['hook', '-created_at', '-id'], include=['outcome'], name='intake_delivery_log'), models.Index(fields=['created_at'], name='intake_delivery_old')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('mark__isnull', False)), fields=('hook', 'mark'), name='intake_delivery_once')],
             },
         ),

@@ -78,12 +78,16 @@ def try_hook(*, actor: Actor, hook_id: UUID, body: Any) -> dict[str, Any]:
     if row.kind != "json":
         raise Invalid("body", say("微信接入请在公众号里发消息测试", "try WeChat by a message to the account"))
     found = rules.read(row.mapping, body)
-    errors, place = list(found.errors), {}
+    errors, place, area = list(found.errors), {}, row.area_path
     try:
         place = receiving.placed(row, found)
+        here = places.locate(place["lon"], place["lat"]) if place else None
+        area = here.area_path if here else area
     except LinliError as error:
         errors += error.errors
-    if found.class_code and found.class_code not in {c.code for c in cases.classes()}:
+    known = {c.code: c for c in cases.classes()}
+    named = known.get(found.class_code)
+    if found.class_code and named is None:
         errors.append(receiving.class_error(row))
     if not (found.text or found.class_code or found.photos):
         errors.append(FieldError("text", say("没有读到描述或分类", "neither words nor a class were found")))
@@ -92,7 +96,9 @@ def try_hook(*, actor: Actor, hook_id: UUID, body: Any) -> dict[str, Any]:
         "read": {
             "text": found.text, "class_code": found.class_code, "address": found.address, "phone": found.phone,
             "name": found.name, "consent": found.consent, "outside_id": found.outside_id, "photos": len(found.photos),
-            "lon": place.get("lon"), "lat": place.get("lat"),
+            "lon": place.get("lon"), "lat": place.get("lat"), "area_path": area,
+            "class_zh": named.zh if named else "", "class_en": named.en if named else "",
+            "private": bool(named and named.private),
         },
     }  # fmt: skip
 
