@@ -38,8 +38,6 @@ from linli.cases.services import answers, cards, doors, intake, notes, photos, r
 from linli.cases.services import outside as outside_writes
 from linli.kernel.actor import Actor
 
-NO_UNIT = UUID(int=0)
-
 __all__ = [
     "CardCase",
     "CaseFacts",
@@ -75,8 +73,7 @@ def report_signal(
     """
     new = NewCase(
         channel=channel, kind=kind, class_code=class_code or "", text=text, lon=lon, lat=lat, unit_id=unit_id,
-        address=address, private=private, urgent=urgent, contact=contact, photos=tuple(photos),
-        area=area,
+        address=address, private=private, urgent=urgent, contact=contact, photos=tuple(photos), area=area,
         want_secret=channel in ("qr", "web", "open311") if want_secret is None else want_secret,
     )  # fmt: skip
     if idempotency_key:
@@ -105,7 +102,7 @@ def open_near_unit(unit_id: UUID, lon: float, lat: float, limit: int = 10) -> li
 
 def open_near(lon: float, lat: float, limit: int = 10) -> list[PublicCase]:
     """Open public cases so near a point that they may be the same matter."""
-    return public.open_near_unit(NO_UNIT, lon, lat, limit)
+    return public.open_near_unit(UUID(int=0), lon, lat, limit)
 
 
 def public_pins(limit: int = 2000) -> list[PublicCase]:
