@@ -1,14 +1,43 @@
-"""A receiver of webhooks on this machine, and how one checks a signature."""
+"""A receiver of webhooks and a host of pictures on this machine, and how one checks a signature."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+
+class Album:
+    """A host of pictures: each path has its answer; what was asked is kept."""
+
+    def __init__(self, answers: dict[str, tuple[int, dict[str, str], bytes]]) -> None:
+        self.asked: list[str] = []
+        album = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                album.asked.append(self.path)
+                status, headers, body = answers.get(self.path, (404, {}, b""))
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):  # who has read enough hangs up
+                    self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}{path}"
 
 
 class Ear:

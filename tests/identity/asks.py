@@ -343,8 +343,10 @@ def _fill(things: Things, account: Account | None) -> Ask:
 
 
 body("POST /form-entries/{entry_id}/person", {"reason": "跟进需求"})
-
-
+body("POST /intake-hooks", lambda t: {"name": "新", "kind": "wechat", "area_path": t.leaf})
+body("PATCH /intake-hooks/{intake_id}", {"version": 1, "name": "改名"})
+body("POST /intake-hooks/{intake_id}/secret", {"version": 1})
+body("POST /intake-hooks/{intake_id}/test", {"body": {"text": "x"}})
 body("POST /open311/endpoints", lambda t: {"name": "新", "base_url": "https://x.example/v2", "area_path": t.leaf})
 body("PATCH /open311/endpoints/{endpoint_id}", {"version": 1, "name": "改名"})
 
@@ -380,7 +382,7 @@ for action in ACTS:
 # Which thing of a side an answer shows: the name in Things.ids to look for; lists and exports have `+` and `-` cells.
 SHOWS: dict[str, str] = {
     "GET /handovers": "handover_id", "GET /bulletins": "bulletin_id", "GET /supervision": "late_id",
-    "GET /rosters": "shift_id", "GET /board": "note_id",
+    "GET /rosters": "shift_id", "GET /board": "note_id", "GET /open311/endpoints": "endpoint_id",
     "GET /accounts": "account_id", "GET /apikeys": "apikey_id", "GET /audit": "mark", "GET /personal-reads": "mark",
     "GET /teams": "team_id", "GET /centres": "centre_id", "GET /tasks": "task_id", "GET /duty": "duty_id",
     "GET /positions": "duty_id", "GET /positions/me": "duty_id", "GET /duty/me": "duty_id",
@@ -393,8 +395,6 @@ SHOWS: dict[str, str] = {
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
     "POST /cases/nearby": "case_id", "POST /cases/bulk": "case_number", "POST /cases/bulk/undo": "case_number",
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
-    "GET /patrol-plans": "plan_id",
-    "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",
-    "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id",
-    "GET /open311/endpoints": "endpoint_id",
+    "GET /patrol-plans": "plan_id", "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",
+    "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id", "GET /intake-hooks": "intake_id",
 }  # fmt: skip

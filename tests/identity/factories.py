@@ -16,6 +16,7 @@ from PIL import Image
 from shapely.geometry import box, mapping, shape
 from tests.identity.accounts import ROLES, make_account, session_for
 
+from linli.adapters.intake.services import entering as intake
 from linli.adapters.open311.services import endpoints as open311
 from linli.adapters.webhooks.models import Delivery, Hook
 from linli.cases import facade as cases
@@ -108,7 +109,20 @@ def build() -> World:
         interval_s=3600, properties=model.properties,
     )  # fmt: skip
     for things in sides.values():
-        for seed in (_places, _people, _orgs, _devices, _cases, _desk, _work, _forms, _records, _open311, _webhooks):
+        for seed in (
+            _places,
+            _people,
+            _orgs,
+            _devices,
+            _cases,
+            _desk,
+            _work,
+            _forms,
+            _records,
+            _open311,
+            _intake,
+            _webhooks,
+        ):
             seed(things, model)
     accounts = {role: make_account((role, sides["own"].area), username=role.replace("_", "-")) for role in ROLES}
     orgs.ensure_member(team_id=sides["own"]["team_id"], account_id=accounts["team_member"].id)
@@ -297,3 +311,9 @@ def _records(things: Things, model: ThingModel) -> None:
 def _open311(things: Things, model: ThingModel) -> None:
     given = {"name": f"Next city {things.side}", "base_url": "https://next.example/v2", "area_path": things.leaf}
     things.ids["endpoint_id"] = open311.create_endpoint(actor=SYSTEM, given=given).id
+
+
+def _intake(things: Things, model: ThingModel) -> None:
+    given = {"name": f"Forms {things.side}", "kind": "json", "area_path": things.leaf, "channel": "",
+             "mapping": {"text": ["$.text"]}}  # fmt: skip
+    things.ids["intake_id"] = intake.create_hook(actor=SYSTEM, given=given)[0].id

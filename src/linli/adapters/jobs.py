@@ -1,7 +1,8 @@
 """Background work of the adapters, and their consumers of events."""
 
 from linli.adapters import events
+from linli.adapters.intake import jobs as intake_jobs
 from linli.adapters.open311 import jobs
 from linli.adapters.webhooks import jobs as webhook_jobs
 
-__all__ = ["events", "jobs", "webhook_jobs"]
+__all__ = ["events", "intake_jobs", "jobs", "webhook_jobs"]

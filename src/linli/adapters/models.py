@@ -1,6 +1,7 @@
 """Tables of the adapters, where Django looks for them."""
 
+from linli.adapters.intake.models import IntakeDelivery, IntakeHook, IntakeTalk
 from linli.adapters.open311.models import Endpoint, Outgoing
 from linli.adapters.webhooks.models import Delivery, Hook
 
-__all__ = ["Delivery", "Endpoint", "Hook", "Outgoing"]
+__all__ = ["Delivery", "Endpoint", "Hook", "IntakeDelivery", "IntakeHook", "IntakeTalk", "Outgoing"]

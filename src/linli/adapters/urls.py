@@ -1,5 +1,6 @@
 """Addresses of the protocols."""
 
-from linli.adapters.open311.urls import urlpatterns
+from linli.adapters.intake.urls import urlpatterns as intake
+from linli.adapters.open311.urls import urlpatterns as open311
 
-__all__ = ["urlpatterns"]
+urlpatterns = [*open311, *intake]

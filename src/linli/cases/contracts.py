@@ -10,7 +10,8 @@ from uuid import UUID
 
 from linli.cases.rules import assignment, soundness
 
-CHANNELS = ("qr", "web", "hotline", "patrol", "staff", "api", "device", "open311", "import")
+CHANNELS = ("qr", "web", "hotline", "patrol", "staff", "api", "device", "open311", "import", "wechat", "webhook")
+PUBLIC_CHANNELS = ("qr", "web", "open311", "wechat", "webhook")  # by which anybody reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class NewCase:
     device_id: UUID | None = None
     alarm_id: UUID | None = None
     want_secret: bool = False
+    area: str = ""  # where it is filed when only words say where; empty: the district
     state: str = ""  # where the transition table lets a case begin; empty for its initial state
     note: str = ""
     case_id: UUID | None = None

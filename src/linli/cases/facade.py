@@ -65,15 +65,15 @@ def report_signal(
     *, actor: Actor, channel: str, class_code: str | None = None, text: str = "", lon: float | None = None,
     lat: float | None = None, unit_id: UUID | None = None, address: str = "", photos: Sequence[bytes] = (),
     contact: Contact | None = None, private: bool | None = None, kind: str = "problem", urgent: bool = False,
-    want_secret: bool | None = None, idempotency_key: str = "", within: str = "",
+    want_secret: bool | None = None, idempotency_key: str = "", within: str = "", area: str = "",
 ) -> Receipt:  # fmt: skip
     """Take in a report. `photos` are untrusted bytes. The same `idempotency_key` of the same actor reports once.
 
-    With `within`, only where the actor has that permission.
+    With `within`, only where the actor has that permission. `area`: where it is filed when only words say where.
     """
     new = NewCase(
         channel=channel, kind=kind, class_code=class_code or "", text=text, lon=lon, lat=lat, unit_id=unit_id,
-        address=address, private=private, urgent=urgent, contact=contact, photos=tuple(photos),
+        address=address, private=private, urgent=urgent, contact=contact, photos=tuple(photos), area=area,
         want_secret=channel in ("qr", "web", "open311") if want_secret is None else want_secret,
     )  # fmt: skip
     if idempotency_key:
@@ -98,6 +98,11 @@ def open_at_unit(unit_id: UUID, limit: int = 20) -> list[PublicCase]:
 def open_near_unit(unit_id: UUID, lon: float, lat: float, limit: int = 10) -> list[PublicCase]:
     """Open public cases at a unit and so near it that they may be the same matter."""
     return public.open_near_unit(unit_id, lon, lat, limit)
+
+
+def open_near(lon: float, lat: float, limit: int = 10) -> list[PublicCase]:
+    """Open public cases so near a point that they may be the same matter."""
+    return public.open_near_unit(UUID(int=0), lon, lat, limit)
 
 
 def public_pins(limit: int = 2000) -> list[PublicCase]:

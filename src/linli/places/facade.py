@@ -77,6 +77,18 @@ def grids(level: int | None = None) -> list[GridInfo]:
     return sorted(found, key=lambda g: (g.level, g.area_path))
 
 
+def area_exists(area_path: str) -> bool:
+    """Whether a grid in force has this area path."""
+    return area_path in index.current().by_path
+
+
+def to_wgs84(lon: float, lat: float, system: str) -> tuple[float, float]:
+    """A point of another map (gcj02: Amap, Tencent, WeChat; bd09: Baidu) in WGS84."""
+    from linli.places import geo
+
+    return geo.to_wgs84(lon, lat, system)
+
+
 def polygon(grid_id: UUID) -> dict[str, object] | None:
     """A grid's boundary as GeoJSON."""
     from linli.places import geo

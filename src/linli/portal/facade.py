@@ -15,3 +15,8 @@ def caller(request: HttpRequest) -> str:
 def spend(act: str, who: str) -> None:
     """Count an act of somebody; TooMany beyond the most in an hour. Acts and their most: `limits.MOST`."""
     limits.spend(act, who)
+
+
+def within(act: str, who: str) -> bool:
+    """Count an act, and say whether it is still within the most in an hour."""
+    return limits.count(act, who) <= limits.MOST[act]

@@ -23,7 +23,8 @@ from linli.portal import selectors
 # A compound or an office may share one address: well over 50 honest reports an hour pass without any hurdle.
 FREE = {"report": 120}
 MOST = {"report": 600, "try": 600, "me-too": 120, "short": 120, "ticket": 300, "case": 300, "open311-read": 3600,
-        "open311-write": 12_000, "alert": 30, "phone": 30, "number": 10}  # fmt: skip
+        "open311-write": 12_000, "alert": 30, "phone": 30, "number": 10,
+        "intake-door": 12_000, "intake": 3600, "intake-sender": 60, "intake-bad": 60}  # fmt: skip
 WORK = 60_000  # largest number to find: about a second on an old phone
 
 

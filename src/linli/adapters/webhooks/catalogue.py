@@ -50,6 +50,7 @@ EVENTS = (
     Described("bulletin.changed", ("indicators.view", "bulletins.write"), "通报起草, 签发或撤回", "A bulletin changes"),
     Described("bulletin.notice", ("indicators.view",), "通报已送达", "A bulletin has been sent"),
     Described("open311.endpoint", ("integrations.manage",), "Open311 端点修改", "An Open311 endpoint is changed"),
+    Described("intake_hook.changed", ("integrations.manage",), "接入点修改", "An intake hook is changed"),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from linli.cases import clocks, geo, numbers, tables
-from linli.cases.contracts import CHANNELS, Contact, NewCase, Receipt
+from linli.cases.contracts import CHANNELS, PUBLIC_CHANNELS, Contact, NewCase, Receipt
 from linli.cases.models import KINDS, Case, Reporter, Signal
 from linli.cases.rules import moderation, words
 from linli.cases.services import common, demands, photos
@@ -99,6 +99,7 @@ def locate(new: NewCase) -> dict[str, Any]:
         grid_id, area = place.grid_id, place.area_path
     if lon is not None and lat is not None:
         lon, lat = round(lon, 6), round(lat, 6)  # a decimetre; more digits only make maps heavier
+    area = area or new.area
     if not area:
         roots = places.grids(level=0)
         area = roots[0].area_path if roots else ""
@@ -109,7 +110,7 @@ def locate(new: NewCase) -> dict[str, Any]:
 
 def is_private(new: NewCase) -> bool:
     """Needs and opinions, and classes about a person's own life, are nobody else's business by default."""
-    if new.private is not None and new.channel not in ("qr", "web", "open311"):
+    if new.private is not None and new.channel not in PUBLIC_CHANNELS:
         return new.private
     found = tables.catalogue().classes.get(new.class_code)
     return bool(new.private) or new.kind in ("need", "opinion") or bool(found and found.private)
