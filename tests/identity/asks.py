@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from shapely.geometry import LineString, mapping
@@ -200,6 +201,7 @@ body("PATCH /devices/{device_id}", {"name_en": "Gauge"})
 body("PATCH /devices/{device_id} [move]", lambda t: {"area_path": f"{ROOT}.002.01"})
 body("POST /devices/{device_id}/retire", {"reason": "坏"})
 body("POST /devices/{device_id}/credentials/rotate", {"grace_s": 0})
+body("POST /devices/{device_id}/stations", lambda t: {"protocol": "hj212", "number": uuid4().hex})
 for verb in ("acknowledge", "clear", "comments"):
     body(f"POST /alarms/{{alarm_id}}/{verb}", {"text": "已看"})
 body("POST /alarms/{alarm_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})

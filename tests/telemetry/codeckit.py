@@ -16,7 +16,7 @@ MARKS = {"hj212": b"##0", "sl651": b"\x7e\x7e", "jtt808": b"\x7e", "gbt26875": b
 
 
 def conversation(name: str) -> Talk:
-    return talk(name, lambda: NOW, lambda phone: "c" + phone)
+    return talk(name, lambda: NOW, lambda phone, terminal: f"{terminal}.{phone}")
 
 
 def packet(name: str, chance: random.Random) -> Any:

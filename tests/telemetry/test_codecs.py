@@ -177,8 +177,8 @@ JT_REGISTER_2019 = bytes.fromhex(
 )
 
 
-def code_for(phone: str) -> str:
-    return f"code-{phone}"
+def code_for(phone: str, terminal: str) -> str:
+    return f"{terminal}.code-{phone}"
 
 
 def test_jtt808_position_report() -> None:
@@ -206,11 +206,11 @@ def test_jtt808_registration_of_2019_and_the_code() -> None:
     turn = talk.turn(packet)
     assert turn.enters and turn.secret == "5189341"
     reply = one(jtt808.TerminalDecoder(), turn.reply)
-    assert reply.kind == 0x8100 and reply.version == 1 and reply.body == b"\x00\x03\x00code-13305189341"
+    assert reply.kind == 0x8100 and reply.version == 1 and reply.body == b"\x00\x03\x005189341.code-13305189341"
     assert one(jtt808.TerminalDecoder(), turn.refusal).body == b"\x00\x03\x04"
-    code = b"code-13305189341"
+    code = b"5189341.code-13305189341"
     enter = jtt808.Packet(0x0102, "13305189341", 4, bytes((len(code),)) + code + b"0" * 35, 1)
-    assert talk.turn(enter).enters and not talk.turn(enter).note
+    assert talk.turn(enter).enters and talk.turn(enter).secret == "5189341"
     wrong = talk.turn(jtt808.Packet(0x0102, "13305189341", 4, b"\x01x" + b"0" * 35, 1))
     assert not wrong.enters and wrong.note and one(jtt808.TerminalDecoder(), wrong.refusal).body[-1] == 1
 

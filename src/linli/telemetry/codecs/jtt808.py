@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from hmac import compare_digest
 from operator import xor
 
 from linli.telemetry.codecs.framing import GARBAGE, Broken, Decoder, Sample, Turn, bcd, moment
@@ -169,11 +170,12 @@ def code_of(packet: Packet) -> str:
 
 
 class Talk:
-    """One connection's conversation. `code_for` gives the code of a phone number; every gateway gives the same."""
+    """One connection's conversation. `code_for(phone, terminal)` gives the code, the same at every gateway; it begins
+    with the terminal's own id and a dot, so that 0102 says both."""
 
     name = NAME
 
-    def __init__(self, now: Callable[[], int], code_for: Callable[[str], str]) -> None:
+    def __init__(self, now: Callable[[], int], code_for: Callable[[str, str], str]) -> None:
         self.decoder = TerminalDecoder()
         self._code_for = code_for
         self._serial = -1
@@ -188,9 +190,12 @@ class Talk:
         if packet.kind == REGISTER:
             return self._register(packet)
         if packet.kind == ENTER:
-            if code_of(packet) != self._code_for(phone):
-                return Turn(phone, enters=False, refusal=self._answer(packet, FAILED), note="the code is wrong")
-            return Turn(phone, reply=self._answer(packet, DONE), refusal=self._answer(packet, FAILED))
+            code = code_of(packet)
+            terminal = code.rpartition(".")[0]
+            failed = self._answer(packet, FAILED)
+            if not compare_digest(code.encode(), self._code_for(phone, terminal).encode()):
+                return Turn(phone, enters=False, refusal=failed, note="the code is wrong")
+            return Turn(phone, terminal, reply=self._answer(packet, DONE), refusal=failed)
         done, failed = self._answer(packet, DONE), self._answer(packet, FAILED)
         if packet.kind in (LOCATION, BATCH):
             one = location(packet.body) if packet.kind == LOCATION else None
@@ -209,7 +214,7 @@ class Talk:
         if terminal is None:
             refusal = self._answer(packet, WRONG)
             return Turn(packet.phone, enters=False, refusal=refusal, note="the registration cannot be read")
-        code = self._code_for(packet.phone).encode()
+        code = self._code_for(packet.phone, terminal).encode()
         return Turn(
             packet.phone, terminal, reply=self._registered(packet, DONE, code),
             refusal=self._registered(packet, NO_TERMINAL),

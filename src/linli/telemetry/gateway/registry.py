@@ -35,7 +35,8 @@ class Device:
 
     __slots__ = (
         "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "hashes", "id", "last_seen", "late",
-        "messages", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed", "uuid",
+        "messages", "model", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed",
+        "subject", "uuid",
     )  # fmt: skip
 
     def __init__(self, row: RegistryRow, partitions: int) -> None:
@@ -54,6 +55,7 @@ class Device:
 
     def update(self, row: RegistryRow) -> None:
         self.code = row.code
+        self.model, self.subject = row.model, row.subject
         self.enabled = row.enabled
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
         self.names: dict[str, Limits] = {name: _limits(spec) for name, spec in (row.properties or {}).items()}
@@ -127,6 +129,14 @@ class Registry:
     def find(self, token: str) -> Device | None:
         device = self.by_hash.get(contracts.token_hash(self.key, token))
         return device if device is not None and device.enabled else None
+
+    def station(self, protocol: str, number: str, secret: str) -> Device | None:
+        """By its number in a protocol. A number that was registered with a secret needs it; one without takes any."""
+        for word in dict.fromkeys((secret, "")):
+            device = self.by_hash.get(contracts.station_hash(self.key, protocol, number, word))
+            if device is not None and device.enabled:
+                return device
+        return None
 
     def replace_all(self, rows: Iterable[RegistryRow]) -> list[Device]:
         """Take a full registry; returns devices that may no longer speak."""
