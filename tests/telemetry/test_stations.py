@@ -19,7 +19,7 @@ from linli.devices.contracts import PROTOCOLS, RegistryRow
 from linli.engines.nats import Nats
 from linli.engines.testing import some_port
 from linli.telemetry import stream
-from linli.telemetry.batch import CLAMPED, CODED, DOUBTFUL, NO_TIME
+from linli.telemetry.batch import CLAMPED, CODED, DOUBTFUL, NO_TIME, PRIVATE
 from linli.telemetry.codecs import gbt26875, hj212, jtt808, sl651
 from linli.telemetry.codecs.all import NAMES, ports
 from linli.telemetry.codecs.framing import digits_of
@@ -268,6 +268,7 @@ def test_jtt808_registers_enters_and_reports(broker: Nats, run: Run, doors: dict
                 assert reply.body.hex() == "0009020000"
                 found = {p: v for _, p, _, v, _ in await kit.stored(9)}
                 assert found["lat"] == 12.222222 and found["ignition"] == 1 and found["sos"] == 1
+                assert {f & PRIVATE for *_, f in await kit.stored(9)} == {PRIVATE}
                 assert found["odometer"] == 10.0 and found["fuel"] == 12.5 and "x03" not in found
                 assert (await c.ask(terminal(0x0003, b""))).body[-1] == 0 and await c.reply() is None
             async with Client(doors["jtt808"], jtt808.TerminalDecoder()) as c:

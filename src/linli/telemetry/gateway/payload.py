@@ -127,10 +127,12 @@ def fill(
     names, props = device.names, part.props
     prop_add, value_add = part.prop.append, part.value.append
     points = clamped = 0
+    base = device.flags
     for number, (own, values, _) in enumerate(message):
         if not values:
             continue
         ts, flags = flags_of(own, now, backfill)
+        flags |= base
         if number in doubtful:
             flags |= DOUBTFUL
         if flags & CLAMPED:

@@ -13,7 +13,7 @@ import psycopg
 
 from linli.devices import contracts
 from linli.devices.contracts import RegistryRow
-from linli.telemetry.batch import partition_of
+from linli.telemetry.batch import PRIVATE, partition_of
 
 log = logging.getLogger("linli.gateway")
 MAX_NAMES = 200  # distinct properties of one device
@@ -34,8 +34,8 @@ class Device:
     """What the gateway keeps of one device; counters are increments since the last note."""
 
     __slots__ = (
-        "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "hashes", "id", "last_seen", "late",
-        "messages", "model", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed",
+        "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "flags", "hashes", "id", "last_seen",
+        "late", "messages", "model", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed",
         "subject", "uuid",
     )  # fmt: skip
 
@@ -56,6 +56,7 @@ class Device:
     def update(self, row: RegistryRow) -> None:
         self.code = row.code
         self.model, self.subject = row.model, row.subject
+        self.flags = 0 if row.subject in contracts.OPEN_SUBJECTS else PRIVATE
         self.enabled = row.enabled
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
         self.names: dict[str, Limits] = {name: _limits(spec) for name, spec in (row.properties or {}).items()}
