@@ -161,6 +161,9 @@ def test_what_cannot_be_kept_is_told_at_the_device(broker: Nats, run: Run, doors
         async with gateway(broker, [AIR]) as kit, Client(doors["hj212"], hj212.HjDecoder()) as c:
             assert (await c.ask(hj("a34004-Rtd=1;a34004-Zzz=3"))).cn == "9014"
             assert "no mapping names a34004-Zzz" in device(kit, "AIR").error
+            assert (await c.ask(hj("a\0\n-Zzz=3"))).cn == "9014"
+            assert "names a??-Zzz" in device(kit, "AIR").error  # Postgres takes no U+0000
+            assert (await c.ask(hj("a\0-Rtd=3"))).cn == "9011" and kit.gateway.refusals["bad-name"] == 1
             damaged = hj("a34004-Rtd=2").replace(b"Rtd", b"Rtx")
             assert (await c.ask(damaged + hj("a34004-Rtd=3"))).cn == "9014"
             assert "checksum" in device(kit, "AIR").error and kit.gateway.refusals["tcp-checksum"] == 1

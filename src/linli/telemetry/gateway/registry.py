@@ -73,7 +73,8 @@ class Device:
             self.bad += 1
         else:
             self.refused += 1
-        self.error = reason[:200]
+        # What devices send may be in it: Postgres takes no U+0000, and one such text would hold up everybody's notes.
+        self.error = "".join(c if c.isprintable() else "?" for c in reason[:200])
         self.state_changed = True
 
 

@@ -58,7 +58,7 @@ class Door:
     def unknown(self, number: str, peer: str) -> None:
         """A stranger is in the log once a minute, by the end of its number: it may be a telephone's."""
         self.gateway.count_refusal("unknown-station")
-        hint, now = number[-4:], time.monotonic()
+        hint, now = "".join(c if c.isalnum() else "?" for c in number[-4:]), time.monotonic()
         if len(self.told) >= 1_000:
             self.told.clear()
         if now - self.told.get(hint, -TELL_AGAIN_S) >= TELL_AGAIN_S:
