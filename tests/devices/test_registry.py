@@ -158,3 +158,35 @@ def test_plain_answers_have_the_shape_that_is_documented(gauge: Device, high_wat
     ):  # fmt: skip
         assert set(made) == set(schema.model_fields)
         schema(**made)
+
+
+def test_stations_are_known_by_number(gauge: Device, grids: list[Grid], call: Callable) -> None:
+    me = call()
+    made = me.post(
+        f"/devices/{gauge.pk}/stations", {"protocol": "sl651", "number": "00abcdef12", "secret": "1234"}, 201
+    )
+    assert (made["protocol"], made["hint"]) == ("sl651", "EF12")
+    key = Home.current().secret(contracts.TOKEN_KEY)
+    hashed = contracts.station_hash(key, "sl651", "00ABCDEF12", "1234")
+    assert bytes(Credential.objects.get().token_hash) == hashed
+    assert me.get(f"/devices/{gauge.pk}/credentials")[0]["protocol"] == "sl651"
+    # A number is no token of another door.
+    assert hashed != contracts.token_hash(key, "00ABCDEF12") and "00ABCDEF12" not in str(OutboxEvent.objects.values())
+    for body, field in (
+        ({"protocol": "sl651", "number": "12"}, "number"), ({"protocol": "x", "number": "1"}, "protocol"),
+        ({"protocol": "hj212", "number": "M", "secret": "x" * 41}, "secret"),
+    ):  # fmt: skip
+        assert me.post(f"/devices/{gauge.pk}/stations", body, 422)["errors"][0]["field"] == field
+    same = {"protocol": "sl651", "number": "00ABCDEF12", "secret": "1234"}
+    assert "number-taken" in str(me.post(f"/devices/{gauge.pk}/stations", same, 409))
+    me.post(f"/devices/{gauge.pk}/credentials/rotate", {"grace_s": 0}, 201)
+    assert Credential.objects.filter(protocol="sl651", revoked_at=None).exists()
+    assert me("DELETE", f"/devices/{gauge.pk}/credentials/{made['id']}").status_code == 204
+    assert me.post(f"/devices/{gauge.pk}/stations", same, 201)["id"] != made["id"]
+    rows = ["code,model,name_zh,lon,lat,protocol,number,secret", "S-1,t_water,甲,117.1,31.9,hj212,MN1,123456",
+            "S-2,t_water,乙,117.1,31.9,hj212,MN1,123456", "S-3,t_water,丙,117.1,31.9,sl651,00ABCDEF12,1234",
+            "S-4,t_water,丁,117.1,31.9,sl651,x,"]  # fmt: skip
+    answer = me("POST", "/devices/import", "\n".join(rows).encode()).json()
+    assert answer["created"] == 1 and [(r["code"], r["field"]) for r in answer["rejected"]] == [
+        ("S-2", "number"), ("S-3", "number"), ("S-4", "number"),
+    ]  # fmt: skip

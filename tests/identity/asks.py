@@ -188,18 +188,16 @@ def _import_units(things: Things, account: Account | None) -> Ask:
     return Ask(files=_file("c.csv", rows, "text/csv"), query="kind=compounds&apply=true")
 
 
-@ask("POST /devices/import")
-def _import_devices(things: Things, account: Account | None) -> Ask:
-    rows = f"code,model,name_zh,lon,lat\nI-{things.side},matrix-gauge,新,{things.lon},{things.lat}\n"
-    return Ask(raw=(rows.encode(), "text/csv"))
-
-
+REQUESTS["POST /devices/import"] = lambda t, _: Ask(
+    raw=(f"code,model,name_zh,lon,lat\nI-{t.side},matrix-gauge,新,{t.lon},{t.lat}\n".encode(), "text/csv")
+)
 body("POST /devices", lambda t: {"code": f"N-{t.side}", "model": "matrix-gauge", "name_zh": "新", "lon": t.lon,
                                  "lat": t.lat})  # fmt: skip
 body("PATCH /devices/{device_id}", {"name_en": "Gauge"})
 body("PATCH /devices/{device_id} [move]", lambda t: {"area_path": f"{ROOT}.002.01"})
 body("POST /devices/{device_id}/retire", {"reason": "坏"})
 body("POST /devices/{device_id}/credentials/rotate", {"grace_s": 0})
+body("POST /devices/{device_id}/stations", lambda t: {"protocol": "hj212", "number": ids.new_id().hex})
 for verb in ("acknowledge", "clear", "comments"):
     body(f"POST /alarms/{{alarm_id}}/{verb}", {"text": "已看"})
 body("POST /alarms/{alarm_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})

@@ -7,11 +7,11 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from linli.devices.contracts import RegistryRow, token_hash
+from linli.devices.contracts import RegistryRow, station_hash, token_hash
 from linli.engines.nats import Nats
 from linli.engines.testing import some_port
 from linli.telemetry import batch, stream
@@ -22,10 +22,15 @@ from linli.telemetry.gateway.registry import Registry
 KEY = b"k" * 32
 
 
-def row(code: str, token: str, *, enabled: bool = True, properties: Any = None) -> RegistryRow:
+def row(
+    code: str, token: str, *, enabled: bool = True, properties: Any = None, model: str = "water-level",
+    subject: str = "place", stations: Sequence[tuple[str, str, str]] = (),
+) -> RegistryRow:  # fmt: skip
+    """`stations` are (protocol, number, secret)."""
+    hashes = [token_hash(KEY, token), *(station_hash(KEY, *station) for station in stations)]
     return RegistryRow(
-        uuid.uuid5(uuid.NAMESPACE_URL, code), code, "water-level", "place", "340121", enabled,
-        [token_hash(KEY, token)], 60, properties if properties is not None else {"level": {"min": 0, "max": 10}},
+        uuid.uuid5(uuid.NAMESPACE_URL, code), code, model, subject, "340121", enabled,
+        hashes, 60, properties if properties is not None else {"level": {"min": 0, "max": 10}},
     )  # fmt: skip
 
 

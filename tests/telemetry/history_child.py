@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 import uuid
 from pathlib import Path
 
 import numpy as np
 
 from linli.telemetry import batch
-from linli.telemetry.batch import NO_TIME, Batch
+from linli.telemetry.batch import NO_TIME, PRIVATE, Batch
 from linli.telemetry.history import backup, questions
 from linli.telemetry.history.journal import Journal
 from linli.telemetry.history.store import Store
@@ -88,6 +89,28 @@ def rules(run: Run) -> None:
     assert sum(len(t) for t in questions.pages(run.writer.client, DEV[0], None, 0, T0 + 10, size=2)) == 6
     counted = questions.ask(run.writer.client, questions.counts([DEV[0]], T0 - 10_000, T0 + 10)).to_pylist()
     assert sum(r["count"] for r in counted) == 5, counted
+
+
+def private(run: Run) -> None:
+    """Of households, persons and vehicles: kept apart, once, for 30 days, in no rollup and no open question."""
+    now = int(time.time() * 1000)
+    run.journal.set_stream("one")
+    mixed = one(1, [(0, "lat", now, 31.9), (0, "lat", now - 1_000, 31.8)], PRIVATE)
+    assert run.put(mixed, one(2, [(1, "level", now, 2.0)])) == 3
+    assert run.put(one(3, [(0, "lat", now, 31.9), (0, "lat", now - 1_000, 31.8), (0, "lat", now - 9, 7)], PRIVATE)) == 1
+    again = Writer.__new__(Writer)
+    again.__dict__.update(run.writer.__dict__, last={}, devices={}, ids=[], props={}, names=[])
+    again._load_last()  # as after a restart
+    run.writer = again
+    assert run.put(one(4, [(0, "lat", now, 31.9), (0, "lat", now - 31 * 86_400_000, 1)], PRIVATE)) == 1
+    for intent, batches in zip(run.journal.intents[:1], [[mixed, one(2, [(1, "level", now, 2.0)])]], strict=True):
+        run.writer.write(intent, batches)
+    assert run.totals() == (1, 1, 1) and run.value("SELECT count() FROM latest FINAL") == 1
+    assert run.value(f"SELECT count() FROM private WHERE ts > fromUnixTimestamp64Milli({now - 86_400_000})") == 3
+    assert questions.ask(run.writer.client, questions.latest([DEV[0]])).to_pylist() == []
+    assert questions.ask(run.writer.client, questions.readings(DEV[0], None, 0, now, None, 9, True)).to_pylist() == []
+    run.writer.client.command("OPTIMIZE TABLE private FINAL")
+    assert run.value("SELECT count() FROM private") == 3, "what is older than 30 days is gone"
 
 
 def epochs(run: Run) -> None:

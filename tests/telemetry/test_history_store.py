@@ -36,6 +36,10 @@ def test_duplicates_late_rows_and_readings_without_time(tmp_path: Path) -> None:
     assert "ok" in child(tmp_path, "rules")
 
 
+def test_households_persons_and_vehicles_are_kept_apart_for_thirty_days(tmp_path: Path) -> None:
+    assert "ok" in child(tmp_path, "private")
+
+
 def test_a_new_stream_and_a_reboot(tmp_path: Path) -> None:
     assert "ok" in child(tmp_path, "epochs")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from linli import commands
 from linli.engines import caddy, district, ports, supervisor
 from linli.engines.process import EngineError
 from linli.home import Home
+from linli.telemetry.codecs import all as all_codecs
 
 
 def register(sub: Any) -> None:
@@ -24,7 +26,9 @@ def register(sub: Any) -> None:
     parser.add_argument("--mqtt-port", type=int, help="devices over MQTT")
     parser.add_argument("--mqtts-port", type=int, help="devices over MQTT with TLS (needs a certificate)")
     parser.add_argument("--device-port", type=int, help="devices over HTTP")
-    parser.add_argument("--tcp-ports", default="", help="ports of device protocols over TCP: NAME=PORT,...")
+    parser.add_argument(
+        "--tcp-ports", default="", metavar="NAME=PORT,...", help=f"protocols over TCP: {', '.join(all_codecs.NAMES)}"
+    )
     parser.add_argument("--tls-cert", type=Path, help="certificate (PEM, with chain) of the front door")
     parser.add_argument("--tls-key", type=Path, help="key of --tls-cert")
     parser.add_argument("--tls-internal", metavar="NAME[,NAME]", help="TLS for these names by the district's own CA")
@@ -43,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
         supervisor.end_orphans(home)
         options = _options(args)
         given = {"http": args.port, "mqtt": args.mqtt_port, "device": args.device_port, "mqtts": args.mqtts_port}
+        given |= {f"tcp-{name}": port for name, port in _tcp_ports(options.tcp_ports).items()}
         chosen = ports.choose(home, given, args.bind)
         return supervisor.supervise(district.plan(home, chosen, options), lock, announce)
     except EngineError as error:
@@ -71,7 +76,15 @@ def _options(args: argparse.Namespace) -> district.Options:
     tls = caddy.Tls(
         args.tls_cert and args.tls_cert.absolute(), args.tls_key and args.tls_key.absolute(), names
     )  # fmt: skip
-    return district.Options(args.demo, args.bind, args.public_url, tls, args.mqtts_port, args.tcp_ports)
+    tcp_ports = os.environ.get("LINLI_TCP_PORTS") or args.tcp_ports  # what the operator set already wins
+    return district.Options(args.demo, args.bind, args.public_url, tls, args.mqtts_port, tcp_ports)
+
+
+def _tcp_ports(text: str) -> dict[str, int]:
+    try:
+        return all_codecs.ports(text)
+    except ValueError as error:
+        raise EngineError(f"--tcp-ports: {error}") from error
 
 
 def announce(up: district.District, seconds: float) -> None:
@@ -81,6 +94,11 @@ def announce(up: district.District, seconds: float) -> None:
         f"Linli 邻里 is ready after {seconds:.1f} s.",
         f"  people   {up.url}/            console {up.url}/console/    field {up.url}/field/",
         f"  devices  mqtt://{up.options.bind}:{up.ports['mqtt']}    http://{up.options.bind}:{up.ports['device']}",
+        *(
+            f"  {name.removeprefix('tcp-'):<8} tcp://{up.options.bind}:{port}"
+            for name, port in up.ports.chosen.items()
+            if name.startswith("tcp-")
+        ),
         f"  home     {up.home.path}    (logs in {up.home.logs})",
     ]
     if up.options.tls.names and not up.options.tls.cert:

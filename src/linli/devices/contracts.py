@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,34 @@ TOKEN_KEY = "device-tokens"
 def token_hash(key: bytes, token: str) -> bytes:
     """How a device's token is stored and looked up: HMAC-SHA256 of the token under the district's key."""
     return hmac.new(key, token.encode(), hashlib.sha256).digest()
+
+
+PROTOCOLS = {
+    "hj212": re.compile(r"[0-9A-Za-z_-]{1,40}"),
+    "sl651": re.compile(r"[0-9A-F]{10}"),
+    "jtt808": re.compile(r"[1-9][0-9]{0,19}"),
+    "gbt26875": re.compile(r"[0-9a-f]{12}(/[0-9a-f]{8})?"),
+}
+"""Protocols over TCP, in which a device is known by a number: MN, station address, phone number, source address."""
+
+
+def station_number(protocol: str, number: str) -> str:
+    """The number as its codec tells it."""
+    found = number.strip()
+    return {"sl651": found.upper(), "jtt808": found.lstrip("0"), "gbt26875": found.lower()}.get(protocol, found)
+
+
+def station_hash(key: bytes, protocol: str, number: str, secret: str = "") -> bytes:
+    """How a station's number, with its password where it has one, is stored and looked up. FF stands in no UTF-8: no
+    token is ever the same, so that a number that everybody can read on the box opens no other door."""
+    text = "\0".join((protocol, number, secret))
+    return hmac.new(key, b"\xff" + text.encode("utf-8", "replace"), hashlib.sha256).digest()
+
+
+def station_code(key: bytes, number: str, secret: str) -> str:
+    """The code that a vehicle's terminal gets when it registers, and enters with: its own id, a dot, a mark of ours."""
+    text = "\0".join((number, secret)).encode("utf-8", "replace")
+    return f"{secret}.{hmac.new(key, bytes((0xFE,)) + text, hashlib.sha256).hexdigest()[:20]}"
 
 
 def new_token() -> str:

@@ -88,5 +88,5 @@ def _require(name: str, port: int, ports: Ports) -> None:
     except OSError as error:
         raise EngineError(f"{ports.bind} is not an address of this machine: {error}") from error
     if not free:
-        flag = "--port" if name == "http" else f"--{name}-port"
+        flag = "--port" if name == "http" else "--tcp-ports" if name.startswith("tcp-") else f"--{name}-port"
         raise EngineError(f"port {port} ({flag}) is in use by another program or may not be opened")

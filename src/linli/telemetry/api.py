@@ -17,7 +17,8 @@ router = Router(tags=["telemetry"])
 
 
 class ReadingOut(Schema):
-    """`flags`: 1 no time of its own, 2 clock corrected, 4 out of range, 8 late, 16 a bool."""
+    """`flags`: 1 no time of its own, 2 clock corrected, 4 out of range, 8 late, 16 a bool, 32 no measurement by the
+    device's own word."""
 
     property: str
     at: datetime

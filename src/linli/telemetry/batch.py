@@ -22,6 +22,9 @@ CLAMPED = 2  # the device's clock was years off; `ts` is the gateway's
 OUT_OF_RANGE = 4  # outside the thing model's range
 LATE = 8  # arrived more than an hour after its own time
 CODED = 16  # a bool coded as 0 or 1
+DOUBTFUL = 32  # the device itself says that it is no measurement: fault, calibration, maintenance
+PRIVATE = 64  # about a household, person or vehicle: kept apart, for 30 days, and read by no open question
+NOT_JUDGED = OUT_OF_RANGE | DOUBTFUL  # kept and shown, but no rule looks at it
 
 MAX_POINTS = 5_000
 SUBJECT = "readings"

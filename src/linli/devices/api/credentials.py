@@ -9,7 +9,7 @@ from ninja import Status
 
 from linli.devices import selectors
 from linli.devices.api.base import once, router
-from linli.devices.api.schemas import CredentialMade, CredentialOut, RotateIn
+from linli.devices.api.schemas import CredentialMade, CredentialOut, RotateIn, StationIn
 from linli.devices.models import Credential
 from linli.devices.services import credentials as services
 from linli.kernel.http import actor_of
@@ -27,6 +27,15 @@ def list_credentials(request: HttpRequest, device_id: UUID) -> list[CredentialOu
 @router.post("/devices/{uuid:device_id}/credentials", permission="devices.credentials", response={201: CredentialMade})
 def create_credential(request: HttpRequest, device_id: UUID) -> HttpResponse:
     return _made(*services.create_credential(actor=actor_of(request), device_id=device_id))
+
+
+@router.post("/devices/{uuid:device_id}/stations", permission="devices.credentials", response={201: CredentialOut})
+def register_station(request: HttpRequest, device_id: UUID, body: StationIn) -> Status[CredentialOut]:
+    """The number by which a protocol over TCP (hj212, sl651, jtt808, gbt26875) knows the device."""
+    row = services.register_station(
+        actor=actor_of(request), device_id=device_id, protocol=body.protocol, number=body.number, secret=body.secret
+    )
+    return Status(201, CredentialOut.of(row))
 
 
 @router.post(

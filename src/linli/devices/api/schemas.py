@@ -122,15 +122,27 @@ class RetireIn(Schema):
 
 
 class CredentialOut(Schema):
+    """A token, or with a `protocol` a station's number; `hint` is its end."""
+
     id: UUID
     hint: str
+    protocol: str
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
 
     @classmethod
     def of(cls, c: Credential) -> CredentialOut:
-        return cls(id=c.pk, hint=c.hint, created_at=c.created_at, expires_at=c.expires_at, revoked_at=c.revoked_at)
+        return cls(id=c.pk, hint=c.hint, protocol=c.protocol, created_at=c.created_at, expires_at=c.expires_at,
+                   revoked_at=c.revoked_at)  # fmt: skip
+
+
+class StationIn(Schema):
+    """A protocol over TCP and the number by which it knows the device; `secret` is the password it sends, if any."""
+
+    protocol: str
+    number: str
+    secret: str = ""
 
 
 class CredentialMade(CredentialOut):

@@ -1,11 +1,14 @@
-"""Tokens of devices: random, kept as HMAC, shown once."""
+"""Tokens of devices: random, kept as HMAC, shown once. Numbers of stations: kept as HMAC too."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from linli.devices import contracts, selectors
 from linli.devices.models import Credential, Device
@@ -27,22 +30,60 @@ def make(device: Device, token: str | None = None) -> tuple[Credential, str]:
     return Credential(device=device, token_hash=contracts.token_hash(_key(), plain), hint=plain[-4:]), plain
 
 
+def station(device: Device, protocol: str, number: str, secret: str = "") -> Credential:
+    """The row, not yet saved, by which a protocol over TCP knows a device."""
+    form = contracts.PROTOCOLS.get(protocol)
+    if form is None:
+        raise Invalid("protocol", f"must be one of {', '.join(contracts.PROTOCOLS)}")
+    plain = contracts.station_number(protocol, number)
+    if not form.fullmatch(plain):
+        raise Invalid("number", f"is no number of {protocol}")
+    if len(secret) > 40:
+        raise Invalid("secret", "is longer than 40 characters")
+    hashed = contracts.station_hash(_key(), protocol, plain, secret)
+    return Credential(device=device, token_hash=hashed, hint=plain[-4:], protocol=protocol)
+
+
+def known_numbers(rows: Iterable[Mapping[str, Any]]) -> set[bytes]:
+    """The hashes of those rows' numbers that some device has already."""
+    hashes = [
+        contracts.station_hash(_key(), r["protocol"], contracts.station_number(r["protocol"], r["number"]),
+                               r.get("secret", ""))
+        for r in rows if r.get("protocol") and r.get("number")
+    ]  # fmt: skip
+    return {bytes(h) for h in Credential.objects.filter(token_hash__in=hashes).values_list("token_hash", flat=True)}
+
+
+def register_station(*, actor: Actor, device_id: UUID, protocol: str, number: str, secret: str = "") -> Credential:
+    """From now on what comes under this number is this device's. A number given up before may be given again."""
+    with services.unit(actor):
+        device = _device(actor, device_id)
+        _room(device)
+        row = station(device, protocol, number, secret)
+        same = Credential.objects.filter(token_hash=row.token_hash)
+        same.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=clock.now())).delete()
+        if same.exists():
+            raise Conflict("another device has this number", code="number-taken")
+        row.save(force_insert=True)
+        _note(actor, device, row, "credential.create")
+        return row
+
+
 def create_credential(*, actor: Actor, device_id: UUID) -> tuple[Credential, str]:
     """One more token for a device; the token itself is returned now and never again."""
     with services.unit(actor):
         device = _device(actor, device_id)
-        if Credential.objects.filter(device=device, revoked_at=None).count() >= MAX_LIVE:
-            raise Conflict(f"a device has at most {MAX_LIVE} tokens in force; revoke one first", code="too-many-tokens")
+        _room(device)
         return _add(actor, device, "credential.create")
 
 
 def rotate_credential(*, actor: Actor, device_id: UUID, grace_s: int = 0) -> tuple[Credential, str]:
-    """A new token; the old ones stop after `grace_s` seconds."""
+    """A new token; the old ones stop after `grace_s` seconds. A station's number stays."""
     if not 0 <= grace_s <= 7 * 86400:
         raise Invalid("grace_s", "must be 0 to 604800 seconds")
     with services.unit(actor):
         device = _device(actor, device_id)
-        old = Credential.objects.filter(device=device, revoked_at=None)
+        old = Credential.objects.filter(device=device, revoked_at=None, protocol="")
         now = clock.now()
         old.update(**({"expires_at": now + timedelta(seconds=grace_s)} if grace_s else {"revoked_at": now}))
         return _add(actor, device, "credential.rotate")
@@ -58,6 +99,11 @@ def revoke_credential(*, actor: Actor, device_id: UUID, credential_id: UUID) -> 
             row.revoked_at = clock.now()
             row.save(update_fields=["revoked_at"])
             _note(actor, device, row, "credential.revoke")
+
+
+def _room(device: Device) -> None:
+    if Credential.objects.filter(device=device, revoked_at=None).count() >= MAX_LIVE:
+        raise Conflict(f"a device has at most {MAX_LIVE} tokens in force; revoke one first", code="too-many-tokens")
 
 
 def _device(actor: Actor, device_id: UUID) -> Device:

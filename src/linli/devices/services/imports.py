@@ -22,7 +22,7 @@ from linli.places import facade as places
 
 MAX_ROWS = 20_000
 COLUMNS = ("code", "model", "name_zh", "name_en", "lon", "lat", "area_path", "unit_id", "owner_department", "state",
-           "tags", "token")  # fmt: skip
+           "tags", "token", "protocol", "number", "secret")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -69,7 +69,8 @@ def _typed(row: Mapping[str | None, Any]) -> dict[str, Any]:
 
 
 def import_rows(*, actor: Actor, rows: Iterable[Mapping[str, Any]], with_tokens: bool = False) -> Report:
-    """Rows with the names of `COLUMNS`. `token` (≥ 22 characters) sets a device's token; `with_tokens` makes one."""
+    """Rows with the names of `COLUMNS`. `token` (≥ 22 characters) sets a device's token; `with_tokens` makes one.
+    `protocol` and `number` (with `secret`) make it known to a protocol over TCP."""
     wanted = list(rows)
     if len(wanted) > MAX_ROWS:
         raise Invalid("body", f"has more than {MAX_ROWS} rows")
@@ -77,6 +78,7 @@ def import_rows(*, actor: Actor, rows: Iterable[Mapping[str, Any]], with_tokens:
     models = {m.code: m for m in ThingModel.objects.all()}
     known = ids_of_codes(r["code"] for r in wanted if r.get("code"))
     spots = _spots(wanted)
+    taken = credentials.known_numbers(wanted)
     made: list[Device] = []
     keys: list[Credential] = []
     for number, row in enumerate(wanted, start=1):
@@ -85,6 +87,7 @@ def import_rows(*, actor: Actor, rows: Iterable[Mapping[str, Any]], with_tokens:
             continue
         try:
             device = _build(actor, models, row, spots[number - 1])
+            key = _station(device, row, taken)
         except LinliError as error:
             found = error.errors or [FieldError("area_path", error.detail)]
             report.rejected += [{"row": number, "code": row.get("code", ""), "field": e.field, "reason": e.reason}
@@ -92,7 +95,9 @@ def import_rows(*, actor: Actor, rows: Iterable[Mapping[str, Any]], with_tokens:
             continue
         known[device.code] = device.pk
         made.append(device)
-        if row.get("token") or with_tokens:
+        if key is not None:
+            keys.append(key)
+        elif row.get("token") or with_tokens:
             key, token = credentials.make(device, row.get("token"))
             keys.append(key)
             if not row.get("token"):
@@ -131,6 +136,17 @@ def _build(actor: Actor, models: Mapping[str, ThingModel], row: Mapping[str, Any
         where = spot(**{k: row[k] for k in ("lon", "lat", "unit_id", "area_path") if row.get(k) is not None})
     actor.require("devices.manage", where.area_path)
     return build(models[row["model"]], where, row)
+
+
+def _station(device: Device, row: Mapping[str, Any], taken: set[bytes]) -> Credential | None:
+    """The row's number in a protocol over TCP, which nobody else may have."""
+    if not row.get("protocol") and not row.get("number"):
+        return None
+    found = credentials.station(device, row.get("protocol", ""), row.get("number", ""), row.get("secret", ""))
+    if found.token_hash in taken:
+        raise Invalid("number", "another device has this number")
+    taken.add(found.token_hash)
+    return found
 
 
 def _write(actor: Actor, made: list[Device], keys: list[Credential]) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,8 @@ class Gateway:
         self.source = source
         self.batcher = Batcher(publisher, registry.partitions, self._pressure)
         self.notes = notes
-        self.connections: set[Connection] = set()
+        self.connections: set[Any] = set()  # MQTT's, and those of the protocols over TCP
+        self.doors: list[Any] = []  # of the protocols over TCP, for the metrics
         self.refusals: Counter[str] = Counter()
         self.messages = self.points = self.clamped = 0
         self.tick = time.monotonic()
@@ -131,10 +133,20 @@ class Gateway:
         self.notes.attributes(device, attributes, then)
         return device.allow(len(attributes))
 
-    def _fill(self, device: Device, message: Message, ack: Any, backfill: bool) -> float:
+    def check(self, device: Device, message: Message) -> None:
+        """Refuse a message of numbers and bools that cannot be stored, before any of it is. Raises BadPayload."""
+        split(device, message)
+
+    def store(self, device: Device, message: Message, ack: Any, doubtful: Collection[int] = ()) -> float:
+        """Take a message that was checked; those of its rows are marked as no measurements by the device's own word."""
+        return self._fill(device, message, ack, False, doubtful)
+
+    def _fill(
+        self, device: Device, message: Message, ack: Any, backfill: bool, doubtful: Collection[int] = ()
+    ) -> float:
         now = time.time_ns() // 1_000_000
         part = self.batcher.parts[device.partition]
-        points, clamped = fill(part, device, message, now, backfill=backfill)
+        points, clamped = fill(part, device, message, now, backfill=backfill, doubtful=doubtful)
         if clamped:
             self.clamped += clamped
             device.clamped += clamped

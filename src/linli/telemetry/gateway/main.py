@@ -10,6 +10,7 @@ import os
 import signal
 import ssl
 import time
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +22,14 @@ from linli.devices.contracts import TOKEN_KEY
 from linli.home import Home
 from linli.kernel import logs, ops_server
 from linli.telemetry import http1, stream
-from linli.telemetry.gateway import metrics
+from linli.telemetry.codecs.all import ports
+from linli.telemetry.gateway import mapping, metrics
 from linli.telemetry.gateway.device_http import DeviceDoor
 from linli.telemetry.gateway.hub import MAX_BODY, Gateway
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.registry import PostgresSource, Registry
+from linli.telemetry.gateway.stations import Door, StationConnection
 
 log = logging.getLogger("linli.gateway")
 REFRESH_S = 60.0
@@ -101,6 +104,19 @@ async def start_servers(gateway: Gateway, host: str, *, share: bool = False) -> 
         door = http1.Server(DeviceDoor(gateway).handle, max_body=MAX_BODY)
         await door.start(host, int(port), share=share)
         servers.append(door)
+    return servers + await _stations(gateway, host, options)
+
+
+async def _stations(gateway: Gateway, host: str, options: dict[str, Any]) -> list[Any]:
+    """The ports of `LINLI_TCP_PORTS`."""
+    wanted = ports(os.environ.get("LINLI_TCP_PORTS") or "")
+    known = mapping.load() if wanted else {}
+    servers = []
+    for name, port in wanted.items():
+        door = Door(gateway, name, known.get(name, mapping.Mapping(())))
+        gateway.doors.append(door)
+        factory = partial(StationConnection, door)
+        servers.append(await asyncio.get_running_loop().create_server(factory, host, port, **options))
     return servers
 
 

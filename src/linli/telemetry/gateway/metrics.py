@@ -30,6 +30,8 @@ class _Collector:
         for reason, count in list(gateway.refusals.items()):
             refused.add_metric([reason], count)
         yield refused
+        if gateway.doors:
+            yield from _doors(gateway)
         waits = sorted(batcher.waits) or [0.0]
         for name, text, value in (
             ("connections", "open device connections", len(gateway.connections)),
@@ -38,6 +40,15 @@ class _Collector:
             ("store_seconds_p95", "from cutting a batch to durable", waits[int(len(waits) * 0.95)]),
         ):
             yield GaugeMetricFamily(f"linli_gateway_{name}", text, value)
+
+
+def _doors(gateway: Gateway) -> Iterator[Metric]:
+    frames = CounterMetricFamily("linli_gateway_tcp_frames", "whole frames by protocol", labels=["protocol"])
+    open_ = GaugeMetricFamily("linli_gateway_tcp_connections", "open connections by protocol", labels=["protocol"])
+    for door in gateway.doors:
+        frames.add_metric([door.protocol], door.frames)
+        open_.add_metric([door.protocol], door.connections)
+    yield from (frames, open_)
 
 
 def registry(gateway: Gateway) -> CollectorRegistry:

@@ -7,11 +7,12 @@ the field and the reason: half a message is never stored.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import orjson
 
-from linli.telemetry.batch import CLAMPED, CODED, LATE, MAX_POINTS, NO_TIME, OUT_OF_RANGE
+from linli.telemetry.batch import CLAMPED, CODED, DOUBTFUL, LATE, MAX_POINTS, NO_TIME, OUT_OF_RANGE
 from linli.telemetry.gateway.batcher import Part
 from linli.telemetry.gateway.registry import MAX_NAMES, Device
 
@@ -115,18 +116,25 @@ def split(device: Device, message: Message) -> dict[str, Any]:
     return attributes
 
 
-def fill(part: Part, device: Device, message: Message, now: int, *, backfill: bool = False) -> tuple[int, int]:
-    """Add the readings to the partition's columns; returns (points, clamped). Call after `split`."""
+def fill(
+    part: Part, device: Device, message: Message, now: int, *, backfill: bool = False, doubtful: Collection[int] = ()
+) -> tuple[int, int]:  # fmt: skip
+    """Add the readings to the partition's columns; returns (points, clamped). Call after `split`. `doubtful` are the
+    places of those rows that the device itself calls no measurements."""
     if len(part.value) + sum(len(values) for _, values, _ in message) > MAX_POINTS:
         part.seal()
     index = part.device_index(device)
     names, props = device.names, part.props
     prop_add, value_add = part.prop.append, part.value.append
     points = clamped = 0
-    for own, values, _ in message:
+    base = device.flags
+    for number, (own, values, _) in enumerate(message):
         if not values:
             continue
         ts, flags = flags_of(own, now, backfill)
+        flags |= base
+        if number in doubtful:
+            flags |= DOUBTFUL
         if flags & CLAMPED:
             clamped += len(values)
         elif flags & LATE:

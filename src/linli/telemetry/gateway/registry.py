@@ -13,7 +13,7 @@ import psycopg
 
 from linli.devices import contracts
 from linli.devices.contracts import RegistryRow
-from linli.telemetry.batch import partition_of
+from linli.telemetry.batch import PRIVATE, partition_of
 
 log = logging.getLogger("linli.gateway")
 MAX_NAMES = 200  # distinct properties of one device
@@ -34,8 +34,9 @@ class Device:
     """What the gateway keeps of one device; counters are increments since the last note."""
 
     __slots__ = (
-        "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "hashes", "id", "last_seen", "late",
-        "messages", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed", "uuid",
+        "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "flags", "hashes", "id", "last_seen",
+        "late", "messages", "model", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed",
+        "subject", "uuid",
     )  # fmt: skip
 
     def __init__(self, row: RegistryRow, partitions: int) -> None:
@@ -54,6 +55,8 @@ class Device:
 
     def update(self, row: RegistryRow) -> None:
         self.code = row.code
+        self.model, self.subject = row.model, row.subject
+        self.flags = 0 if row.subject in contracts.OPEN_SUBJECTS else PRIVATE
         self.enabled = row.enabled
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
         self.names: dict[str, Limits] = {name: _limits(spec) for name, spec in (row.properties or {}).items()}
@@ -70,7 +73,8 @@ class Device:
             self.bad += 1
         else:
             self.refused += 1
-        self.error = reason[:200]
+        # What devices send may be in it: Postgres takes no U+0000, and one such text would hold up everybody's notes.
+        self.error = "".join(c if c.isprintable() else "?" for c in reason[:200])
         self.state_changed = True
 
 
@@ -127,6 +131,14 @@ class Registry:
     def find(self, token: str) -> Device | None:
         device = self.by_hash.get(contracts.token_hash(self.key, token))
         return device if device is not None and device.enabled else None
+
+    def station(self, protocol: str, number: str, secret: str) -> Device | None:
+        """By its number in a protocol. A number that was registered with a secret needs it; one without takes any."""
+        for word in dict.fromkeys((secret, "")):
+            device = self.by_hash.get(contracts.station_hash(self.key, protocol, number, word))
+            if device is not None and device.enabled:
+                return device
+        return None
 
     def replace_all(self, rows: Iterable[RegistryRow]) -> list[Device]:
         """Take a full registry; returns devices that may no longer speak."""

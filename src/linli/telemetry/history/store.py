@@ -18,13 +18,16 @@ _ROLLUP = """(
     n SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
     last SimpleAggregateFunction(max, Tuple(ts DateTime64(3, 'UTC'), value Float64)) CODEC(ZSTD(1))
 )"""
-# What is inserted: (name, columns, engine family, partition, order).
+_RAW = """(
+    device FixedString(16), property LowCardinality(String), ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    recv DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)), value Float64 CODEC(Gorilla, ZSTD(1)),
+    flags UInt8 CODEC(ZSTD(1)), seq UInt64 CODEC(DoubleDelta, ZSTD(1))
+)"""
+# What is inserted: (name, columns, engine family, partition, order). `private` is about households, persons and
+# vehicles: without rollups, and gone after 30 days.
 TABLES = (
-    ("raw", """(
-        device FixedString(16), property LowCardinality(String), ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-        recv DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)), value Float64 CODEC(Gorilla, ZSTD(1)),
-        flags UInt8 CODEC(ZSTD(1)), seq UInt64 CODEC(DoubleDelta, ZSTD(1))
-    )""", "MergeTree", "toYYYYMM(ts)", "device, property, ts"),
+    ("raw", _RAW, "MergeTree", "toYYYYMM(ts)", "device, property, ts"),
+    ("private", _RAW, "MergeTree", "toYYYYMMDD(ts)", "device, property, ts"),
     ("minute", _ROLLUP, "AggregatingMergeTree", "toYYYYMM(t)", "device, property, t"),
     ("hour", _ROLLUP, "AggregatingMergeTree", "toYear(t)", "device, property, t"),
     ("latest", """(
@@ -32,6 +35,7 @@ TABLES = (
         last SimpleAggregateFunction(max, Tuple(ts DateTime64(3, 'UTC'), value Float64, flags UInt8))
     )""", "AggregatingMergeTree", "tuple()", "device, property"),
 )  # fmt: skip
+LIVES = {"private": "TTL toDateTime(ts) + INTERVAL 30 DAY DELETE"}
 _SUMS = "min(lo) AS lo, max(hi) AS hi, sum(total) AS total, sum(n) AS n, max(last) AS last"
 VIEWS = (
     ("minute", "raw", """SELECT device, property, toStartOfMinute(ts) AS t, min(value) AS lo, max(value) AS hi,
@@ -96,7 +100,7 @@ class Store:
         for name, columns, engine, partition, order in TABLES:
             client.command(
                 f"CREATE TABLE IF NOT EXISTS {name}{_on_cluster()} {columns} ENGINE = {_engine(engine)}"
-                f" PARTITION BY {partition} ORDER BY ({order}) SETTINGS {self._table_settings()}"
+                f" PARTITION BY {partition} ORDER BY ({order}) {LIVES.get(name, '')} SETTINGS {self._table_settings()}"
             )
         for target, source, select in VIEWS:
             client.command(

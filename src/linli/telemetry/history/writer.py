@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from linli.telemetry.batch import NO_TIME, Batch
+from linli.telemetry.batch import NO_TIME, PRIVATE, Batch
 from linli.telemetry.history.journal import Intent
 from linli.telemetry.history.store import INSERT_SETTINGS, QUERY_SETTINGS, Store
 
@@ -39,12 +40,14 @@ class Writer:
         self._load_last()
 
     def _load_last(self) -> None:
-        table = self.client.query_arrow(
-            "SELECT device, toString(property) AS property, toUnixTimestamp64Milli(max(last).1) AS ts FROM latest"
-            " GROUP BY device, property"
-        )
-        for device, prop, ts in zip(*(table[c].to_pylist() for c in ("device", "property", "ts")), strict=True):
-            self.last[self._series(device, _str(prop))] = ts
+        for newest, name in (("max(last).1", "latest"), ("max(ts)", "private")):
+            table = self.client.query_arrow(
+                f"SELECT device, toString(property) AS property, toUnixTimestamp64Milli({newest}) AS ms FROM {name}"
+                " GROUP BY device, property"
+            )
+            for device, prop, ts in zip(*(table[c].to_pylist() for c in ("device", "property", "ms")), strict=True):
+                series = self._series(device, _str(prop))
+                self.last[series] = max(ts, self.last.get(series, _BEFORE_ALL))
 
     def _series(self, device: bytes, prop: str) -> int:
         return self._device(device) << 24 | self._prop(prop)
@@ -69,13 +72,17 @@ class Writer:
         if columns is None:
             return 0
         keep = self._new_rows(columns, intent.epoch << _EPOCH_BITS | intent.first)
-        table = self._table(columns, keep)
-        if len(table):
-            settings = {**INSERT_SETTINGS, "insert_deduplication_token": intent.token}
-            self.client.insert_arrow("raw", table, settings=settings)
-        self.rows += len(table)
-        self.dropped += len(keep) - len(table)
-        return len(table)
+        private = (columns["flags"] & PRIVATE) != 0
+        rows = 0
+        for name, mine, token in (("raw", ~private, intent.token), ("private", private, f"{intent.token}-private")):
+            if (mine & keep).any():
+                table = self._table(columns, mine & keep)
+                settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
+                self.client.insert_arrow(name, table, settings=settings)
+                rows += len(table)
+        self.rows += rows
+        self.dropped += len(keep) - rows
+        return rows
 
     def _join(self, epoch: int, batches: Iterable[Batch]) -> dict[str, Any] | None:
         parts: list[tuple[Any, ...]] = []
@@ -105,7 +112,8 @@ class Writer:
         last = np.fromiter((self.last.get(s, _BEFORE_ALL) for s in unique.tolist()), np.int64, len(unique))
         doubtful = np.flatnonzero(own & keep & (ts <= last[inverse]))
         if len(doubtful):
-            keep[doubtful[self._stored(series[doubtful], ts[doubtful], before)]] = False
+            tables = ("raw", "private") if (columns["flags"][doubtful] & PRIVATE).any() else ("raw",)
+            keep[doubtful[self._stored(series[doubtful], ts[doubtful], before, tables)]] = False
         newest = np.full(len(unique), _BEFORE_ALL)
         np.maximum.at(newest, inverse, ts)
         for s, value, old in zip(unique.tolist(), newest.tolist(), last.tolist(), strict=True):
@@ -113,7 +121,7 @@ class Writer:
                 self.last[s] = value
         return keep
 
-    def _stored(self, series: Ints, ts: Ints, before: int) -> npt.NDArray[np.bool_]:
+    def _stored(self, series: Ints, ts: Ints, before: int, tables: tuple[str, ...] = ("raw",)) -> npt.NDArray[np.bool_]:
         """Which of the readings (series, ts) an earlier block has put into the store."""
         self.checked += len(ts)
         unique, rank = np.unique(series, return_inverse=True)
@@ -122,11 +130,12 @@ class Writer:
         rank_of = {s: i for i, s in enumerate(unique.tolist())}
         devices = sorted({s >> 24 for s in rank_of})
         found = [np.zeros(0, np.int64)]
-        for start in range(0, len(devices), 1_000):
+        for name, start in product(tables, range(0, len(devices), 1_000)):
             ids = ", ".join(f"unhex('{self.ids[d].hex()}')" for d in devices[start : start + 1_000])
             sql = (
-                "SELECT device, toString(property) AS property, toUnixTimestamp64Milli(ts) AS ms FROM raw"
-                f" WHERE device IN ({ids}) AND ({_spans(ts)}) AND seq < {before} AND bitAnd(flags, {NO_TIME}) = 0"
+                "SELECT device, toString(property) AS property, toUnixTimestamp64Milli(ts) AS ms"
+                f" FROM {name} WHERE device IN ({ids})"
+                f" AND ({_spans(ts)}) AND seq < {before} AND bitAnd(flags, {NO_TIME}) = 0"
             )
             table = self.client.query_arrow(sql, settings={"max_query_size": 1 << 20, **_CHECK_SETTINGS})
             found.append(self._ranks(table, rank_of, base))

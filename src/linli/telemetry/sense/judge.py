@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linli.kernel import ids
-from linli.telemetry.batch import OUT_OF_RANGE, Batch
+from linli.telemetry.batch import NOT_JUDGED, Batch
 from linli.telemetry.sense.book import ACTIVE, EQUAL, IDLE, PENDING, STRICT, Book
 
 Ints = npt.NDArray[np.int64]
@@ -65,7 +65,7 @@ class Judge:
         book.dev.recv[dev] = recv
         if book.dev.silent[dev].any():
             self._heard(dev, recv)
-        self._judge(series, ts, recv, value, (flags & OUT_OF_RANGE) == 0)
+        self._judge(series, ts, recv, value, (flags & NOT_JUDGED) == 0)
 
     def _number(self, b: Batch) -> tuple[Any, ...] | None:
         """A batch with the book's numbers for devices and properties; without devices that the book does not have."""

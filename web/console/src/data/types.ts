@@ -53,7 +53,7 @@ export interface Device {
   worst_alarm: string | null; created_at: string; updated_at: string;
 }
 export interface DeviceCounts { total: number; online: number; models: { model: string; total: number; online: number }[]; owners: { owner: string; total: number; silent: number }[] }
-export interface Credential { id: string; hint: string; created_at: string; expires_at: string | null; revoked_at: string | null }
+export interface Credential { id: string; hint: string; protocol: string; created_at: string; expires_at: string | null; revoked_at: string | null }
 export interface Rule {
   id: string; code: string; version: number; title: Label; sentence: Label; clears: Label | null; model: string; property: string; kind: string; op: string;
   value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; reraise_s: number; severity: string; area_path: string;
