@@ -90,8 +90,12 @@ class CaseDesk(RuleBasedStateMachine):
                 break
         else:
             return
-        moves = [a for a in offered if tables.transitions().transitions[a].target != "same"]
+        table = tables.transitions().transitions
+        moves = [a for a in offered if table[a].target != "same"]
+        # Who asked for more time is answered now and then: else the case has mostly moved on before.
+        answers = [a for a in offered if "extension_asked" in table[a].guards]
         action = chance.choice(moves if moves and chance.random() < 0.7 else offered)
+        action = chance.choice(answers) if answers and chance.random() < 0.5 else action
         self._step(action)
         self._do(person, case, action, chance)
 
