@@ -94,7 +94,8 @@ class CaseDesk(RuleBasedStateMachine):
         moves = [a for a in offered if table[a].target != "same"]
         # Who asked for more time is answered now and then: else the case has mostly moved on before.
         answers = [a for a in offered if "extension_asked" in table[a].guards]
-        action = chance.choice(moves if moves and chance.random() < 0.7 else offered)
+        stays = [a for a in offered if a not in moves]
+        action = chance.choice(moves if moves and (not stays or chance.random() < 0.6) else stays)
         action = chance.choice(answers) if answers and chance.random() < 0.5 else action
         self._step(action)
         self._do(person, case, action, chance)
