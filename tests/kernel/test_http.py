@@ -57,3 +57,18 @@ def test_unknown_addresses_and_methods() -> None:
 
 def test_a_request_is_named() -> None:
     assert len(Client().get("/api/v1/me")["X-Request-Id"]) == 36
+
+
+def test_the_contract_is_made_once_and_holds_every_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = http.new_api()
+    router = http.Router()
+
+    @router.get("/things", permission="public", response=list[str])
+    def things(request: object) -> list[str]:
+        return []
+
+    api.add_router("", router)
+    first = api.get_openapi_schema(path_prefix="/api/v1/")
+    assert list(first["paths"]) == ["/api/v1/things"]
+    monkeypatch.setattr("ninja.main.get_schema", lambda **how: pytest.fail("it is made again"))
+    assert api.get_openapi_schema(path_prefix="/api/v1/") is first

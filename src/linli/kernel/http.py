@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from ninja import NinjaAPI, Schema
 from ninja import Router as NinjaRouter
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
@@ -170,8 +171,24 @@ def _invalid(error: ValidationError) -> LinliError:
     return Invalid(errors=found or [FieldError("body", "is not valid")])
 
 
+class _Api(NinjaAPI):
+    """Anybody may read the contract, and to make it costs seconds: it is made once, for routes do not change."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._contracts: dict[str, OpenAPISchema] = {}
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._contracts:
+            self._contracts[prefix] = super().get_openapi_schema(path_prefix=prefix)
+        return self._contracts[prefix]
+
+
 def new_api() -> NinjaAPI:
-    api = NinjaAPI(
+    api = _Api(
         title="Linli 邻里", version="1", urls_namespace="api", docs_url="docs", openapi_url="openapi.json",
         renderer=OrjsonRenderer(), parser=OrjsonParser(),
         openapi_extra={
