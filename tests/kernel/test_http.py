@@ -9,6 +9,8 @@ import pytest
 from django.test import Client
 from tests.identity.accounts import client_of
 
+from linli.kernel import http
+
 pytestmark = pytest.mark.django_db
 
 
@@ -61,13 +63,13 @@ def test_a_request_is_named() -> None:
 
 def test_the_contract_is_made_once_and_holds_every_route(monkeypatch: pytest.MonkeyPatch) -> None:
     api = http.new_api()
-    router = http.Router()
+    router = http.Router(tags=["things"])
 
     @router.get("/things", permission="public", response=list[str])
     def things(request: object) -> list[str]:
         return []
 
-    api.add_router("", router)
+    router.mount(api)
     first = api.get_openapi_schema(path_prefix="/api/v1/")
     assert list(first["paths"]) == ["/api/v1/things"]
     monkeypatch.setattr("ninja.main.get_schema", lambda **how: pytest.fail("it is made again"))
