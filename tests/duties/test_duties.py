@@ -20,6 +20,7 @@ from tests.identity.accounts import client_of
 from tests.places.conftest import S, W
 from tests.portal.test_report import PHONE, send
 
+from linli.adapters.intake.models import IntakeTalk
 from linli.cases import facade as cases
 from linli.cases import tables
 from linli.cases.contracts import Contact
@@ -236,6 +237,7 @@ def test_duty_lawful_basis_of_every_registered_field_purpose_and_state_of_consen
         "notify.Choice": (Choice(address="a@mail.example"), [
             ({"confirmed_at": None}, {"confirm_staff_mail"}),
             ({"confirmed_at": now}, {"confirm_staff_mail", "staff_notice"})]),
+        "adapters.IntakeTalk": (IntakeTalk(area_path="D", draft="灯不亮"), [({}, set())]),
         "field.Entry": (Entry(area_path="D", person="独居, 腿脚不便"), [
             ({"consent_at": None, "withdrawn_at": None}, set()),
             ({"consent_at": now, "withdrawn_at": None}, {"visit_follow_up"}),
