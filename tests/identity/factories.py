@@ -25,7 +25,7 @@ from linli.cases.models import Call, Case, Photo, Reporter
 from linli.cases.services import routing
 from linli.command import card_services, operation_plan, operation_services
 from linli.command.models import BoardNote, Handover
-from linli.devices.models import Alarm, Credential, Device, Rule, ThingModel
+from linli.devices.models import Alarm, Command, Credential, Device, Rule, ThingModel
 from linli.field.models import Entry
 from linli.identity import facade as identity
 from linli.identity.models import Account, ApiKey, RoleGrant, Session
@@ -206,10 +206,10 @@ def _devices(things: Things, model: ThingModel) -> None:
         lat=things.lat,
     )  # fmt: skip
     credential = Credential.objects.create(device=device, token_hash=ids.new_id().bytes * 2, hint="abcd")
+    command = Command.objects.create(device=device, method="open", expires_at=now + timedelta(hours=1))
     things.ids |= {
-        "device_id": device.id, "rule_id": rule.id, "alarm_id": alarm.id, "credential_id": credential.id,
-        "household_id": pendant.id,
-        "code": model.code,
+        "device_id": device.id, "command_id": command.id, "rule_id": rule.id, "alarm_id": alarm.id,
+        "credential_id": credential.id, "household_id": pendant.id, "code": model.code,
     }  # fmt: skip
 
 

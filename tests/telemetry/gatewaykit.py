@@ -24,13 +24,14 @@ KEY = b"k" * 32
 
 def row(
     code: str, token: str, *, enabled: bool = True, properties: Any = None, model: str = "water-level",
-    subject: str = "place", stations: Sequence[tuple[str, str, str]] = (),
+    subject: str = "place", stations: Sequence[tuple[str, str, str]] = (), speaks: bool = False, of: str = "",
 ) -> RegistryRow:  # fmt: skip
-    """`stations` are (protocol, number, secret)."""
+    """`stations` are (protocol, number, secret); `speaks`: a gateway; `of`: the code of its gateway."""
     hashes = [token_hash(KEY, token), *(station_hash(KEY, *station) for station in stations)]
     return RegistryRow(
         uuid.uuid5(uuid.NAMESPACE_URL, code), code, model, subject, "340121", enabled,
-        hashes, 60, properties if properties is not None else {"level": {"min": 0, "max": 10}},
+        hashes, 60, properties if properties is not None else {"level": {"min": 0, "max": 10}}, None, "active", speaks,
+        uuid.uuid5(uuid.NAMESPACE_URL, of) if of else None, code if of else "",
     )  # fmt: skip
 
 
@@ -39,12 +40,37 @@ class Rows:
 
     def __init__(self, rows: list[RegistryRow]) -> None:
         self.rows = rows
+        self.told: dict[UUID, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self.commands: list[tuple[int, UUID, str, Any, bool]] = []
+        self.settled: list[dict[str, Any]] = []
 
     async def load(self) -> list[RegistryRow]:
         return self.rows
 
     async def some(self, ids: list[UUID]) -> list[RegistryRow]:
         return [r for r in self.rows if r.device_id in ids]
+
+    # What the gateway asks of PostgreSQL for the talk with devices; the SQL itself is tested in tests/devices.
+
+    async def attributes(self, ids: list[UUID]) -> dict[UUID, tuple[dict[str, Any], dict[str, Any]]]:
+        return {i: self.told.get(i, ({}, {})) for i in ids}
+
+    async def take_commands(self, ids: list[UUID], again: bool) -> list[Any]:
+        found = [c for c in self.commands if c[1] in ids]
+        self.commands = [c for c in self.commands if c[1] not in ids]
+        return found
+
+    async def settle_commands(self, told: str) -> None:
+        self.settled += json.loads(told)
+
+    async def child(self, gateway: UUID, name: str, kind: str) -> UUID | None:
+        if name.startswith("no"):
+            return None
+        of = next(r.code for r in self.rows if r.device_id == gateway)
+        made = row(name, f"token-of-{name}", of=of, model=kind or "generic")
+        if made.device_id not in {r.device_id for r in self.rows}:
+            self.rows.append(made)
+        return made.device_id
 
 
 class Kit:
@@ -85,10 +111,11 @@ async def gateway(broker: Nats, rows: list[RegistryRow]) -> AsyncIterator[Kit]:
     async def write(text: str) -> None:
         noted.extend(json.loads(text))
 
-    g = hub.Gateway(registry, Rows(rows), publisher, Notes(registry, write))
+    source = Rows(rows)
+    g = hub.Gateway(registry, source, publisher, Notes(registry, write), source)
     await g.refresh()
     servers = await main.start_servers(g, "127.0.0.1")
-    tasks = [asyncio.create_task(g.notes.run())]
+    tasks = [asyncio.create_task(g.notes.run()), asyncio.create_task(g.talk.run())]
     _, last = await stream.bounds(nc)
     try:
         yield Kit(g, nc, noted, last + 1)

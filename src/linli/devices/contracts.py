@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from linli.devices import text
+
 # --- the registry ---------------------------------------------------------------------------------------------------
 
 _REGISTRY_COLUMNS = (
-    "device_id, code, model, subject, area_path, enabled, credential_hashes, interval_s, properties, created_at, state"
+    "device_id, code, model, subject, area_path, enabled, credential_hashes, interval_s, properties, created_at, "
+    "state, gateway, parent_id, parent_name"
 )
-REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v1"
+REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v2"
 """All devices that may speak. Columns as in `RegistryRow`."""
 REGISTRY_ONE_SQL = REGISTRY_SQL + " WHERE device_id = %s"
 REGISTRY_SOME_SQL = REGISTRY_SQL + " WHERE device_id = ANY(%s::uuid[])"
@@ -46,6 +49,9 @@ class RegistryRow:
     properties: dict[str, dict[str, Any]]
     created_at: Any = None
     state: str = "active"
+    gateway: bool = False
+    parent_id: UUID | None = None
+    parent_name: str = ""
 
 
 TOKEN_KEY = "device-tokens"
@@ -97,6 +103,19 @@ NOTE_GATEWAY_SQL = "SELECT devices_note_gateway(%s::jsonb)"
 and attributes where known. Counters are increments; attributes are merged, at most 64 KiB a device. Returns how many
 devices it touched.
 """
+
+# --- what devices and the district tell each other besides readings --------------------------------------------------
+
+ATTRIBUTES_SQL = "SELECT id, attributes_client, attributes_shared FROM devices_device WHERE id = ANY(%s::uuid[])"
+"""(device id, what the device told of itself, what the district tells it)."""
+COMMANDS_TAKE_SQL = "SELECT number, device_id, method, params, one_way FROM devices_commands_take(%s::uuid[], %s)"
+"""Commands to send to these devices now; the second parameter: also those sent over a connection that was lost."""
+COMMANDS_SETTLE_SQL = "SELECT devices_commands_settle(%s::jsonb)"
+"""Takes a JSON list of {number, device_id, state: delivered|answered|failed, result}; returns how many changed."""
+CHILD_SQL = "SELECT devices_child(%s, %s, %s, %s, %s)"
+"""(gateway id, the child's name, thing model or '', id for a new one, search words) → the child's id, or NULL."""
+search_words = text.terms
+
 
 # --- rules, leases, alarms: sense -----------------------------------------------------------------------------------
 

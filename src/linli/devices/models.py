@@ -14,6 +14,7 @@ STATES = ["planned", "active", "maintenance", "retired"]
 SEVERITIES = ["info", "warning", "severe", "urgent"]
 RULE_KINDS = ["threshold", "duration", "no_data"]
 OPS = ["gt", "ge", "lt", "le", "eq", "ne"]
+COMMAND_STATES = ["queued", "sent", "delivered", "answered", "failed", "expired", "cancelled"]
 
 
 def _choices(words: list[str]) -> list[tuple[str, str]]:
@@ -42,7 +43,10 @@ class ThingModel(models.Model):
 
 
 class Device(models.Model):
-    """A device in the registry. What the gateway notes about it is in `DeviceStatus`, so that this row stays calm."""
+    """A device in the registry. What the gateway notes about it is in `DeviceStatus`, so that this row stays calm.
+
+    A device with `gateway` may speak for others: those whose `parent` it is, by the name that it uses for them.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     code = models.CharField(max_length=80, unique=True)
@@ -61,6 +65,9 @@ class Device(models.Model):
     tags = ArrayField(models.CharField(max_length=40), default=list)
     attributes_shared = models.JSONField(default=dict)
     attributes_client = models.JSONField(default=dict)
+    gateway = models.BooleanField(default=False, db_default=False)
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    parent_name = models.CharField(max_length=120, default="", db_default="")
     terms = ArrayField(models.TextField(), default=list)
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
@@ -73,6 +80,11 @@ class Device(models.Model):
             ),
             models.Index(fields=["model", "code"], name="devices_device_model"),
             GinIndex(fields=["terms"], name="devices_device_terms", fastupdate=False),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parent", "parent_name"], condition=Q(parent__isnull=False), name="devices_device_child"
+            )
         ]
 
 
@@ -113,6 +125,38 @@ class Credential(models.Model):
         db_table = "devices_credential"
         constraints = [models.UniqueConstraint(fields=["token_hash"], name="devices_credential_hash")]
         indexes = [models.Index(fields=["device", "created_at"], name="devices_credential_device")]
+
+
+class Command(models.Model):
+    """Something that a device was asked to do. `number` is what the device sees; it answers by it.
+
+    queued → sent (written to its connection) → delivered (it acknowledged) → answered or failed (it replied). One way
+    ends at delivered. Not sent or not answered by `expires_at` is expired; cancelled only while queued.
+    """
+
+    number = models.BigAutoField(primary_key=True)
+    id = models.UUIDField(default=ids.new_id, unique=True)
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
+    method = models.CharField(max_length=64)
+    params = models.JSONField(null=True)
+    one_way = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=_choices(COMMAND_STATES), default="queued")
+    tries = models.PositiveSmallIntegerField(default=0)
+    result = models.JSONField(null=True)
+    account_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "devices_command"
+        indexes = [
+            models.Index(fields=["device", "-number"], name="devices_command_device"),
+            models.Index(fields=["device", "number"], condition=Q(ended_at__isnull=True), name="devices_command_open"),
+            models.Index(fields=["expires_at"], condition=Q(ended_at__isnull=True), name="devices_command_due"),
+        ]
 
 
 class Rule(models.Model):

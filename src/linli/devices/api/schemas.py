@@ -58,6 +58,9 @@ class DeviceOut(Schema):
     tags: list[str]
     attributes_shared: dict[str, Any]
     attributes_client: dict[str, Any]
+    gateway: bool
+    parent_id: UUID | None
+    parent_name: str
     status: StatusOut
     active_alarms: int
     worst_alarm: str | None
@@ -75,7 +78,8 @@ def device_out(d: Device) -> dict[str, Any]:
         "state": d.state, "area_path": d.area_path, "grid_id": d.grid_id, "lon": d.lon, "lat": d.lat,
         "compound_id": d.compound_id, "unit_id": d.unit_id, "owner_department": d.owner_department,
         "owner_team_id": d.owner_team_id, "tags": d.tags, "attributes_shared": d.attributes_shared,
-        "attributes_client": d.attributes_client, "status": _status(d),
+        "attributes_client": d.attributes_client, "gateway": d.gateway, "parent_id": d.parent_id,
+        "parent_name": d.parent_name, "status": _status(d),
         "active_alarms": getattr(d, "active_alarms", 0), "worst_alarm": getattr(d, "worst", "") or None,
         "created_at": d.created_at, "updated_at": d.updated_at,
     }  # fmt: skip
@@ -96,7 +100,8 @@ def _status(d: Device) -> dict[str, Any]:
 
 
 class DeviceFields(Schema):
-    """The place: lon and lat (WGS84), or unit_id, or area_path of a grid."""
+    """The place: lon and lat (WGS84), or unit_id, or area_path of a grid. `gateway`: it may speak for those whose
+    `parent_id` it is, by their `parent_name`."""
 
     name_zh: str | None = None
     name_en: str | None = None
@@ -109,6 +114,9 @@ class DeviceFields(Schema):
     state: str | None = None
     tags: list[str] | None = None
     attributes_shared: dict[str, Any] | None = None
+    gateway: bool | None = None
+    parent_id: UUID | None = None
+    parent_name: str | None = None
 
 
 class DeviceIn(DeviceFields):

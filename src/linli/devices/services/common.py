@@ -47,13 +47,14 @@ def spot(
     return Spot(grid.area_path, grid.grid_id)
 
 
-def emit_device(device: Device, change: str) -> None:
-    """Tell the gateways and screens. A household's or person's thing is told to no screen."""
+def emit_device(device: Device, change: str, names: list[str] | None = None) -> None:
+    """Tell the gateways and screens. A household's or person's thing is told to no screen. `names`: of attributes."""
     open_ = device.model.subject == OPEN
     events.emit(
         type="device.changed", kind="device", ref=device.pk, area=device.area_path, permission="devices.view",
         audience="staff" if open_ else "internal", data={"change": change, "state": device.state,
-                                                         **({"code": device.code} if open_ else {})},
+                                                         **({"code": device.code} if open_ else {}),
+                                                         **({"names": names} if names else {})},
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Invalid
 
 CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:-]{0,79}")
-PLAIN = ("name_zh", "name_en", "owner_department", "owner_team_id", "tags", "attributes_shared")
+PLAIN = ("name_zh", "name_en", "owner_department", "owner_team_id", "tags", "attributes_shared", "gateway")
 
 
 def check(fields: Mapping[str, Any]) -> list[FieldError]:
@@ -67,12 +67,14 @@ def create_device(*, actor: Actor, model: str, fields: Mapping[str, Any]) -> Dev
     where = spot(**{k: fields[k] for k in ("lon", "lat", "unit_id", "area_path") if fields.get(k) is not None})
     require_manage(actor, where.area_path)
     device = build(kind, where, fields)
+    device.parent, device.parent_name = gateway_of(actor, fields), parent_name(fields, device)
     with services.unit(actor):
         try:
             with transaction.atomic():
                 device.save(force_insert=True)
         except IntegrityError as error:
-            raise Conflict("another device has this code", code="code-taken") from error
+            taken = "name-taken" if "devices_device_child" in str(error) else "code-taken"
+            raise Conflict(f"another device has this {taken.split('-')[0]}", code=taken) from error
         audit.record(actor=actor, action="device.create", kind="device", ref=device.pk, area=device.area_path,
                      detail={"code": device.code, "model": model})  # fmt: skip
         emit_device(device, "created")
@@ -95,15 +97,43 @@ def update_device(*, actor: Actor, device_id: UUID, fields: Mapping[str, Any]) -
                 setattr(device, name, fields[name])
         if any(fields.get(k) is not None for k in ("lon", "unit_id", "area_path")):
             _move(actor, device, fields)
+        if "parent_id" in fields:
+            device.parent = gateway_of(actor, fields)
+        device.parent_name = parent_name(fields, device)
         device.terms = text.terms(device.code, device.name_zh, device.name_en)
         device.updated_at = clock.now()
-        device.save()
+        _save(device)
         if device.state != before and device.state == "maintenance":
             alarms.clear_all(actor=actor, reason="device", device_id=device.pk)
         audit.record(actor=actor, action="device.update", kind="device", ref=device.pk, area=device.area_path,
                      detail={"fields": sorted(k for k in fields if fields[k] is not None)})  # fmt: skip
         emit_device(device, "updated")
     return device
+
+
+def gateway_of(actor: Actor, fields: Mapping[str, Any]) -> Device | None:
+    """The gateway that `parent_id` names: it may then speak for the device."""
+    if fields.get("parent_id") is None:
+        return None
+    found = selectors.device_for_update(actor, fields["parent_id"])
+    if not found.gateway or found.state == "retired":
+        raise Invalid("parent_id", "is no gateway in service")
+    return found
+
+
+def parent_name(fields: Mapping[str, Any], device: Device) -> str:
+    """What its gateway calls the device: as given, as before, or its code."""
+    if device.parent_id is None:
+        return ""
+    return (fields.get("parent_name") or device.parent_name or device.code).strip()[:120]
+
+
+def _save(device: Device) -> None:
+    try:
+        with transaction.atomic():
+            device.save()
+    except IntegrityError as error:
+        raise Conflict("the gateway has another device of this name", code="name-taken") from error
 
 
 def _move(actor: Actor, device: Device, fields: Mapping[str, Any]) -> None:

@@ -1,16 +1,20 @@
-"""Devices over HTTP: `POST /api/v1/{token}/telemetry` and `/attributes`. 200 means stored for good."""
+"""Devices over HTTP: `POST /api/v1/{token}/telemetry` and `/attributes`; 200 means stored for good. What they may ask,
+`GET …/attributes`, `…/rpc` and more, is `http_talk.py`."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 
+from linli.telemetry.gateway.http_talk import talk
 from linli.telemetry.gateway.hub import Gateway
+from linli.telemetry.gateway.mqtt import BadFrame
 from linli.telemetry.gateway.payload import BadPayload
+from linli.telemetry.gateway.registry import Device
 from linli.telemetry.http1 import Request, Response, json_response, problem
 
 STORE_S = 20.0
-_PATH = re.compile(r"/api/v1/([^/]{1,200})/(telemetry|attributes)")
+_PATH = re.compile(r"/api/v1/([^/]{1,200})/(telemetry|attributes/updates|attributes|rpc)(?:/([0-9]{1,18}))?")
 
 
 class DeviceDoor:
@@ -20,9 +24,7 @@ class DeviceDoor:
     async def handle(self, request: Request) -> Response:
         match = _PATH.fullmatch(request.path)
         if match is None:
-            return problem(404, "not-found", "devices post to /api/v1/{token}/telemetry or /attributes")
-        if request.method != "POST":
-            return problem(405, "method-not-allowed", "only POST is taken here")
+            return problem(404, "not-found", "devices speak at /api/v1/{token}/telemetry, /attributes or /rpc")
         gateway = self.gateway
         device = gateway.registry.find(match[1]) if gateway.ready else None
         if not gateway.ready or gateway.batcher.pressed:
@@ -30,6 +32,10 @@ class DeviceDoor:
         if device is None:
             gateway.count_refusal("unknown-token")
             return problem(401, "unauthenticated", "no enabled device has this token", [("token", "is not known")])
+        if request.method != "POST" or match[2] == "rpc":
+            return await self._talk(device, match[2], match[3] or "", request)
+        if match[3] or "/" in match[2]:
+            return problem(404, "not-found", "nothing is posted there")
         if device.budget < 0 and device.allow(0):
             device.refuse("more values a second than one device may send", bad=False)
             answer = problem(429, "too-many", "more values a second than one device may send")
@@ -45,10 +51,7 @@ class DeviceDoor:
                 gateway.take(device, request.body, stored, backfill=request.query.get("backfill") in ("1", "true"))
                 clamped = device.clamped - before
         except BadPayload as error:
-            device.refuse(str(error))
-            gateway.count_refusal(error.code)
-            status = 400 if error.code == "bad-json" else 422
-            return problem(status, error.code, str(error), [(error.field, error.reason)])
+            return self._refused(device, error)
         try:
             await asyncio.wait_for(stored, STORE_S)
         except TimeoutError:
@@ -57,6 +60,21 @@ class DeviceDoor:
             reason = f"{clamped} values had a clock more than 10 minutes ahead or 400 days behind; stored at our time"
             return json_response({"warnings": [{"field": "ts", "reason": reason}]})
         return json_response({})
+
+    async def _talk(self, device: Device, what: str, number: str, request: Request) -> Response:
+        try:
+            answer = await talk(self.gateway, device, what, number, request)
+        except BadPayload as error:
+            return self._refused(device, error)
+        except BadFrame as error:
+            return self._refused(device, BadPayload("body", str(error), "bad-shape"))
+        return answer or problem(405, "method-not-allowed", f"{request.method} is not taken here")
+
+    def _refused(self, device: Device, error: BadPayload) -> Response:
+        device.refuse(str(error))
+        self.gateway.count_refusal(error.code)
+        status = 400 if error.code == "bad-json" else 422
+        return problem(status, error.code, str(error), [(error.field, error.reason)])
 
     def _busy(self) -> Response:
         answer = problem(503, "unavailable", "readings cannot be stored at the moment; send again")

@@ -8,17 +8,22 @@ import os
 import time
 from collections import Counter
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from linli.telemetry import stream
+from linli.telemetry.gateway import topics
 from linli.telemetry.gateway.batcher import Batcher
-from linli.telemetry.gateway.mqtt import ATTRIBUTES, BadFrame, Connection
+from linli.telemetry.gateway.children import Children
+from linli.telemetry.gateway.mqtt import BadFrame, Connection
 from linli.telemetry.gateway.notes import Notes
-from linli.telemetry.gateway.payload import BadPayload, Message, fill, parse, split
+from linli.telemetry.gateway.payload import BadPayload, Message, decode, fill, parse, split
 from linli.telemetry.gateway.registry import Device, Registry, RegistrySource
+from linli.telemetry.gateway.talk import Store, Talk, chosen
+from linli.telemetry.gateway.topics import ATTRIBUTES
 
 log = logging.getLogger("linli.gateway")
 MAX_CONNECTIONS = int(os.environ.get("LINLI_GATEWAY_CONNECTIONS") or 20_000)
@@ -35,11 +40,15 @@ LIMITS = orjson.dumps(
 class Gateway:
     """Everything the connections share."""
 
-    def __init__(self, registry: Registry, source: RegistrySource, publisher: stream.Publisher, notes: Notes) -> None:
+    def __init__(
+        self, registry: Registry, source: RegistrySource, publisher: stream.Publisher, notes: Notes, store: Store
+    ) -> None:
         self.registry = registry
         self.source = source
         self.batcher = Batcher(publisher, registry.partitions, self._pressure)
         self.notes = notes
+        self.talk = Talk(registry, store)
+        self.children = Children(self)
         self.connections: set[Any] = set()  # MQTT's, and those of the protocols over TCP
         self.doors: list[Any] = []  # of the protocols over TCP, for the metrics
         self.refusals: Counter[str] = Counter()
@@ -64,6 +73,8 @@ class Gateway:
 
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
+        if getattr(connection, "children", None):
+            self.children.left(connection)
 
     def entered(self, connection: Connection) -> None:
         device = connection.device
@@ -120,7 +131,10 @@ class Gateway:
 
     def take(self, device: Device, payload: bytes, ack: Any, *, backfill: bool = False) -> float:
         """Take a telemetry message; returns the seconds its sender must be held back. Raises BadPayload."""
-        message = parse(payload)
+        return self.take_message(device, parse(payload), ack, backfill=backfill)
+
+    def take_message(self, device: Device, message: Message, ack: Any, *, backfill: bool = False) -> float:
+        """As `take`, of a message that is read already."""
         attributes = split(device, message)
         if not attributes:
             return self._fill(device, message, ack, backfill)
@@ -160,7 +174,10 @@ class Gateway:
         return device.allow(points)
 
     def take_attributes(self, device: Device, payload: bytes, ack: Any) -> None:
-        values = orjson_object(payload)
+        self.keep_attributes(device, decode(payload), ack)
+
+    def keep_attributes(self, device: Device, doc: Any, ack: Any) -> None:
+        values = checked_attributes(doc)
         self.batcher.pending += 1
 
         def then() -> None:
@@ -180,27 +197,59 @@ class Gateway:
         except BadPayload as error:
             device.refuse(f"will: {error}")
 
-    def answer(self, device: Device, topic: str, payload: bytes) -> tuple[str, bytes] | None:
-        """The reply to a ThingsBoard request, or None when the topic is not one."""
+    def hear(self, connection: Connection, topic: str, payload: bytes, packet: bytes) -> None:
+        """ThingsBoard's topics besides readings and attributes; every other is forbidden."""
+        device = connection.device
+        assert device is not None
+        if device.gateway and topic.startswith(topics.CHILDREN):
+            self.children.hear(connection, topic[len(topics.CHILDREN) :], payload, packet)
+            return
         start, _, number = topic.rpartition("/")
-        if not number.isdigit():
-            return None
-        if start == "v1/devices/me/attributes/request":
-            return f"v1/devices/me/attributes/response/{number}", b'{"client":{},"shared":{}}'
-        if start == "v1/devices/me/rpc/request":
-            try:
-                method = orjson.loads(payload).get("method")
-            except (orjson.JSONDecodeError, AttributeError):
-                raise BadFrame("request is not a JSON object") from None
-            reply = LIMITS if method == "getSessionLimits" else b'{"error":"unknown method"}'
-            return f"v1/devices/me/rpc/response/{number}", reply
-        return None
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            start = ""
+        if start + "/" == topics.RPC_ANSWER:
+            then = partial(connection.acknowledge, packet) if packet else None
+            self.talk.answer(device, int(number), payload, then)
+            return
+        if start + "/" == topics.ASK_ATTRIBUTES:
+            self._ask_attributes(connection, device, number, payload)
+        elif start + "/" == topics.RPC:
+            connection.send(topics.RPC_ANSWER + number, self.ask_us(payload))
+        else:
+            raise BadFrame(f"topic {topic[:100]!r} is not this device's to publish to")
+        if packet:
+            connection.acknowledge(packet)
+
+    def _ask_attributes(self, connection: Connection, device: Device, number: str, payload: bytes) -> None:
+        doc = decode(payload) if payload else {}
+        if type(doc) is not dict:
+            raise BadPayload("body", "must be an object", "bad-shape")
+
+        def then(client: dict[str, Any], shared: dict[str, Any]) -> None:
+            connection.send(topics.ANSWER_ATTRIBUTES + number, orjson.dumps(asked_attributes(doc, client, shared)))
+
+        self.talk.ask(device, then)
+
+    @staticmethod
+    def ask_us(payload: bytes) -> bytes:
+        """A device's own request. Only its limits are told; anything else gets an error to read."""
+        doc = decode(payload)
+        if type(doc) is not dict:
+            raise BadFrame("request is not a JSON object")
+        return LIMITS if doc.get("method") == "getSessionLimits" else b'{"error":"unknown method"}'
+
+    def subscribed(self, connection: Connection) -> None:
+        """What it is asked to do meanwhile is sent, also what went out over a connection that was lost."""
+        if connection.device is not None:
+            waiting = [s.device for s in (connection.children or {}).values()]
+            self.talk.look([connection.device, *waiting], again=True)
 
     # --- registry ---------------------------------------------------------------------------------------------------
 
     async def refresh(self) -> None:
         for device in self.registry.replace_all(await self.source.load()):
             self._expel(device)
+        self.talk.look(self.registry.devices.values(), again=False)  # should the news of one have been lost
 
     async def refresh_some(self, ids: list[UUID]) -> None:
         for device in self.registry.replace_some(ids, await self.source.some(ids)):
@@ -212,13 +261,17 @@ class Gateway:
             connection.close()
 
 
-def orjson_object(payload: bytes) -> dict[str, Any]:
-    try:
-        values = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise BadPayload("body", f"is not JSON: {error}", "bad-json") from None
+def asked_attributes(doc: dict[str, Any], client: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """ThingsBoard's answer to `clientKeys` and `sharedKeys`: a side that is not named is left out, unless none is."""
+    if "clientKeys" not in doc and "sharedKeys" not in doc:
+        return {"client": client, "shared": shared}
+    sides = (("client", client, doc.get("clientKeys")), ("shared", shared, doc.get("sharedKeys")))
+    return {name: chosen(values, keys) for name, values, keys in sides if keys is not None}
+
+
+def checked_attributes(values: Any) -> dict[str, Any]:
     if type(values) is not dict:
         raise BadPayload("body", "must be an object", "bad-shape")
-    if len(values) > 100 or len(payload) > 65_536:
+    if len(values) > 100 or len(orjson.dumps(values)) > 65_536:
         raise BadPayload("body", "more than 100 attributes or 64 KiB", "too-many-names")
     return {str(k)[:64]: v for k, v in values.items()}

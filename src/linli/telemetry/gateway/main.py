@@ -45,13 +45,25 @@ async def _keep_registry(gateway: Gateway, nc: Any) -> None:
         nonlocal everything
         if msg.subject == "evt.device.changed":
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                changed.add(UUID(orjson.loads(msg.data)["ref"]))
+                event = orjson.loads(msg.data)
+                if event["data"].get("change") == "attributes":
+                    gateway.talk.attributes_changed(UUID(event["ref"]), event["data"]["names"])
+                    return
+                changed.add(UUID(event["ref"]))
         else:
             everything = True
         wake.set()
 
+    async def asked(msg: Any) -> None:
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            data = orjson.loads(msg.data)["data"]
+            device = gateway.registry.devices.get(UUID(data["device_id"]).bytes)
+            if data["state"] == "queued" and device is not None:
+                gateway.talk.look([device], again=False)
+
     for subject in ("evt.device.changed", "evt.model.changed"):
         await nc.subscribe(subject, cb=heard)
+    await nc.subscribe("evt.command.changed", cb=asked)
     last = time.monotonic()
     while True:
         with contextlib.suppress(TimeoutError):
@@ -133,7 +145,8 @@ async def serve() -> None:
         with contextlib.suppress(Exception):
             await nc.publish("live.gateway", text)
 
-    gateway = Gateway(registry, source, publisher, Notes(registry, source.note, tell))
+    store = PostgresSource(os.environ["LINLI_DATABASE_URL"])
+    gateway = Gateway(registry, source, publisher, Notes(registry, source.note, tell), store)
     beat = ops_server.Beat()
     close_ops = ops_server.serve_for(
         "gateway", lambda: {"ready": gateway.ready and nc.is_connected, "connections": len(gateway.connections)},
@@ -142,7 +155,8 @@ async def serve() -> None:
     await _first_registry(gateway, beat)
     host = os.environ.get("LINLI_DEVICE_HOST") or "127.0.0.1"
     servers = await start_servers(gateway, host, share=os.environ.get("LINLI_GATEWAY_SHARE") == "1")
-    tasks = [asyncio.create_task(t) for t in (_keep_registry(gateway, nc), gateway.notes.run(), _sweep(gateway, beat))]
+    running = (_keep_registry(gateway, nc), gateway.notes.run(), gateway.talk.run(), _sweep(gateway, beat))
+    tasks = [asyncio.create_task(t) for t in running]
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

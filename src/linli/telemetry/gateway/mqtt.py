@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+import orjson
+
+from linli.telemetry.gateway import topics
 from linli.telemetry.gateway.payload import BadPayload
 from linli.telemetry.gateway.registry import Device
+from linli.telemetry.gateway.topics import ATTRIBUTES, TELEMETRY
 
 MAX_PACKET = 256 * 1024
 CONNECT_S = 10.0
 MAX_SESSIONS = 4
-TELEMETRY = b"v1/devices/me/telemetry"
-ATTRIBUTES = b"v1/devices/me/attributes"
-READABLE = frozenset(
-    ("v1/devices/me/attributes", "v1/devices/me/attributes/response/+", "v1/devices/me/rpc/request/+",
-     "v1/devices/me/rpc/response/+")
-)  # fmt: skip
+MAX_IN_FLIGHT = 1_000  # messages to a device that it has not acknowledged
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 10, 12, 14
 REFUSED_VERSION, REFUSED_ID, UNAVAILABLE, BAD_LOGIN, NOT_ALLOWED = 1, 2, 3, 4, 5
 
@@ -70,14 +70,15 @@ class Hub(Protocol):
     def take(self, device: Device, payload: bytes, ack: Any) -> float: ...
     def take_attributes(self, device: Device, payload: bytes, ack: Any) -> None: ...
     def take_will(self, device: Device, topic: bytes, payload: bytes) -> None: ...
-    def answer(self, device: Device, topic: str, payload: bytes) -> tuple[str, bytes] | None: ...
+    def hear(self, connection: Connection, topic: str, payload: bytes, packet: bytes) -> None: ...
+    def subscribed(self, connection: Connection) -> None: ...
 
 
 class Connection(asyncio.Protocol):
     """One client, from its first byte to its last."""
 
-    __slots__ = ("client_id", "device", "gateway", "heard", "keep_alive", "own_topic", "paused", "peer", "rest",
-                 "transport", "waiting_since", "will")  # fmt: skip
+    __slots__ = ("children", "client_id", "device", "gateway", "heard", "in_flight", "keep_alive", "own_topic",
+                 "packet", "paused", "peer", "rest", "topics", "transport", "waiting_since", "will")  # fmt: skip
 
     def __init__(self, gateway: Hub) -> None:
         self.gateway = gateway
@@ -91,6 +92,9 @@ class Connection(asyncio.Protocol):
         self.heard = time.monotonic()
         self.paused = 0  # how many reasons there are not to read
         self.peer = ""
+        self.topics = self.packet = 0
+        self.in_flight: dict[int, Callable[[], None]] | None = None
+        self.children: dict[str, Any] | None = None
 
     # --- asyncio ----------------------------------------------------------------------------------------------------
 
@@ -172,19 +176,10 @@ class Connection(asyncio.Protocol):
         elif topic == ATTRIBUTES:
             self.gateway.take_attributes(device, data[stop:end], (self, packet) if qos else None)
         else:
-            self._ask(topic, data[stop:end], packet)
-
-    def _ask(self, topic: bytes, payload: bytes, packet: bytes) -> None:
-        """ThingsBoard's requests that need an answer; every other topic is forbidden."""
-        name = _text(topic)
-        if "+" in name or "#" in name or not name:
-            raise BadFrame("topic to publish to holds a wildcard or is empty")
-        answer = self.gateway.answer(cast(Device, self.device), name, payload)
-        if answer is None:
-            raise BadFrame(f"topic {name[:100]!r} is not this device's to publish to")
-        if packet:
-            self.acknowledge(packet)
-        self.send(*answer)
+            name = _text(topic)
+            if "+" in name or "#" in name or not name:
+                raise BadFrame("topic to publish to holds a wildcard or is empty")
+            self.gateway.hear(self, name, data[stop:end], packet)
 
     def _other(self, data: bytes, first: int, at: int, end: int) -> None:
         kind, flags = first >> 4, first & 15
@@ -199,7 +194,7 @@ class Connection(asyncio.Protocol):
         elif kind == PINGREQ and not flags:
             self.write(b"\xd0\x00")
         elif kind == PUBACK:
-            return
+            self._acked(data[at:end])
         elif kind == DISCONNECT and not flags:
             self.will = None
             self.close()
@@ -271,7 +266,8 @@ class Connection(asyncio.Protocol):
         if at + 2 >= end:
             raise Cut("packet is cut short")
         packet, at = data[at : at + 2], at + 2
-        codes = bytearray()
+        codes, wishes = bytearray(), self.topics
+        device = cast(Device, self.device)
         while at < end:
             raw, at = _field(data, at, end)
             if kind == SUBSCRIBE:
@@ -280,15 +276,20 @@ class Connection(asyncio.Protocol):
                 qos, at = data[at], at + 1
                 if qos > 2:
                     raise BadFrame("QoS 3 does not exist")
-                if (name := _text(raw)) in READABLE:
+                if bits := topics.wish(name := _text(raw), qos, gateway=device.gateway):
                     codes.append(min(qos, 1))
+                    wishes |= bits
                 else:
                     codes.append(0x80)
-                    cast(Device, self.device).refuse(f"topic {name[:100]!r} may not be subscribed to", bad=False)
+                    device.refuse(f"topic {name[:100]!r} may not be subscribed to", bad=False)
+            else:
+                wishes &= ~topics.wish(_text(raw), 1, gateway=device.gateway)
         if kind == UNSUBSCRIBE:
             self.write(b"\xb0\x02" + packet)
         else:
             self.write(b"\x90" + _encode_length(2 + len(codes)) + packet + bytes(codes))
+        self.topics = wishes
+        self.gateway.subscribed(self)
 
     # --- out --------------------------------------------------------------------------------------------------------
 
@@ -296,12 +297,40 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.write(data)
 
-    def send(self, topic: str, payload: bytes) -> None:
-        """A message to the device, QoS 0."""
-        name = topic.encode()
-        self.write(
-            b"\x30" + _encode_length(2 + len(name) + len(payload)) + len(name).to_bytes(2, "big") + name + payload
-        )
+    def send(self, topic: str, payload: bytes, then: Callable[[], None] | None = None) -> None:
+        """A message to the device: QoS 0, or with `then` QoS 1, which runs when the device has acknowledged it."""
+        name, number = topic.encode(), b""
+        if then is not None:
+            self.in_flight = {} if self.in_flight is None else self.in_flight
+            if len(self.in_flight) >= MAX_IN_FLIGHT:
+                raise BadFrame(f"more than {MAX_IN_FLIGHT} messages are not acknowledged")
+            while not self.packet or self.packet in self.in_flight:
+                self.packet = (self.packet + 1) & 0xFFFF
+            self.in_flight[self.packet] = then
+            number = self.packet.to_bytes(2, "big")
+        body = len(name).to_bytes(2, "big") + name + number + payload
+        self.write((b"\x32" if number else b"\x30") + _encode_length(len(body)) + body)
+
+    def _acked(self, packet: bytes) -> None:
+        then = self.in_flight.pop(int.from_bytes(packet, "big"), None) if self.in_flight else None
+        if then is not None:
+            then()
+
+    @property
+    def wants_commands(self) -> bool:
+        return bool(self.topics & topics.WANTS_COMMANDS)
+
+    @property
+    def wants_attributes(self) -> bool:
+        return bool(self.topics & topics.WANTS_ATTRIBUTES)
+
+    def command(self, number: int, method: str, params: Any, then: Callable[[], None]) -> None:
+        sure = self.topics & topics.WANTS_COMMANDS * topics.SURE
+        body = orjson.dumps({"method": method, "params": params})
+        self.send(f"{topics.RPC}{number}", body, then if sure else None)
+
+    def tell_attributes(self, values: dict[str, Any]) -> None:
+        self.send(ATTRIBUTES.decode(), orjson.dumps(values))
 
     def acknowledge(self, packet: bytes) -> None:
         transport = self.transport

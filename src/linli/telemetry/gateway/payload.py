@@ -38,10 +38,22 @@ Message = list[tuple[int | None, dict[str, Any], str]]
 
 def parse(payload: bytes) -> Message:
     """The message as a list of (own time or None, values, path). Values are not looked at yet."""
+    return shape(decode(payload))
+
+
+def decode(payload: bytes) -> Any:
+    """Any JSON. What it says is written down, and PostgreSQL takes no U+0000: it would hold up everybody's notes."""
     try:
         doc = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise BadPayload("body", f"is not JSON: {error}", "bad-json") from None
+    if b"\\u0000" in payload:
+        raise BadPayload("body", "holds U+0000", "bad-value")
+    return doc
+
+
+def shape(doc: Any) -> Message:
+    """As `parse`, of JSON that is read already."""
     if type(doc) is dict:
         return [_one(doc, "")]
     if type(doc) is list:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -13,20 +13,28 @@ import psycopg
 
 from linli.devices import contracts
 from linli.devices.contracts import RegistryRow
+from linli.kernel.ids import new_id
 from linli.telemetry.batch import PRIVATE, partition_of
 
 log = logging.getLogger("linli.gateway")
 MAX_NAMES = 200  # distinct properties of one device
 POINTS_PER_S = 5_000.0
 BURST = 50_000.0
+VIA_GATEWAY = "\0"  # how the key of a session begins that is its gateway's; no client id does
 Limits = tuple[float, float] | None
 
 
 class Session(Protocol):
-    """A device's open connection."""
+    """A device's open connection, its own or its gateway's."""
 
     will: tuple[bytes, bytes] | None
 
+    @property
+    def wants_commands(self) -> bool: ...
+    @property
+    def wants_attributes(self) -> bool: ...
+    def command(self, number: int, method: str, params: Any, then: Callable[[], None]) -> None: ...
+    def tell_attributes(self, values: dict[str, Any]) -> None: ...
     def close(self) -> None: ...
 
 
@@ -34,9 +42,9 @@ class Device:
     """What the gateway keeps of one device; counters are increments since the last note."""
 
     __slots__ = (
-        "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "flags", "hashes", "id", "last_seen",
-        "late", "messages", "model", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed",
-        "subject", "uuid",
+        "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "flags", "gateway", "hashes", "id",
+        "last_seen", "late", "messages", "model", "names", "parent", "parent_name", "partition", "points", "refused",
+        "sessions", "stamp", "state_changed", "subject", "uuid",
     )  # fmt: skip
 
     def __init__(self, row: RegistryRow, partitions: int) -> None:
@@ -58,8 +66,15 @@ class Device:
         self.model, self.subject = row.model, row.subject
         self.flags = 0 if row.subject in contracts.OPEN_SUBJECTS else PRIVATE
         self.enabled = row.enabled
+        self.gateway = row.gateway and row.subject in contracts.OPEN_SUBJECTS
+        self.parent = row.parent_id.bytes if row.parent_id is not None else b""
+        self.parent_name = row.parent_name
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
         self.names: dict[str, Limits] = {name: _limits(spec) for name, spec in (row.properties or {}).items()}
+
+    @property
+    def uid(self) -> UUID:
+        return UUID(bytes=self.id)
 
     def allow(self, points: int) -> float:
         """Take `points` from the rate budget; returns the seconds to wait before the next message."""
@@ -117,6 +132,23 @@ class PostgresSource:
     async def note(self, notes: str) -> None:
         await self._rows(contracts.NOTE_GATEWAY_SQL, (notes,))
 
+    async def attributes(self, ids: list[UUID]) -> dict[UUID, tuple[dict[str, Any], dict[str, Any]]]:
+        """Of each device: what it told of itself, what the district tells it."""
+        return {i: (client, shared) for i, client, shared in await self._rows(contracts.ATTRIBUTES_SQL, (ids,))}
+
+    async def take_commands(self, ids: list[UUID], again: bool) -> list[Any]:
+        """(number, device id, method, params, one way) of what these devices are asked to do now."""
+        return await self._rows(contracts.COMMANDS_TAKE_SQL, (ids, again))
+
+    async def settle_commands(self, told: str) -> None:
+        await self._rows(contracts.COMMANDS_SETTLE_SQL, (told,))
+
+    async def child(self, gateway: UUID, name: str, kind: str) -> UUID | None:
+        """The device that a gateway calls `name`, made when it is new; None when the gateway may not have it."""
+        args = (gateway, name, kind, new_id(), contracts.search_words(name))
+        found: UUID | None = (await self._rows(contracts.CHILD_SQL, args))[0][0]
+        return found
+
 
 class Registry:
     """Devices by id and by token hash. `find(token)` is one HMAC and one look-up."""
@@ -126,6 +158,7 @@ class Registry:
         self.partitions = partitions
         self.devices: dict[bytes, Device] = {}
         self.by_hash: dict[bytes, Device] = {}
+        self.by_name: dict[tuple[bytes, str], Device] = {}  # (gateway's id, its name for the child)
         self.loaded = False
 
     def find(self, token: str) -> Device | None:
@@ -139,6 +172,10 @@ class Registry:
             if device is not None and device.enabled:
                 return device
         return None
+
+    def child(self, gateway: Device, name: str) -> Device | None:
+        device = self.by_name.get((gateway.id, name))
+        return device if device is not None and device.enabled else None
 
     def replace_all(self, rows: Iterable[RegistryRow]) -> list[Device]:
         """Take a full registry; returns devices that may no longer speak."""
@@ -155,12 +192,25 @@ class Registry:
         if device is None:
             device = self.devices[row.device_id.bytes] = Device(row, self.partitions)
         else:
+            self._unname(device)
+            before = device.parent, device.parent_name
             device.update(row)
+            if before != (device.parent, device.parent_name):
+                for session in [s for key, s in device.sessions.items() if key.startswith(VIA_GATEWAY)]:
+                    session.close()
+        if device.parent:
+            self.by_name[device.parent, device.parent_name] = device
         return device
+
+    def _unname(self, device: Device) -> None:
+        """Whoever gets another gateway, or another name with it, is not spoken for any more by the old one's."""
+        if device.parent and self.by_name.get((device.parent, device.parent_name)) is device:
+            del self.by_name[device.parent, device.parent_name]
 
     def _settle(self, gone: list[Device]) -> list[Device]:
         for device in gone:
             self.devices.pop(device.id, None)
+            self._unname(device)
         self.by_hash = {h: d for d in self.devices.values() for h in d.hashes}
         self.loaded = True
         return [*gone, *(d for d in self.devices.values() if not d.enabled and d.sessions)]

@@ -67,7 +67,10 @@ class Door:
 
 
 class StationConnection(asyncio.Protocol):
-    """One client, from its first byte to its last. To the hub it is like a connection of MQTT."""
+    """One client, from its first byte to its last. To the hub it is like a connection of MQTT,
+    but none of these protocols takes commands of ours or hears of attributes."""
+
+    wants_commands = wants_attributes = False
 
     def __init__(self, door: Door) -> None:
         self.door = door

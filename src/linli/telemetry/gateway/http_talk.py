@@ -1,0 +1,98 @@
+"""Attributes and commands for devices over HTTP, as ThingsBoard has them: they ask, and may wait for the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from linli.telemetry.gateway.hub import Gateway, asked_attributes
+from linli.telemetry.gateway.payload import BadPayload
+from linli.telemetry.gateway.registry import VIA_GATEWAY, Device
+from linli.telemetry.http1 import Request, Response, json_response, problem
+
+STORE_S = 20.0
+WAIT_MS = (0, 20_000, 60_000)  # least, usual, most
+
+
+class Waiting:
+    """A request that waits for a command, or for attributes that change: a session of the device meanwhile."""
+
+    def __init__(self, device: Device, *, commands: bool) -> None:
+        self.device = device
+        self.wants_commands = commands
+        self.wants_attributes = not commands
+        self.will: tuple[bytes, bytes] | None = None
+        self.heard: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.then: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Waiting:
+        self.device.sessions[f"{VIA_GATEWAY}http-{id(self):x}"] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def command(self, number: int, method: str, params: Any, then: Callable[[], None]) -> None:
+        if not self.heard.done():
+            self.heard.set_result({"id": number, "method": method, "params": params})
+            self.wants_commands, self.then = False, then
+
+    def tell_attributes(self, values: dict[str, Any]) -> None:
+        if not self.heard.done():
+            self.heard.set_result(values)
+            self.wants_attributes = False
+
+    def close(self) -> None:
+        self.device.sessions.pop(f"{VIA_GATEWAY}http-{id(self):x}", None)
+        self.device.state_changed = True
+        if not self.heard.done():
+            self.heard.cancel()
+
+
+async def talk(gateway: Gateway, device: Device, what: str, number: str, request: Request) -> Response | None:
+    """The answer to `what` (attributes, attributes/updates, rpc) with a number or ''; None when there is no such."""
+    ask = (request.method, what, bool(number))
+    if ask == ("GET", "attributes", False):
+        return await _attributes(gateway, device, request)
+    if ask in (("GET", "rpc", False), ("GET", "attributes/updates", False)):
+        return await _wait(gateway, device, request, commands=what == "rpc")
+    if ask == ("POST", "rpc", False):
+        return Response(200, gateway.ask_us(request.body))
+    if ask == ("POST", "rpc", True):
+        return await _answer(gateway, device, int(number), request.body)
+    return None
+
+
+async def _attributes(gateway: Gateway, device: Device, request: Request) -> Response:
+    found: asyncio.Future[tuple[dict[str, Any], dict[str, Any]]] = asyncio.get_running_loop().create_future()
+    gateway.talk.ask(device, lambda *both: None if found.done() else found.set_result(both))
+    try:
+        client, shared = await asyncio.wait_for(found, STORE_S)
+    except TimeoutError:
+        return problem(503, "unavailable", "attributes cannot be read at the moment; ask again")
+    return json_response(asked_attributes(dict(request.query), client, shared))
+
+
+async def _wait(gateway: Gateway, device: Device, request: Request, *, commands: bool) -> Response:
+    text = request.query.get("timeout", str(WAIT_MS[1]))
+    if not text.isascii() or not text.isdigit() or not WAIT_MS[0] <= int(text) <= WAIT_MS[2]:
+        raise BadPayload("timeout", f"must be {WAIT_MS[0]} to {WAIT_MS[2]} milliseconds")
+    with Waiting(device, commands=commands) as waiting:
+        gateway.talk.look([device], again=True)
+        try:
+            found = await asyncio.wait_for(waiting.heard, int(text) / 1000)
+        except (TimeoutError, asyncio.CancelledError):
+            return problem(408, "timeout", "nothing came in this time")
+        waiting.then()
+    return json_response(found)
+
+
+async def _answer(gateway: Gateway, device: Device, number: int, body: bytes) -> Response:
+    kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    gateway.talk.answer(device, number, body, lambda: None if kept.done() else kept.set_result(None))
+    try:
+        await asyncio.wait_for(kept, STORE_S)
+    except TimeoutError:
+        return problem(503, "unavailable", "the answer cannot be kept at the moment; send again")
+    return json_response({})

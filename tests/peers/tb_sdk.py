@@ -1,0 +1,56 @@
+"""Run by an interpreter that has ThingsBoard's SDK, unchanged: `tb_sdk.py device|gateway PORT TOKEN`.
+
+Does what a device or a gateway does with it, and tells each thing that came as a line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from tb_device_mqtt import TBDeviceMqttClient
+from tb_gateway_mqtt import TBGatewayMqttClient
+
+
+def tell(event: str, *what: Any) -> None:
+    print(json.dumps([event, *what]), flush=True)
+
+
+def device(port: int, token: str) -> None:
+    client = TBDeviceMqttClient("127.0.0.1", port=port, username=token)
+
+    def asked(number: str, body: dict[str, Any]) -> None:
+        tell("command", body)
+        client.send_rpc_reply(number, {"done": body["params"]})
+
+    client.set_server_side_rpc_request_handler(asked)
+    client.connect()
+    client.subscribe_to_all_attributes(lambda values, _: tell("changed", values))
+    tell("sent", client.send_telemetry({"ts": int(time.time() * 1000), "values": {"level": 1.5}}).get())
+    tell("sent", client.send_attributes({"serial": "x-1"}).get())
+    client.request_attributes(["serial"], ["rate"], callback=lambda values, _: tell("attributes", values))
+    client.send_rpc_call("getSessionLimits", {}, lambda _, limits, __: tell("limits", limits))
+
+
+def gateway(port: int, token: str) -> None:
+    client = TBGatewayMqttClient("127.0.0.1", port=port, username=token)
+
+    def asked(_: Any, body: dict[str, Any]) -> None:
+        tell("command", body)
+        client.gw_send_rpc_reply(body["device"], body["data"]["id"], {"done": body["data"]["params"]})
+
+    client.gw_set_server_side_rpc_request_handler(asked)
+    client.connect()
+    client.gw_connect_device("Meter one", "water_level")
+    client.gw_subscribe_to_all_device_attributes("Meter one", lambda values: tell("changed", values))
+    tell("sent", client.gw_send_telemetry("Meter one", {"ts": int(time.time() * 1000), "values": {"level": 2.5}}).get())
+    tell("sent", client.gw_send_attributes("Meter one", {"serial": "y-1"}).get())
+    client.gw_request_client_attributes("Meter one", ["serial"], lambda values, _: tell("attributes", values))
+    client.gw_request_shared_attributes("Meter one", ["rate"], lambda values, _: tell("attributes", values))
+
+
+if __name__ == "__main__":
+    {"device": device, "gateway": gateway}[sys.argv[1]](int(sys.argv[2]), sys.argv[3])
+    sys.stdin.read()  # until the test is done with us

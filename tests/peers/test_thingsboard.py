@@ -1,0 +1,207 @@
+"""ThingsBoard's own SDK and IoT gateway, from PyPI and unchanged, against a running district (`make peers` installs them)."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import socket
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.district import District
+
+from linli.engines.testing import some_port
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+QUIET = {
+    "https_proxy": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+}  # it would ask its makers for updates
+
+
+@pytest.fixture(scope="module")
+def district() -> Iterator[District]:
+    assert PYTHON.exists(), "make peers"
+    with District() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def api(district: District) -> Api:
+    return Api(district)
+
+
+class Api:
+    """A stranger with a key."""
+
+    def __init__(self, district: District) -> None:
+        self.mqtt = district.status()["ports"]["mqtt"]
+        self.http = httpx.Client(
+            base_url=f"{district.origin}/api/v1/", headers={"Authorization": f"Bearer {district.key()}"},
+            timeout=20, trust_env=False,
+        )  # fmt: skip
+
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.http.request(method, path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def device(self, code: str, **more: Any) -> tuple[str, str]:
+        """(id, token) of a new device."""
+        place = self("GET", "devices?limit=1")["items"][0]
+        body = {"code": code, "model": "water_level", "name_zh": code, "lon": place["lon"], "lat": place["lat"]} | more
+        made = self("POST", "devices", body)["id"]
+        return made, self("POST", f"devices/{made}/credentials", {})["token"]
+
+    def child(self, gateway: str, name: str) -> dict[str, Any] | None:
+        found = self("GET", f"devices?q={name.split()[0]}")["items"]
+        return next((d for d in found if d["parent_id"] == gateway and d["parent_name"] == name), None)
+
+    def last(self, device: str, name: str) -> Any:
+        found = self("GET", f"devices/latest?ids={device}")["items"]
+        return next((v["value"] for d in found for k, v in d["values"].items() if k == name), None)
+
+    def outcome(self, command: str) -> tuple[str, Any]:
+        def done() -> Any:
+            row = self("GET", f"commands/{command}")
+            return row if row["ended_at"] else None
+
+        row = until(done)
+        return row["state"], row["result"]
+
+
+def until(question: Callable[[], Any], seconds: float = 60) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := question()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.2)
+    return found
+
+
+class Talk:
+    """What the script of the other interpreter tells."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.lines: queue.Queue[list[Any]] = queue.Queue()
+        self.kept: list[list[Any]] = []
+        threading.Thread(target=self._read, args=(process,), daemon=True).start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout or ():
+            with suppress(json.JSONDecodeError):
+                self.lines.put(json.loads(line))
+
+    def next(self, event: str) -> Any:
+        """The next of that event; others are kept, whatever their order."""
+        while True:
+            for i, kept in enumerate(self.kept):
+                if kept[0] == event:
+                    return self.kept.pop(i)[1]
+            self.kept.append(self.lines.get(timeout=60))
+
+
+@contextmanager
+def sdk(kind: str, port: int, token: str) -> Iterator[Talk]:
+    process = subprocess.Popen(
+        [PYTHON, HERE / "tb_sdk.py", kind, str(port), token], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | QUIET,
+    )  # fmt: skip
+    try:
+        yield Talk(process)
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_the_device_sdk(api: Api) -> None:
+    device, token = api.device("TB-1", attributes_shared={"rate": 5})
+    with sdk("device", api.mqtt, token) as talk:
+        assert talk.next("sent") == talk.next("sent") == 0
+        assert talk.next("attributes") == {"client": {"serial": "x-1"}, "shared": {"rate": 5}}
+        assert talk.next("limits")["maxPayloadSize"] == 262_144
+        assert until(lambda: api.last(device, "level")) == 1.5
+        assert api("GET", f"devices/{device}")["attributes_client"] == {"serial": "x-1"}
+        sent = api("POST", f"devices/{device}/commands", {"method": "open", "params": {"gate": 2}})
+        assert talk.next("command") == {"method": "open", "params": {"gate": 2}}
+        assert api.outcome(sent["id"]) == ("answered", {"done": {"gate": 2}})
+        api("PATCH", f"devices/{device}/attributes", {"attributes": {"rate": 6}})
+        assert talk.next("changed") == {"rate": 6}
+    queued = api("POST", f"devices/{device}/commands", {"method": "open", "params": 1, "expires_s": 600})
+    with sdk("device", api.mqtt, token) as talk:  # it comes back, and hears what was asked meanwhile
+        assert talk.next("command") == {"method": "open", "params": 1}
+        assert api.outcome(queued["id"]) == ("answered", {"done": 1})
+
+
+def test_the_gateway_sdk(api: Api) -> None:
+    gateway, token = api.device("TB-GW", gateway=True)
+    with sdk("gateway", api.mqtt, token) as talk:
+        assert talk.next("sent") == talk.next("sent") == 0
+        child = until(lambda: api.child(gateway, "Meter one"))
+        assert child["model"]["code"] == "water_level" and child["status"]["connected"] is not None
+        assert until(lambda: api.last(child["id"], "level")) == 2.5
+        told = [talk.next("attributes"), talk.next("attributes")]
+        assert sorted(json.dumps(t["values"]) for t in told) == ['{"serial": "y-1"}', "{}"]
+        sent = api("POST", f"devices/{child['id']}/commands", {"method": "beep", "params": 3})
+        assert talk.next("command") == {"device": "Meter one", "data": {"id": sent["number"], "method": "beep",
+                                                                      "params": 3}}  # fmt: skip
+        assert api.outcome(sent["id"]) == ("answered", {"done": 3})
+        api("PATCH", f"devices/{child['id']}/attributes", {"attributes": {"rate": 7}})
+        assert talk.next("changed") == {"device": "Meter one", "data": {"rate": 7}}
+
+
+@contextmanager
+def iot_gateway(folder: Path, port: int, token: str, listen: int) -> Iterator[None]:
+    """thingsboard-gateway with its TCP connector, in a process of its own."""
+    shipped = next((PYTHON.parents[1] / "lib").glob("python3*/site-packages/thingsboard_gateway/config"))
+    main = json.loads((shipped / "tb_gateway.json").read_text())
+    main["thingsboard"] |= {"host": "127.0.0.1", "port": port, "remoteConfiguration": False,
+                            "security": {"type": "accessToken", "accessToken": token}}  # fmt: skip
+    main["connectors"] = [{"type": "socket", "name": "TCP", "configuration": "socket.json"}]
+    line = json.loads((shipped / "socket.json").read_text())
+    line["socket"]["port"] = listen
+    line["devices"][0] |= {"deviceName": "Weir", "deviceType": "water_level", "attributes": [],
+                           "telemetry": [{"key": "level", "byteFrom": 0, "byteTo": -1}]}  # fmt: skip
+    (folder / "tb_gateway.json").write_text(json.dumps(main))
+    (folder / "socket.json").write_text(json.dumps(line))
+    (folder / "logs.json").write_text((shipped / "logs.json").read_text())
+    with (folder / "out.log").open("w") as log:
+        process = subprocess.Popen(
+            [PYTHON, "-c", "from thingsboard_gateway.tb_gateway import main; main()"], cwd=folder, stdout=log,
+            stderr=log, env=os.environ | QUIET | {"TB_GW_CONFIG_DIR": str(folder)},
+        )  # fmt: skip
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait(10)
+
+
+def send(port: int, text: bytes) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2) as line:
+        line.sendall(text)
+        time.sleep(1)
+        return True
+    return False
+
+
+def test_the_iot_gateway(api: Api, tmp_path: Path) -> None:
+    """It forwards nothing until its limits are answered; what its TCP connector hears becomes a reading of a child."""
+    gateway, token = api.device("TB-IOT", gateway=True)
+    listen = some_port()
+    with iot_gateway(tmp_path, api.mqtt, token, listen):
+        until(lambda: send(listen, b"3.25"))
+        child = until(lambda: api.child(gateway, "Weir"), 90)
+        assert until(lambda: api.last(child["id"], "level") or (send(listen, b"3.25") and None), 90) == 3.25
+    assert "Traceback" not in (tmp_path / "out.log").read_text()
