@@ -94,6 +94,7 @@ def run(district: District, count: int, wanted: set[str], rounds: int) -> dict[s
     env = json.loads((district.home / "run" / "env.json").read_text())
     dsn, web = env["LINLI_DATABASE_URL"], env["LINLI_WEB_URL"]
     result: dict[str, Any] = {"machine": machine.describe(), "filled": million_fill.fill(dsn, count)}
+    result["settled_s"] = million_fill.wait_for_jobs(dsn)
     result["district"] = described(dsn)
     keys = {name: district.key(name, "--name", "bench") for name in ROLES}
     ask, known = million_asks.Asks(dsn, web, keys), machine.pids(district)
@@ -126,7 +127,7 @@ def described(dsn: str) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> None:
-    for name in ("machine", "filled", "district", "memory_mb", "load_after"):
+    for name in ("machine", "filled", "settled_s", "district", "memory_mb", "load_after"):
         print(f"{name}: {json.dumps(result[name], ensure_ascii=False)}")
     for part in PARTS[:5]:
         for name, f in result.get(part, {}).items():

@@ -140,6 +140,21 @@ class Maker:
         )  # fmt: skip
 
 
+def wait_for_jobs(dsn: str, most_s: float = 3600) -> float:
+    """Wait until what a million new cases gave the jobs to do is done (the figures of past days, computed once): it would
+    be counted as the questions' own. Seconds waited."""
+    began = time.monotonic()
+    with psycopg.connect(dsn, autocommit=True) as db:
+        while time.monotonic() - began < most_s:
+            busy = db.execute(
+                "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' AND task_name LIKE 'insight.%'"
+            ).fetchone()
+            if busy == (0,):
+                return round(time.monotonic() - began, 1)
+            time.sleep(2)
+    raise SystemExit(f"the jobs are still at work after {most_s:.0f} s")
+
+
 def fill(dsn: str, count: int, seed: int = 11) -> dict[str, float]:
     """Make what is missing of `count` cases; seconds by step. Indexes are built after the rows are there."""
     with psycopg.connect(dsn) as db:

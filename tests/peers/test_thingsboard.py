@@ -1,4 +1,7 @@
-"""ThingsBoard's own SDK and IoT gateway, from PyPI and unchanged, against a running district (`make peers` installs them)."""
+"""ThingsBoard's own SDK and IoT gateway, from PyPI and unchanged, against a running district.
+
+`make peers` installs them into an environment of their own: they bring a client library that would replace ours.
+"""
 
 from __future__ import annotations
 

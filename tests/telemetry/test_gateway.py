@@ -172,7 +172,7 @@ def test_who_may_connect(broker: Nats, run: Run) -> None:
             with pytest.raises(Refused):
                 await MqttClient("127.0.0.1", kit.mqtt, "token-a").connect(will=("v1/devices/B/telemetry", b"{}"))
             reader, writer = await asyncio.open_connection("127.0.0.1", kit.mqtt)
-            writer.write(b"\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x03abc")
+            writer.write(b"\x10\x10\x00\x04MQTT\x06\x02\x00\x3c\x00\x00\x03abc")
             assert await reader.read(100) == b"\x20\x03\x00\x84\x00"
             writer.close()
             await by_code.close()

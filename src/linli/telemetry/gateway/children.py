@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import psycopg
 
-from linli.telemetry.gateway import topics
-from linli.telemetry.gateway.mqtt import BadFrame, Connection
+from linli.telemetry.gateway import frames, topics
+from linli.telemetry.gateway.frames import BadFrame
+from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.payload import BadPayload, decode, shape
 from linli.telemetry.gateway.registry import VIA_GATEWAY, Device
 from linli.telemetry.gateway.talk import chosen
@@ -107,7 +108,7 @@ class Children:
         acts = {"connect": self._connect, "disconnect": self._disconnect, "attributes/request": self._asked,
                 "rpc": self._answered}  # fmt: skip
         if what not in acts:
-            raise BadFrame(f"topic {topics.CHILDREN + what[:80]!r} is not this device's to publish to")
+            raise BadFrame(f"topic {topics.CHILDREN + what[:80]!r} is not offered", frames.NOT_ALLOWED)
         name = _name(doc.get("device"), "device")
         kind = doc.get("type") if what == "connect" and isinstance(doc.get("type"), str) else ""
         self._with(connection, {name: str(kind)[:60]}, partial(acts[what], connection, name, doc, packet))

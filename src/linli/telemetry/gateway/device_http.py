@@ -6,9 +6,9 @@ from __future__ import annotations
 import asyncio
 import re
 
+from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.http_talk import talk
 from linli.telemetry.gateway.hub import Gateway
-from linli.telemetry.gateway.mqtt import BadFrame
 from linli.telemetry.gateway.payload import BadPayload
 from linli.telemetry.gateway.registry import Device
 from linli.telemetry.http1 import Request, Response, json_response, problem

@@ -23,9 +23,9 @@ from linli.home import Home
 from linli.kernel import logs, ops_server
 from linli.telemetry import http1, stream
 from linli.telemetry.codecs.all import ports
-from linli.telemetry.gateway import mapping, metrics
+from linli.telemetry.gateway import frames, mapping, metrics
 from linli.telemetry.gateway.device_http import DeviceDoor
-from linli.telemetry.gateway.hub import MAX_BODY, Gateway
+from linli.telemetry.gateway.hub import MAX_BODY, Gateway, part
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.registry import PostgresSource, Registry
@@ -196,6 +196,7 @@ async def _shut_down(gateway: Gateway, servers: list[Any], tasks: list[asyncio.T
     await gateway.batcher.drain(5)
     for connection in list(gateway.connections):
         connection.will = None
+        part(connection, frames.STOPPING, "the district's gateway stops; come again")
         connection.close()
     await asyncio.sleep(0)
     for task in tasks:

@@ -165,3 +165,12 @@ def fill(
         part.row(index, ts, now, len(values), flags)
         points += len(values)
     return points, clamped
+
+
+def checked(values: Any) -> dict[str, Any]:
+    """Attributes, at most 100 in 64 KiB; names are cut at 64 characters."""
+    if type(values) is not dict:
+        raise BadPayload("body", "must be an object", "bad-shape")
+    if len(values) > 100 or len(orjson.dumps(values)) > 65_536:
+        raise BadPayload("body", "more than 100 attributes or 64 KiB", "too-many-names")
+    return {str(k)[:64]: v for k, v in values.items()}
