@@ -141,8 +141,10 @@ class Maker:
 
 
 def wait_for_jobs(dsn: str, most_s: float = 3600) -> float:
-    """Wait until what a million new cases gave the jobs to do is done (the figures of past days, computed once): it would
-    be counted as the questions' own. Seconds waited."""
+    """Wait until what a million new cases gave the jobs to do is done (the figures of past days, computed once).
+
+    It would be counted as the questions' own. Returns the seconds waited.
+    """
     began = time.monotonic()
     with psycopg.connect(dsn, autocommit=True) as db:
         while time.monotonic() - began < most_s:
