@@ -12,7 +12,7 @@ WEB_READY := src/linli/dist/.ready
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 PHONES ?= 20
-.PHONY: setup run check test test-model test-slow test-external test-phones bench bench-cases e2e lock wheel clean
+.PHONY: setup peers run check test test-model test-slow test-external test-phones bench bench-cases e2e lock wheel clean
 
 setup: $(ENV_READY) $(WEB_READY)
 
@@ -29,6 +29,14 @@ $(NODE_READY): web/package-lock.json | $(ENV_READY)
 
 $(WEB_READY): $(NODE_READY) $(WEB_SOURCES)
 	tools/npm run build
+	touch $@
+
+# Clients of others that the tests run unchanged, in an environment of their own: one brings a fork of a package of ours.
+PEERS_READY := .venv-peers/.ready
+peers: $(PEERS_READY)
+$(PEERS_READY): tests/peers/requirements.lock
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --require-hashes -r tests/peers/requirements.lock
 	touch $@
 
 run: setup
@@ -52,7 +60,7 @@ test-model: setup
 	MODEL_STEPS=$(STEPS) $(BIN)/python -m pytest tests/cases/test_model.py -m slow -q -s $(ARGS)
 
 # Faults are timed, so they run alone; each other file starts a district of its own.
-test-slow: setup
+test-slow: setup peers
 	tools/steady "slow and not e2e" tests/faults $(ARGS)
 	tools/steady "slow and not e2e" --ignore=tests/faults -n $(WORKERS) --dist loadfile $(ARGS)
 	tools/steady e2e -n $(WORKERS) --dist worksteal $(ARGS)
@@ -80,10 +88,11 @@ bench-cases: setup
 # Renews both lock files; neither carries an address of a registry.
 lock: $(ENV_READY)
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate tests/peers/requirements.in -o tests/peers/requirements.lock
 	tools/npm install --package-lock-only
 
 wheel: setup
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 
 clean:
-	rm -rf $(VENV) web/node_modules src/linli/dist build
+	rm -rf $(VENV) .venv-peers web/node_modules src/linli/dist build

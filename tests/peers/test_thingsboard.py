@@ -74,7 +74,7 @@ class Api:
 
     def last(self, device: str, name: str) -> Any:
         found = self("GET", f"devices/latest?ids={device}")["items"]
-        return next((v["value"] for d in found for k, v in d["values"].items() if k == name), None)
+        return next((row["value"] for row in found if row["property"] == name), None)
 
     def outcome(self, command: str) -> tuple[str, Any]:
         def done() -> Any:

@@ -72,6 +72,23 @@ def test_texts_become_attributes_before_the_acknowledgement(broker: Nats, run: R
     run(go())
 
 
+def test_a_number_between_quotes_is_a_reading_where_the_model_calls_it_one(broker: Nats, run: Run) -> None:
+    async def go() -> None:
+        level = {"level": {"type": "number", "min": 0, "max": 10}, "note": {"type": "text"}}
+        async with gateway(broker, [row("A", "token-a", properties=level)]) as kit:
+            c = await client(kit)
+            await c.publish(T, b'{"level": "3.25", "note": "7", "serial": "8"}')
+            await c.publish(T, b'{"level": "11"}')
+            await c.publish(T, b'{"level": "three"}')
+            assert [(p, v, f & OUT_OF_RANGE) for _, p, _, v, f in await kit.stored(2)] == [
+                ("level", 3.25, 0), ("level", 11.0, OUT_OF_RANGE)]  # fmt: skip
+            told = [n["attributes"] for n in kit.noted if n["attributes"]]
+            assert told == [{"note": "7", "serial": "8"}, {"level": "three"}]
+            await c.close()
+
+    run(go())
+
+
 def test_clocks_years_off_are_clamped_and_counted(broker: Nats, run: Run) -> None:
     async def go() -> None:
         async with gateway(broker, [row("A", "token-a")]) as kit:

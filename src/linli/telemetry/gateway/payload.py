@@ -1,7 +1,8 @@
 """What devices send, in ThingsBoard's forms, to points: `{k: v}`, `{"ts", "values"}`, or lists of these.
 
-Numbers and bools are readings, strings are attributes, null is nothing. Anything else refuses the whole message, naming
-the field and the reason: half a message is never stored.
+Numbers and bools are readings, also a number between quotes of what the thing model calls a number; other strings are
+attributes, null is nothing. Anything else refuses the whole message, naming the field and the reason: half a message is
+never stored.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ AHEAD_MS = 10 * 60_000
 BEHIND_MS = 400 * 86_400_000
 LATE_MS = 3_600_000
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+_NUMBER = re.compile(r"\s*[-+]?[0-9]{1,15}(\.[0-9]{0,15})?\s*")
 _HUGE = 1e300
 
 
@@ -114,6 +116,9 @@ def split(device: Device, message: Message) -> dict[str, Any]:
                 total += 1
             elif value is None:
                 drop.append(name)
+            elif kind is str and name in device.numbers and _NUMBER.fullmatch(value):
+                values[name] = float(value)  # many makers put their numbers between quotes
+                total += 1
             elif kind is str:
                 attributes[name[:64]] = value[:1000]
                 drop.append(name)
