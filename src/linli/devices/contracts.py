@@ -13,10 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from linli.devices import things
+
+model_problems = things.problems
+"""What is wrong with a thing model of a pack, given the UCUM codes in use: a list of FieldError."""
+
 # --- the registry ---------------------------------------------------------------------------------------------------
 
 _REGISTRY_COLUMNS = (
-    "device_id, code, model, subject, area_path, enabled, credential_hashes, interval_s, properties, created_at, state"
+    "device_id, code, model, subject, area_path, enabled, credential_hashes, interval_s, properties, created_at, state,"
+    " translate"
 )
 REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v1"
 """All devices that may speak. Columns as in `RegistryRow`."""
@@ -33,6 +39,7 @@ class RegistryRow:
     """One row of REGISTRY_SQL: `RegistryRow(*row)`.
 
     `properties` maps a property's code to {"type": "number"|"bool"|"text", "unit": ..., "min": ..., "max": ...}.
+    `translate` maps what a device of an older version sends to (property of today, factor, offset).
     """
 
     device_id: UUID
@@ -46,6 +53,7 @@ class RegistryRow:
     properties: dict[str, dict[str, Any]]
     created_at: Any = None
     state: str = "active"
+    translate: dict[str, tuple[str, float, float]] = field(default_factory=dict)
 
 
 TOKEN_KEY = "device-tokens"

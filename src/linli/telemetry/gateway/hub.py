@@ -17,7 +17,7 @@ from linli.telemetry import stream
 from linli.telemetry.gateway.batcher import Batcher
 from linli.telemetry.gateway.mqtt import ATTRIBUTES, BadFrame, Connection
 from linli.telemetry.gateway.notes import Notes
-from linli.telemetry.gateway.payload import BadPayload, Message, fill, parse, split
+from linli.telemetry.gateway.payload import BadPayload, Message, fill, parse, split, translate
 from linli.telemetry.gateway.registry import Device, Registry, RegistrySource
 
 log = logging.getLogger("linli.gateway")
@@ -121,6 +121,8 @@ class Gateway:
     def take(self, device: Device, payload: bytes, ack: Any, *, backfill: bool = False) -> float:
         """Take a telemetry message; returns the seconds its sender must be held back. Raises BadPayload."""
         message = parse(payload)
+        if device.translate:
+            translate(device, message)
         attributes = split(device, message)
         if not attributes:
             return self._fill(device, message, ack, backfill)

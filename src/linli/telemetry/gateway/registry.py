@@ -36,7 +36,7 @@ class Device:
     __slots__ = (
         "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "flags", "hashes", "id", "last_seen",
         "late", "messages", "model", "names", "partition", "points", "refused", "sessions", "stamp", "state_changed",
-        "subject", "uuid",
+        "subject", "translate", "uuid",
     )  # fmt: skip
 
     def __init__(self, row: RegistryRow, partitions: int) -> None:
@@ -58,6 +58,7 @@ class Device:
         self.model, self.subject = row.model, row.subject
         self.flags = 0 if row.subject in contracts.OPEN_SUBJECTS else PRIVATE
         self.enabled = row.enabled
+        self.translate = row.translate
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
         self.names: dict[str, Limits] = {name: _limits(spec) for name, spec in (row.properties or {}).items()}
 
