@@ -25,8 +25,8 @@ GOOD = {
     ),
     INDICES: (
         "indices:\n  - {code: depth, name: {zh: 深, en: Depth}, source: {zh: 无, en: none}, models: [pond],\n"
-        "     precision: 0, round: nearest, parts: [{property: level, mean_s: 3600, least: 0.5, points: [[0, 0], [1, 5]]}],\n"
-        "     bands: [{to: 5, name: {zh: 浅, en: shallow}, status: fine}]}\n"
+        "     precision: 0, round: nearest, parts: [{property: level, mean_s: 3600, least: 0.5,\n"
+        "     points: [[0, 0], [1, 5]]}], bands: [{to: 5, name: {zh: 浅, en: shallow}, status: fine}]}\n"
     ),
 }
 PLANTED = [

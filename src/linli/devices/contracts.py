@@ -178,6 +178,16 @@ class DeviceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A device with what its thing model says, and the attributes that people gave it."""
+
+    device: DeviceInfo
+    interval_s: int
+    properties: list[dict[str, Any]]
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmInfo:
     """What other modules may know of an alarm."""
 
