@@ -31,9 +31,7 @@ class Bench:
             base_url=f"{district.origin}/api/v1/", headers={"Authorization": f"Bearer {district.key()}"},
             timeout=20, trust_env=False,
         )  # fmt: skip
-        self.door = httpx.Client(
-            base_url=f"http://127.0.0.1:{district.port('device-http')}", timeout=20, trust_env=False
-        )
+        self.door = httpx.Client(base_url=f"http://127.0.0.1:{district.port('device')}", timeout=20, trust_env=False)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         answer = self.api.post(path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
