@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.arch import thingkit
 
 from linli import checks
 from linli.checks import forbidden
@@ -70,6 +71,7 @@ GOOD = {
     "web/console/src/i18n/en.json": '{"hello": "Hello {name}"}',
     "web/console/src/App.vue": "<template>{{ t('hello') }}</template> <!-- 注释 -->\n",
     "requirements.lock": "django==5.2 \\\n    --hash=sha256:00\n",
+    **thingkit.GOOD,
 }
 
 
@@ -189,6 +191,7 @@ PLANTED: list[tuple[str, Callable[[Path], None], str]] = [
     ("packs", table("to: closed, who: cases.close, guards: [not_handler]", "to: closed, who: cases.close"),
      "close: a handler could verify"),
     ("packs", table("who: cases.mediate", "who: cases.referee"), "no role has the permission cases.referee"),
+    *(("things", put(path, GOOD[path].replace(old, new)), word) for path, old, new, word in thingkit.PLANTED),
 ]  # fmt: skip
 
 

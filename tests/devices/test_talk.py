@@ -103,6 +103,12 @@ def test_bad_commands_are_named(gauge: Device, me: Any, body: dict[str, Any], fi
     assert answer["errors"][0]["field"] == field
 
 
+def test_a_model_that_names_its_commands_has_no_others(gauge: Device, me: Any) -> None:
+    ThingModel.objects.filter(pk=gauge.model_id).update(commands=[{"code": "reset", "name": {}, "parameters": []}])
+    assert me.post(f"/devices/{gauge.pk}/commands", {"method": "open"}, 422)["errors"][0]["field"] == "method"
+    me.post(f"/devices/{gauge.pk}/commands", {"method": "reset"}, 201)
+
+
 def test_a_hundred_open_ones_are_enough(gauge: Device, me: Any) -> None:
     expires = clock.now() + timedelta(hours=1)
     Command.objects.bulk_create(Command(device=gauge, method="x", expires_at=expires) for _ in range(100))

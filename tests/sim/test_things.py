@@ -30,9 +30,23 @@ def test_readings_stay_in_range_over_a_day(model: dict) -> None:
                 assert low <= values[prop["code"]] <= high, (prop["code"], values)
 
 
-def test_every_numeric_property_has_a_maker_of_its_own() -> None:
-    missing = {p["code"] for m in MODELS for p in m["properties"] if p["code"] not in KNOWN} - {"value"}
-    assert not missing
+def test_every_numeric_property_has_a_maker_or_a_usual_span() -> None:
+    numbers = [(m["code"], p) for m in MODELS for p in m["properties"] if p["type"] == "number"]
+    missing = {(m, p["code"]) for m, p in numbers if p["code"] not in KNOWN and "usual" not in p}
+    assert missing == {("nab_series", "value")}
+
+
+HOLDS = {"gt": float.__gt__, "ge": float.__ge__, "lt": float.__lt__, "le": float.__le__}
+
+
+def test_no_rule_holds_on_an_ordinary_day() -> None:
+    usual = {(m["code"], p["code"]): p["usual"] for m in MODELS for p in m["properties"] if "usual" in p}
+    rules = [r["when"] for path in packs.files("rules") for r in packs.read_yaml(path)["rules"]]
+    judged = [w for w in rules if (w["model"], w.get("property")) in usual]
+    assert len(judged) > 50
+    for w in judged:
+        for value in usual[w["model"], w["property"]]:
+            assert not HOLDS[w["op"]](float(value), float(w["value"])), w
 
 
 def test_rain_lifts_a_channel() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -55,6 +56,22 @@ def test_every_form_of_a_reading(broker: Nats, run: Run) -> None:
             assert [(v, f) for _, p, _, v, f in found if p == "open"] == [(1.0, NO_TIME | CODED)]
             assert [x for _, p, x, v, _ in found if v in (4, 5, 6)] == [t, t + 1, t + 2]
             await c.close()
+
+    run(go())
+
+
+def test_a_device_of_an_older_version_is_understood(broker: Nats, run: Run) -> None:
+    async def go() -> None:
+        old = replace(row("A", "token-a"), translate={"lvl": ["level", 0.01, 0.0]})
+        async with gateway(broker, [old, row("B", "token-b")]) as kit:
+            c, other = await client(kit), await client(kit, "token-b")
+            await c.publish(T, b'{"lvl": 312, "battery": 80}')
+            await c.publish(T, b'{"lvl": 5000}')
+            await other.publish(T, b'{"lvl": 312}')
+            found = {(p, v, f & OUT_OF_RANGE) for _, p, _, v, f in await kit.stored(4)}
+            assert found == {("level", 3.12, 0), ("battery", 80, 0), ("level", 50, OUT_OF_RANGE), ("lvl", 312, 0)}
+            await c.close()
+            await other.close()
 
     run(go())
 

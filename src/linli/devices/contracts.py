@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from linli.devices import text
+from linli.devices import text, things
+
+model_problems = things.problems
+"""What is wrong with a thing model of a pack, given the UCUM codes in use: a list of FieldError."""
 
 # --- the registry ---------------------------------------------------------------------------------------------------
 
 _REGISTRY_COLUMNS = (
     "device_id, code, model, subject, area_path, enabled, credential_hashes, interval_s, properties, created_at, "
-    "state, gateway, parent_id, parent_name"
+    "state, translate, gateway, parent_id, parent_name"
 )
 REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v2"
 """All devices that may speak. Columns as in `RegistryRow`."""
@@ -36,6 +39,7 @@ class RegistryRow:
     """One row of REGISTRY_SQL: `RegistryRow(*row)`.
 
     `properties` maps a property's code to {"type": "number"|"bool"|"text", "unit": ..., "min": ..., "max": ...}.
+    `translate` maps what a device of an older version sends to (property of today, factor, offset).
     """
 
     device_id: UUID
@@ -49,6 +53,7 @@ class RegistryRow:
     properties: dict[str, dict[str, Any]]
     created_at: Any = None
     state: str = "active"
+    translate: dict[str, tuple[str, float, float]] = field(default_factory=dict)
     gateway: bool = False
     parent_id: UUID | None = None
     parent_name: str = ""
@@ -186,6 +191,16 @@ class DeviceInfo:
     lat: float | None
     state: str
     owner_team_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A device with what its thing model says, and the attributes that people gave it."""
+
+    device: DeviceInfo
+    interval_s: int
+    properties: list[dict[str, Any]]
+    attributes: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

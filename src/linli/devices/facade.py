@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from linli.devices import selectors
-from linli.devices.contracts import AlarmInfo, DeviceInfo
+from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind
 from linli.devices.models import Alarm, Device
 from linli.devices.services import imports
 from linli.devices.services import packs as _packs
 from linli.kernel.actor import Actor
 
-__all__ = ["AlarmInfo", "DeviceInfo"]
+__all__ = ["AlarmInfo", "DeviceInfo", "Kind"]
 
 
 def load_packs() -> dict[str, int]:
@@ -29,6 +29,12 @@ def import_devices(*, actor: Actor, rows: Iterable[Mapping[str, Any]], with_toke
 def device(actor: Actor, device_id: UUID) -> DeviceInfo:
     """A device the actor may see; NotFound otherwise (also for things of households, persons and vehicles)."""
     return _info(selectors.device(actor, device_id))
+
+
+def kind(actor: Actor, device_id: UUID) -> Kind:
+    """A device the actor may see, with its model's properties; NotFound otherwise."""
+    found = selectors.device(actor, device_id)
+    return Kind(_info(found), found.model.interval_s, found.model.properties, found.attributes_shared)
 
 
 def visible_devices(actor: Actor, device_ids: Iterable[UUID]) -> dict[UUID, DeviceInfo]:

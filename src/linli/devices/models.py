@@ -23,7 +23,9 @@ def _choices(words: list[str]) -> list[tuple[str, str]]:
 
 class ThingModel(models.Model):
     """A kind of device, from a pack. `properties` is a list of
-    {code, name:{zh,en}, type, unit (UCUM), min, max, precision}; `subject` decides who may ever see its readings."""
+    {code, name:{zh,en}, type, unit (UCUM), range, precision, quality, usual}; `subject` decides who may ever see its
+    readings. `events` and `commands` are {code, name, parameters}. `translations` tells what a reading of a device that
+    speaks an older version is today: version → property → [property, factor, offset] (`things.translations`)."""
 
     code = models.CharField(max_length=60, primary_key=True)
     version = models.PositiveIntegerField(default=1)
@@ -35,6 +37,9 @@ class ThingModel(models.Model):
     interval_s = models.PositiveIntegerField(default=300)
     properties = models.JSONField(default=list)
     attributes = models.JSONField(default=list)
+    events = models.JSONField(default=list, db_default=[])
+    commands = models.JSONField(default=list, db_default=[])
+    translations = models.JSONField(default=dict, db_default={})
     digest = models.CharField(max_length=64, default="")
     updated_at = models.DateTimeField(default=clock.now)
 
@@ -44,8 +49,8 @@ class ThingModel(models.Model):
 
 class Device(models.Model):
     """A device in the registry. What the gateway notes about it is in `DeviceStatus`, so that this row stays calm.
-
-    A device with `gateway` may speak for others: those whose `parent` it is, by the name that it uses for them.
+    `model_version` is the version of its model that the device itself speaks. A device with `gateway` may speak for
+    others: those whose `parent` it is, by the name that it uses for them.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
@@ -53,6 +58,7 @@ class Device(models.Model):
     name_zh = models.CharField(max_length=120)
     name_en = models.CharField(max_length=120, default="", blank=True)
     model = models.ForeignKey(ThingModel, on_delete=models.PROTECT, related_name="+")
+    model_version = models.PositiveIntegerField(default=1, db_default=1)
     state = models.CharField(max_length=12, choices=_choices(STATES), default="active")
     owner_department = models.CharField(max_length=120, default="", blank=True)
     owner_team_id = models.UUIDField(null=True)

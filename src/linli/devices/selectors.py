@@ -19,6 +19,10 @@ from linli.kernel.errors import Forbidden, Invalid, NotFound
 from linli.kernel.scope import area_q, within
 
 OPEN = "place"
+HEAVY = (
+    "terms",
+    *(f"model__{n}" for n in ("properties", "attributes", "events", "commands", "translations", "digest")),
+)
 
 
 # --- devices --------------------------------------------------------------------------------------------------------
@@ -44,7 +48,7 @@ def devices(
     if online is not None:
         alive = Q(status__online_until__gt=clock.now())
         found = found.filter(alive) if online else found.filter(~alive | Q(status=None))
-    found = _matching(found, q).defer("terms", "model__properties", "model__attributes", "model__digest")
+    found = _matching(found, q).defer(*HEAVY)
     rows, after = paging.keyset(found, key=("code",), cursor=cursor, limit=limit)
     _mark_alarms(rows)
     return rows, after

@@ -1,4 +1,4 @@
-"""What a simulated device reads: known properties follow weather and the hour, others walk within their range."""
+"""What a simulated device reads: known properties follow weather and the hour, others walk within their usual span."""
 
 from __future__ import annotations
 
@@ -37,13 +37,20 @@ class Thing:
             name = prop["code"]
             if prop.get("type") in ("text", "string"):
                 continue
-            make = KNOWN.get(name)
-            value = make(self, at, weather, seconds) if make else self.walk(prop)
+            value = self.make(prop, at, weather, seconds)
             self.memory[name] = float(value)
             values[name] = bool(value) if prop.get("type") in ("bool", "boolean") else round(float(value), 3)
             if name in self.faults:
                 values[name] = True
         return values
+
+    def make(self, prop: dict[str, Any], at: datetime, weather: Weather, seconds: float) -> float:
+        """The thing model's own usual span comes first, then what follows the weather and the hour; a yes stays no."""
+        if prop.get("usual"):
+            return _walker(*prop["usual"])(self, at, weather, seconds)
+        if known := KNOWN.get(prop["code"]):
+            return known(self, at, weather, seconds)
+        return 0.0 if prop.get("type") in ("bool", "boolean") else self.walk(prop)
 
     def walk(self, prop: dict[str, Any]) -> float:
         """A slow random walk in the middle half of the property's range."""

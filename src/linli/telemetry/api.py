@@ -11,7 +11,7 @@ from ninja import Query, Schema
 from linli.kernel.errors import Invalid
 from linli.kernel.http import Router, actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
-from linli.telemetry import selectors
+from linli.telemetry import figures, selectors
 
 router = Router(tags=["telemetry"])
 
@@ -50,6 +50,66 @@ class SeriesOut(Schema):
     count: list[int]
 
 
+class Label(Schema):
+    zh: str
+    en: str
+
+
+class BandOut(Schema):
+    """`status`: fine, info, soon or urgent."""
+
+    name: Label
+    status: str
+
+
+class PartOut(Schema):
+    """The mean of a property over `mean_s` seconds and what it counts for; null when too little came (`coverage`)."""
+
+    property: str
+    mean_s: int
+    mean: float | None
+    coverage: float
+    value: float | None
+
+
+class IndexOut(Schema):
+    """`value` is the highest of the parts, null when there is none; `illustrative` when its table has no source."""
+
+    code: str
+    name: Label
+    source: Label
+    illustrative: bool
+    value: float | None
+    band: BandOut | None
+    parts: list[PartOut]
+
+
+class IndexList(Schema):
+    at: datetime
+    items: list[IndexOut]
+
+
+class QualityOut(Schema):
+    """How many readings of a property came, of those expected by the model's interval, and how many were out of range,
+    doubtful by the device's own word, late, stuck, a jump or a spike."""
+
+    property: str
+    readings: int
+    expected: int
+    out_of_range: int
+    doubtful: int
+    late: int
+    stuck: int
+    jump: int
+    spike: int
+
+
+class QualityList(Schema):
+    start: datetime
+    end: datetime
+    items: list[QualityOut]
+
+
 @router.get("/devices/latest", permission="devices.view", response=LatestList)
 def latest(request: HttpRequest, ids: str = Query(..., description="device ids with commas between")) -> LatestList:
     """The newest reading of each property. Devices that the caller may not see are left out."""
@@ -81,6 +141,20 @@ def series(
     return SeriesOut(
         **selectors.series(actor_of(request), device_id, prop=property, start=start, end=end, points=points)
     )
+
+
+@router.get("/devices/{uuid:device_id}/index", permission="devices.view", response=IndexList)
+def index(request: HttpRequest, device_id: UUID, at: datetime | None = None) -> IndexList:
+    """The indices of a device now or at a time: air quality, congestion; none for kinds of things without one."""
+    return IndexList(**figures.indices_of(actor_of(request), device_id, at=at))
+
+
+@router.get("/devices/{uuid:device_id}/quality", permission="devices.view", response=QualityList)
+def quality(
+    request: HttpRequest, device_id: UUID, start: datetime | None = None, end: datetime | None = None
+) -> QualityList:
+    """How good the readings of a span are, by the model's quality rules: the last day, or up to a week."""
+    return QualityList(**figures.quality_of(actor_of(request), device_id, start=start, end=end))
 
 
 @router.get("/devices/{uuid:device_id}/readings.csv", permission="devices.view")

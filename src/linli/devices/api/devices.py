@@ -16,7 +16,6 @@ from linli.devices.api.schemas import (
     DeviceIn,
     DeviceOut,
     ImportOut,
-    ModelOut,
     RetireIn,
     device_out,
 )
@@ -24,7 +23,7 @@ from linli.devices.services import devices as services
 from linli.devices.services import imports
 from linli.kernel import paging
 from linli.kernel.errors import Invalid
-from linli.kernel.http import SIGNED_IN, actor_of
+from linli.kernel.http import actor_of
 
 
 @router.get("/devices", permission="devices.view", response=paging.Page[DeviceOut])
@@ -93,13 +92,3 @@ def retire_device(request: HttpRequest, device_id: UUID, body: RetireIn) -> dict
     """Out of service for good: tokens stop, alarms end, readings stay."""
     found = services.retire_device(actor=actor_of(request), device_id=device_id, reason=body.reason)
     return device_out(found)
-
-
-@router.get("/thing-models", permission=SIGNED_IN, response=list[ModelOut])
-def list_thing_models(request: HttpRequest) -> list[ModelOut]:
-    return [ModelOut.of(m) for m in selectors.thing_models()]
-
-
-@router.get("/thing-models/{code}", permission=SIGNED_IN, response=ModelOut)
-def get_thing_model(request: HttpRequest, code: str) -> ModelOut:
-    return ModelOut.of(selectors.thing_model(code))

@@ -9,8 +9,8 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
-from linli.devices import rules
-from linli.devices.models import Alarm, AlarmNote, Credential, Device, Rule, ThingModel
+from linli.devices import rules, units
+from linli.devices.models import Alarm, AlarmNote, Credential, Device, Rule
 from linli.kernel import clock
 
 
@@ -46,6 +46,7 @@ class DeviceOut(Schema):
     code: str
     name: Label
     model: ModelRef
+    model_version: int
     state: str
     area_path: str
     grid_id: UUID | None
@@ -75,11 +76,11 @@ def device_out(d: Device) -> dict[str, Any]:
         "id": d.pk, "code": d.code, "name": {"zh": d.name_zh, "en": d.name_en or d.name_zh},
         "model": {"code": m.code, "name": {"zh": m.name_zh, "en": m.name_en}, "category": m.category, "icon": m.icon,
                   "interval_s": m.interval_s},
-        "state": d.state, "area_path": d.area_path, "grid_id": d.grid_id, "lon": d.lon, "lat": d.lat,
-        "compound_id": d.compound_id, "unit_id": d.unit_id, "owner_department": d.owner_department,
-        "owner_team_id": d.owner_team_id, "tags": d.tags, "attributes_shared": d.attributes_shared,
-        "attributes_client": d.attributes_client, "gateway": d.gateway, "parent_id": d.parent_id,
-        "parent_name": d.parent_name, "status": _status(d),
+        "model_version": d.model_version, "state": d.state, "area_path": d.area_path, "grid_id": d.grid_id,
+        "lon": d.lon, "lat": d.lat, "compound_id": d.compound_id, "unit_id": d.unit_id,
+        "owner_department": d.owner_department, "owner_team_id": d.owner_team_id, "tags": d.tags,
+        "attributes_shared": d.attributes_shared, "attributes_client": d.attributes_client, "gateway": d.gateway,
+        "parent_id": d.parent_id, "parent_name": d.parent_name, "status": _status(d),
         "active_alarms": getattr(d, "active_alarms", 0), "worst_alarm": getattr(d, "worst", "") or None,
         "created_at": d.created_at, "updated_at": d.updated_at,
     }  # fmt: skip
@@ -100,8 +101,9 @@ def _status(d: Device) -> dict[str, Any]:
 
 
 class DeviceFields(Schema):
-    """The place: lon and lat (WGS84), or unit_id, or area_path of a grid. `gateway`: it may speak for those whose
-    `parent_id` it is, by their `parent_name`."""
+    """The place: lon and lat (WGS84), or unit_id, or area_path of a grid. `model_version`: which version of its model
+    the device speaks; without it, the newest when it is made. `gateway`: it may speak for those whose `parent_id` it
+    is, by their `parent_name`."""
 
     name_zh: str | None = None
     name_en: str | None = None
@@ -112,6 +114,7 @@ class DeviceFields(Schema):
     owner_department: str | None = None
     owner_team_id: UUID | None = None
     state: str | None = None
+    model_version: int | None = None
     tags: list[str] | None = None
     attributes_shared: dict[str, Any] | None = None
     gateway: bool | None = None
@@ -180,25 +183,6 @@ class ImportOut(Schema):
     tokens: dict[str, str]
 
 
-class ModelOut(Schema):
-    code: str
-    version: int
-    name: Label
-    subject: str
-    category: str
-    icon: str
-    interval_s: int
-    properties: list[dict[str, Any]]
-    attributes: list[dict[str, Any]]
-
-    @classmethod
-    def of(cls, m: ThingModel) -> ModelOut:
-        shown = [{**p, "shown_unit": rules.Property.of(p).shown_unit} for p in m.properties]
-        return cls(code=m.code, version=m.version, name=Label(zh=m.name_zh, en=m.name_en), subject=m.subject,
-                   category=m.category, icon=m.icon, interval_s=m.interval_s, properties=shown,
-                   attributes=m.attributes)  # fmt: skip
-
-
 class CasePolicy(Schema):
     """What case an alarm opens, merged with an open one of the class within the radius."""
 
@@ -236,7 +220,8 @@ class RuleOut(Schema):
 def rule_out(r: Rule) -> dict[str, Any]:
     """A `RuleOut` as a plain dict."""
     when = rules.Condition(r.kind, r.property, r.op, r.value, r.clear_value, r.duration_s, r.no_data_s, r.reraise_s)
-    prop = next((rules.Property.of(p) for p in r.model.properties if p["code"] == r.property), None)
+    found = next((p for p in r.model.properties if p["code"] == r.property), None)
+    prop = rules.Property.of(units.for_people(found)) if found else None
     return {
         "id": r.pk, "title": {"zh": r.title_zh, "en": r.title_en}, "sentence": rules.sentence(when, prop),
         "clears": rules.clear_sentence(when, prop), "model": r.model_id, **{n: getattr(r, n) for n in _RULE_PLAIN},

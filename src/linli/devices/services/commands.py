@@ -39,6 +39,9 @@ def send_command(
         raise Invalid("params", f"is longer than {MAX_BYTES} bytes as JSON")
     with services.unit(actor):
         device = _device(actor, device_id, "devices.command")
+        known = [c["code"] for c in device.model.commands]
+        if known and method not in known:
+            raise Invalid("method", f"is none of this model's: {', '.join(known)}")
         if Command.objects.filter(device=device, ended_at=None).count() >= MAX_OPEN:
             raise Conflict(f"{MAX_OPEN} commands of this device are still open", code="too-many-commands")
         now = clock.now()

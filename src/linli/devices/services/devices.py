@@ -54,9 +54,25 @@ def model_of(code: str) -> ThingModel:
 def build(model: ThingModel, where: Spot, fields: Mapping[str, Any]) -> Device:
     """A device row, not yet saved."""
     own = {k: fields[k] for k in PLAIN if fields.get(k) is not None}
-    device = Device(code=fields["code"], model=model, state=fields.get("state") or "active", **own, **asdict(where))
+    speaks = _speaks(model, fields)
+    device = Device(
+        code=fields["code"],
+        model=model,
+        model_version=speaks,
+        state=fields.get("state") or "active",
+        **own,
+        **asdict(where),
+    )
     device.terms = text.terms(device.code, device.name_zh, device.name_en)
     return device
+
+
+def _speaks(model: ThingModel, fields: Mapping[str, Any]) -> int:
+    """The version of its model that a device speaks."""
+    version = fields.get("model_version") or model.version
+    if not isinstance(version, int) or not 0 < version <= model.version:
+        raise Invalid("model_version", f"must be 1 to {model.version}, the version of the model")
+    return version
 
 
 def create_device(*, actor: Actor, model: str, fields: Mapping[str, Any]) -> Device:
@@ -92,7 +108,8 @@ def update_device(*, actor: Actor, device_id: UUID, fields: Mapping[str, Any]) -
         if fields.get("state") == "retired":
             raise Invalid("state", "retire a device by its own action")
         before = device.state
-        for name in (*PLAIN, "state"):
+        _speaks(device.model, fields)
+        for name in (*PLAIN, "state", "model_version"):
             if fields.get(name) is not None:
                 setattr(device, name, fields[name])
         if any(fields.get(k) is not None for k in ("lon", "unit_id", "area_path")):

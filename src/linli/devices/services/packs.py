@@ -11,13 +11,11 @@ from typing import Any
 import orjson
 from django.db import transaction
 
-from linli.devices import rules
+from linli.devices import rules, things, units
 from linli.devices.models import Rule, RuleVersion, ThingModel
+from linli.devices.services import versions
 from linli.kernel import clock, events, packs
 from linli.kernel.errors import FieldError, Invalid
-
-SUBJECTS = ("place", "household", "person", "vehicle")
-TYPES = ("number", "bool", "text")
 
 
 def load_packs() -> dict[str, int]:
@@ -32,21 +30,26 @@ def _digest(raw: Any) -> str:
 
 def _load_models() -> int:
     wanted = {m["code"]: m for path in packs.files("thing-models") for m in packs.read_yaml(path)["thing_models"]}
-    known = dict(ThingModel.objects.values_list("code", "digest"))
+    known = {code: (digest, version) for code, digest, version in
+             ThingModel.objects.values_list("code", "digest", "version")}  # fmt: skip
     written = 0
     for code, raw in wanted.items():
-        if known.get(code) == _digest(raw):
+        digest, before = known.get(code, ("", 0))
+        if digest == _digest(raw):
             continue
         check_model(raw)
-        ThingModel.objects.update_or_create(
+        model, _ = ThingModel.objects.update_or_create(
             code=code,
             defaults={
                 "version": raw.get("version", 1), "name_zh": raw["name"]["zh"], "name_en": raw["name"]["en"],
                 "subject": raw["subject"], "category": raw["category"], "icon": raw.get("icon", "sensor"),
                 "interval_s": raw.get("interval_s", 300), "properties": raw["properties"],
-                "attributes": raw.get("attributes", []), "digest": _digest(raw), "updated_at": clock.now(),
+                "attributes": raw.get("attributes", []), "events": raw.get("events", []),
+                "commands": raw.get("commands", []), "translations": things.translations(raw),
+                "digest": _digest(raw), "updated_at": clock.now(),
             },
         )  # fmt: skip
+        versions.move(model, before or model.version)
         events.emit(type="model.changed", kind="thing_model", ref=code, permission="devices.view", data={"code": code})
         written += 1
     return written
@@ -54,20 +57,7 @@ def _load_models() -> int:
 
 def check_model(raw: dict[str, Any]) -> None:
     """Refuse a thing model that a pack wrote wrongly, naming it."""
-    where = f"thing_models.{raw.get('code')}"
-    found = [FieldError(f"{where}.{k}", "is missing") for k in ("code", "name", "subject", "category", "properties")
-             if not raw.get(k)]  # fmt: skip
-    if raw.get("subject") not in SUBJECTS:
-        found.append(FieldError(f"{where}.subject", f"must be one of {', '.join(SUBJECTS)}"))
-    for prop in raw.get("properties") or []:
-        name = prop.get("name") or {}
-        if not isinstance(prop.get("code"), str) or not name.get("zh") or not name.get("en"):
-            found.append(FieldError(f"{where}.properties", f"{prop.get('code')!r} needs a code and both names"))
-        if prop.get("type", "number") not in TYPES:
-            found.append(
-                FieldError(f"{where}.properties.{prop.get('code')}.type", f"must be one of {', '.join(TYPES)}")
-            )
-    if found:
+    if found := things.problems(raw, units.table()):
         raise Invalid(errors=found)
 
 

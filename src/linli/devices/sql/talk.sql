@@ -82,7 +82,7 @@ END $$;
 -- has too many, or the child is retired. `kind` is a thing model of places, else the child is a generic device.
 CREATE OR REPLACE FUNCTION devices_child(speaker uuid, wanted text, kind text, new_id uuid, words text[])
 RETURNS uuid LANGUAGE plpgsql AS $$
-DECLARE g devices_device; found devices_device; model text; made text;
+DECLARE g devices_device; found devices_device; model text; speaks integer; made text;
 BEGIN
     SELECT * INTO g FROM devices_device WHERE id = speaker AND gateway AND state <> 'retired' FOR UPDATE;
     IF g.id IS NULL THEN RETURN NULL; END IF;
@@ -91,17 +91,17 @@ BEGIN
         RETURN CASE WHEN found.state <> 'retired' THEN found.id END;
     END IF;
     IF (SELECT count(*) FROM devices_device WHERE parent_id = speaker) >= 5000 THEN RETURN NULL; END IF;
-    SELECT m.code INTO model FROM devices_thing_model m
+    SELECT m.code, m.version INTO model, speaks FROM devices_thing_model m
     WHERE m.code IN (kind, 'generic') AND m.subject = 'place' ORDER BY m.code = kind DESC LIMIT 1;
     IF model IS NULL THEN RETURN NULL; END IF;
     made := CASE WHEN wanted ~ '^[0-9A-Za-z][0-9A-Za-z._:-]{0,79}$'
                   AND NOT EXISTS (SELECT 1 FROM devices_device WHERE code = wanted)
                  THEN wanted ELSE left(g.code, 60) || '.' || left(md5(speaker::text || wanted), 12) END;
-    INSERT INTO devices_device (id, code, name_zh, name_en, model_id, state, owner_department, owner_team_id, grid_id,
-        area_path, lon, lat, compound_id, unit_id, tags, attributes_shared, attributes_client, gateway, parent_id,
+    INSERT INTO devices_device (id, code, name_zh, name_en, model_id, model_version, state, owner_department,
+        owner_team_id, grid_id, area_path, lon, lat, compound_id, unit_id, tags, attributes_shared, attributes_client, gateway, parent_id,
         parent_name, terms, created_at, updated_at)
-    VALUES (new_id, made, wanted, '', model, 'active', g.owner_department, g.owner_team_id, g.grid_id, g.area_path, g.lon,
-        g.lat, g.compound_id, g.unit_id, '{}', '{}', '{}', false, g.id, wanted, words, clock_timestamp(),
+    VALUES (new_id, made, wanted, '', model, speaks, 'active', g.owner_department,
+        g.owner_team_id, g.grid_id, g.area_path, g.lon, g.lat, g.compound_id, g.unit_id, '{}', '{}', '{}', false, g.id, wanted, words, clock_timestamp(),
         clock_timestamp());
     INSERT INTO kernel_audit (id, at, actor, action, kind, ref, area_path, detail)
     VALUES (gen_random_uuid(), clock_timestamp(), 'device:' || g.id, 'device.create', 'device', new_id, g.area_path,

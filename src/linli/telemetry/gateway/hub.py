@@ -21,7 +21,7 @@ from linli.telemetry.gateway.children import Children
 from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
-from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, parse, split
+from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, parse, split, translate
 from linli.telemetry.gateway.registry import Device, Registry, RegistrySource
 from linli.telemetry.gateway.talk import Store, Talk, chosen
 from linli.telemetry.gateway.topics import ATTRIBUTES
@@ -137,6 +137,8 @@ class Gateway:
 
     def take_message(self, device: Device, message: Message, ack: Any, *, backfill: bool = False) -> float:
         """As `take`, of a message that is read already."""
+        if device.translate:
+            translate(device, message)
         attributes = split(device, message)
         if not attributes:
             return self._fill(device, message, ack, backfill)

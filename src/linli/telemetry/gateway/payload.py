@@ -97,6 +97,21 @@ def flags_of(ts: int | None, now: int, backfill: bool) -> tuple[int, int]:
     return ts, LATE if now - ts > LATE_MS else 0
 
 
+def translate(device: Device, message: Message) -> None:
+    """What a device of an older version of its model calls and counts otherwise, as today's properties, in place."""
+    for _, values, _ in message:
+        for old, (new, factor, offset) in device.translate.items():
+            if old not in values:
+                continue
+            value = values.pop(old)
+            if type(value) is str and new in device.numbers and _NUMBER.fullmatch(value):
+                value = float(value)
+            if type(value) in (int, float):
+                value = round(value * factor + offset, 9)
+            if old == new or new not in values:  # who sends both has said it in the new way
+                values[new] = value
+
+
 def split(device: Device, message: Message) -> dict[str, Any]:
     """Check every value and take the strings out (they are attributes); the message keeps readings only."""
     attributes: dict[str, Any] = {}

@@ -44,7 +44,7 @@ class Device:
     __slots__ = (
         "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "flags", "gateway", "hashes", "id",
         "last_seen", "late", "messages", "model", "names", "numbers", "parent", "parent_name", "partition", "points",
-        "refused", "sessions", "stamp", "state_changed", "subject", "uuid",
+        "refused", "sessions", "stamp", "state_changed", "subject", "translate", "uuid",
     )  # fmt: skip
 
     def __init__(self, row: RegistryRow, partitions: int) -> None:
@@ -69,6 +69,7 @@ class Device:
         self.gateway = row.gateway and row.subject in contracts.OPEN_SUBJECTS
         self.parent = row.parent_id.bytes if row.parent_id is not None else b""
         self.parent_name = row.parent_name
+        self.translate = row.translate
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
         self.numbers = frozenset(n for n, spec in (row.properties or {}).items() if spec.get("type") == "number")
         self.names: dict[str, Limits] = {name: _limits(spec) for name, spec in (row.properties or {}).items()}

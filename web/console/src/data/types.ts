@@ -40,14 +40,16 @@ export interface Member { account_id: string; display_name: string; lead: boolea
 export interface Team { id: string; code: string; kind: string; name_zh: string; name_en: string; area_path: string; centre_id: string | null; active: boolean; member_count: number; members?: Member[] }
 
 export interface Label { zh: string; en: string }
-export interface Property { code: string; name: Label; type: string; unit: string; shown_unit: string; range?: [number, number]; precision?: number }
-export interface ThingModel { code: string; version: number; name: Label; subject: string; category: string; icon: string; interval_s: number; properties: Property[]; attributes: { code: string; name: Label }[] }
+export interface Property { code: string; name: Label; type: string; unit: string; shown_unit: string; range?: [number, number] | null; precision?: number | null; quality?: { stuck?: number | null; jump?: number | null; spike?: number | null } | null }
+/** An event or a command of a kind of device. */
+export interface Act { code: string; name: Label; parameters: Property[] }
+export interface ThingModel { code: string; version: number; name: Label; subject: string; category: string; icon: string; interval_s: number; properties: Property[]; attributes: { code: string; name: Label }[]; events: Act[]; commands: Act[] }
 export interface DeviceStatus {
   last_seen: string | null; online: boolean; connected: boolean; messages: number; points: number; bad: number; refused: number; late: number;
   last_error: string; last_error_at: string | null;
 }
 export interface Device {
-  id: string; code: string; name: Label; model: { code: string; name: Label; category: string; icon: string; interval_s: number }; state: string; area_path: string;
+  id: string; code: string; name: Label; model: { code: string; name: Label; category: string; icon: string; interval_s: number }; model_version: number; state: string; area_path: string;
   grid_id: string | null; lon: number | null; lat: number | null; compound_id: string | null; unit_id: string | null; owner_department: string; owner_team_id: string | null;
   tags: string[]; attributes_shared: Record<string, unknown>; attributes_client: Record<string, unknown>; status: DeviceStatus; active_alarms: number;
   worst_alarm: string | null; created_at: string; updated_at: string;

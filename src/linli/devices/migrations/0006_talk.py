@@ -12,7 +12,7 @@ SQL = Path(__file__).resolve().parents[1] / "sql"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("devices", "0004_stations"),
+        ("devices", "0005_thing_models"),
     ]
 
     operations = [

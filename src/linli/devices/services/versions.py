@@ -1,0 +1,36 @@
+"""What a new version of a thing model does to the devices and rules that the old one had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from linli.devices import things
+from linli.devices.models import Device, Rule, RuleVersion, ThingModel
+from linli.devices.services.rules import BODY
+from linli.kernel import clock, events
+
+
+def move(model: ThingModel, before: int) -> None:
+    """After a pack brought `model` from version `before` to its present one. Rules follow what was renamed and
+    re-united; devices go on as speakers of their version, those that need no translation as speakers of the new one."""
+    if model.version <= before:
+        return
+    steps = model.translations.get(str(before), {})
+    for rule in Rule.objects.filter(model=model, property__in=steps):
+        _follow(rule, steps[rule.property])
+    old = [int(version) for version in model.translations]
+    Device.objects.filter(model=model).exclude(model_version__in=old).update(model_version=model.version)
+
+
+def _follow(rule: Rule, step: things.Step) -> None:
+    rule.property, factor, offset = step
+    for name in ("value", "clear_value"):
+        if (limit := getattr(rule, name)) is not None:
+            setattr(rule, name, round(limit * factor + offset, 9))
+    rule.version, rule.updated_at = rule.version + 1, clock.now()
+    rule.save()
+    body: dict[str, Any] = {n: getattr(rule, n) for n in BODY} | {"model": rule.model_id}
+    body["device_ids"] = [str(d) for d in rule.device_ids] if rule.device_ids is not None else None
+    RuleVersion.objects.create(rule=rule, version=rule.version, body=body, actor="pack")
+    events.emit(type="rule.changed", kind="rule", ref=rule.pk, area=rule.area_path, permission="rules.view",
+                data={"code": rule.code, "version": rule.version, "enabled": rule.enabled})  # fmt: skip

@@ -1,0 +1,117 @@
+"""Thing models as pure functions: what is wrong with one, and how readings of an older version become today's.
+
+A device speaks the version of its model that it was built for. `migrate` of a model says, step by step, what a new
+version renames and re-units; the gateway turns what an old device sends into the properties of today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from linli.kernel.errors import FieldError
+
+SUBJECTS = ("place", "household", "person", "vehicle")
+TYPES = ("number", "bool", "text")
+Check = Iterator[FieldError]
+Step = tuple[str, float, float]
+"""(property of today, factor, offset): value · factor + offset."""
+
+
+def problems(raw: Mapping[str, Any], units: Collection[str]) -> list[FieldError]:
+    """What is wrong with a thing model that a pack wrote, field by field. `units` are the UCUM codes in use."""
+    where = f"thing_models.{raw.get('code')}"
+    found = [FieldError(f"{where}.{k}", "is missing") for k in ("code", "name", "subject", "category", "properties")
+             if not raw.get(k)]  # fmt: skip
+    if raw.get("subject") not in SUBJECTS:
+        found.append(FieldError(f"{where}.subject", f"must be one of {', '.join(SUBJECTS)}"))
+    for prop in raw.get("properties") or ():
+        found += _quantity(f"{where}.properties.{prop.get('code')}", prop, units)
+        found += _quality(f"{where}.properties.{prop.get('code')}", prop)
+    for kind in ("events", "commands"):
+        for act in raw.get(kind) or ():
+            found += _named(f"{where}.{kind}.{act.get('code')}", act)
+            for part in act.get("parameters") or ():
+                found += _quantity(f"{where}.{kind}.{act.get('code')}.{part.get('code')}", part, units)
+    for kind in ("properties", "events", "commands"):
+        codes = [one.get("code") for one in raw.get(kind) or ()]
+        found += [
+            FieldError(f"{where}.{kind}", f"{c} stands there twice") for c in {c for c in codes if codes.count(c) > 1}
+        ]
+    return [*found, *_steps(where, raw)]
+
+
+def _named(where: str, raw: Mapping[str, Any]) -> Check:
+    name = raw.get("name") or {}
+    if not isinstance(raw.get("code"), str) or not name.get("zh") or not name.get("en"):
+        yield FieldError(where, "needs a code and both names")
+
+
+def _quantity(where: str, raw: Mapping[str, Any], units: Collection[str]) -> Check:
+    yield from _named(where, raw)
+    kind, unit, span = raw.get("type", "number"), raw.get("unit", ""), raw.get("range")
+    if kind not in TYPES:
+        yield FieldError(f"{where}.type", f"must be one of {', '.join(TYPES)}")
+    if unit and (kind != "number" or unit not in units):
+        yield FieldError(f"{where}.unit", f"{unit!r} is not among the UCUM codes of units.yaml, or no number has it")
+    if span is not None and (kind != "number" or not span[0] < span[1]):
+        yield FieldError(f"{where}.range", "goes from the lower to the higher number")
+    usual = raw.get("usual")
+    if usual is not None and (not usual[0] < usual[1] or (span and not span[0] <= usual[0] < usual[1] <= span[1])):
+        yield FieldError(f"{where}.usual", "lies within the range")
+
+
+def _quality(where: str, raw: Mapping[str, Any]) -> Check:
+    rules = raw.get("quality") or {}
+    if rules and raw.get("type", "number") != "number":
+        yield FieldError(f"{where}.quality", "is for numbers")
+    for name, limit in rules.items():
+        if name not in ("stuck", "jump", "spike") or not limit > (2 if name == "stuck" else 0):
+            yield FieldError(f"{where}.quality.{name}", "must be stuck (at least 3), jump or spike (above 0)")
+
+
+def _steps(where: str, raw: Mapping[str, Any]) -> Check:
+    known = {p.get("code") for p in raw.get("properties") or ()}
+    last = 1
+    for step in raw.get("migrate") or ():
+        if not last < step["to"] <= raw.get("version", 1):
+            yield FieldError(f"{where}.migrate", "goes up version by version, and not beyond the model's")
+        last = step["to"]
+        if any(not rule["factor"] > 0 for rule in (step.get("convert") or {}).values()):
+            yield FieldError(f"{where}.migrate", "a factor is above 0")
+    for version, steps in translations(raw).items():
+        for old, (new, _, _) in steps.items():
+            if new not in known:
+                yield FieldError(f"{where}.migrate", f"{old} of version {version} becomes {new}, which is no property")
+            if old != new and old in known:
+                yield FieldError(f"{where}.migrate", f"{old} of version {version} is still a property")
+
+
+def translations(raw: Mapping[str, Any]) -> dict[str, dict[str, Step]]:
+    """Version that a device speaks → its property → what it is today. Versions that need nothing are left out."""
+    steps = sorted(raw.get("migrate") or (), key=lambda s: s["to"])
+    found: dict[str, dict[str, Step]] = {}
+    for version in range(1, raw.get("version", 1)):
+        whole: dict[str, Step] = {}
+        for step in steps:
+            if step["to"] > version:
+                whole = then(whole, step)
+        if whole:
+            found[str(version)] = whole
+    return found
+
+
+def then(before: Mapping[str, Step], step: Mapping[str, Any]) -> dict[str, Step]:
+    """The step after what came before it. `convert` names properties as they are called after the step's `rename`."""
+    rename, convert = step.get("rename") or {}, step.get("convert") or {}
+    back = {new: old for old, new in rename.items()}
+    whole = dict(before)
+    came = {new for new, _, _ in before.values()}
+    for code in {*rename, *(back.get(c, c) for c in convert)} - came:
+        whole[code] = (code, 1.0, 0.0)
+    found = {}
+    for old, (code, factor, offset) in whole.items():
+        new = rename.get(code, code)
+        rule = convert.get(new) or {"factor": 1.0, "offset": 0.0}
+        found[old] = (new, factor * rule["factor"], offset * rule["factor"] + rule["offset"])
+    return found

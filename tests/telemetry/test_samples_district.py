@@ -1,0 +1,98 @@
+"""A handful of the packs' sample streams through a whole district: device, gateway, stream, sense, database, API."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+from tests.district import District
+
+from linli.kernel import packs
+
+pytestmark = pytest.mark.slow
+SAMPLES = [s for path in packs.files("sample-streams") for s in packs.read_yaml(path)["sample_streams"]]
+HANDFUL = ["road_water", "bridge_strain", "gas_detector", "pump", "toilet"]
+
+
+@pytest.fixture(scope="module")
+def district() -> Iterator[District]:
+    with District() as one:
+        yield one
+
+
+class Bench:
+    def __init__(self, district: District) -> None:
+        self.api = httpx.Client(
+            base_url=f"{district.origin}/api/v1/", headers={"Authorization": f"Bearer {district.key()}"},
+            timeout=20, trust_env=False,
+        )  # fmt: skip
+        self.door = httpx.Client(base_url=f"http://127.0.0.1:{district.port('device')}", timeout=20, trust_env=False)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self.api.post(path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def play(self, sample: dict[str, Any], number: int) -> tuple[str, int]:
+        """A new device that sends the stream; (device id, when second 0 was, in ms)."""
+        place = self.api.get("devices?limit=1").json()["items"][0]
+        made = self.post("devices", {"code": f"S-{sample['model']}-{number}", "model": sample["model"], "name_zh": "样",
+                                     "lon": place["lon"], "lat": place["lat"]})  # fmt: skip
+        token = self.post(f"devices/{made['id']}/credentials", {})["token"]
+        zero = (int(time.time()) - sample["t"][-1] - 5) * 1000
+        for i, t in enumerate(sample["t"]):
+            values = {name: column[i] for name, column in sample["readings"].items()}
+            message = {"ts": zero + t * 1000, "values": values}
+            for _ in range(50):  # the gateway hears of the new device within a moment
+                answer = self.door.post(f"/api/v1/{token}/telemetry", json=message)
+                if answer.status_code == 200:
+                    break
+                time.sleep(0.2)
+            assert answer.status_code == 200, answer.text
+        return made["id"], zero
+
+    def alarms(self, device: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.api.get(f"alarms?device_id={device}&state=all").json()["items"]
+        return found
+
+
+def seconds(text: str, zero: int) -> float:
+    return datetime.fromisoformat(text).timestamp() - zero / 1000
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("model", HANDFUL)
+def test_its_alarms_stand_in_the_database_at_the_packs_times(district: District, model: str) -> None:
+    sample = next(s for s in SAMPLES if s["model"] == model)
+    bench = Bench(district)
+    device, zero = bench.play(sample, 1)
+    wanted = {(a["rule"], a["raised_s"], a["cleared_s"]) for a in sample["alarms"]}
+    end = time.monotonic() + 20
+    while True:
+        rows = bench.alarms(device)
+        got = {(r["rule_code"], seconds(r["raised_at"], zero), r["cleared_at"] and seconds(r["cleared_at"], zero))
+               for r in rows}  # fmt: skip
+        if got == wanted:
+            return
+        assert time.monotonic() < end, (got, wanted)
+        time.sleep(0.3)
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("model", ["care_pendant", "muck_truck", "gas_alarm_household"])
+def test_a_private_things_stream_is_taken_and_shown_nowhere(district: District, model: str) -> None:
+    sample = next(s for s in SAMPLES if s["model"] == model)
+    bench = Bench(district)
+    device, _ = bench.play(sample, 2)
+    time.sleep(2)
+    for path in ("", "/readings", "/readings.csv", "/index", "/quality", "/series?property=speed"):
+        assert bench.api.get(f"devices/{device}{path}").status_code == 404
+    assert bench.alarms(device) == [] and device not in bench.api.get("device-pins").text
+    assert bench.api.get(f"devices?model={model}").json()["items"] == []
+    assert bench.api.get(f"devices/latest?ids={device}").json()["items"] == []
+    assert model not in {row["model"] for row in bench.api.get("devices/counts").json()["models"]}
