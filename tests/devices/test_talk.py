@@ -170,7 +170,7 @@ def test_a_new_name_becomes_a_device_at_the_gateways_place(speaker: Device, me: 
     )
     assert me.get(f"/devices/{child(speaker, 'M', 'meter')}")["model"]["code"] == "generic", "no household's"
     assert AuditRow.objects.filter(action="device.create", actor=f"device:{speaker.pk}").count() == 3
-    rows = {r[0]: r[11:] for r in run(contracts.REGISTRY_SQL)}
+    rows = {r[0]: r[12:] for r in run(contracts.REGISTRY_SQL)}
     assert rows[made] == (False, speaker.pk, "RAIN-9") and rows[speaker.pk] == (True, None, "")
 
 

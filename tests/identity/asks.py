@@ -197,10 +197,10 @@ body("PATCH /devices/{device_id}", {"name_en": "Gauge"})
 body("PATCH /devices/{device_id} [move]", lambda t: {"area_path": f"{ROOT}.002.01"})
 body("POST /devices/{device_id}/retire", {"reason": "坏"})
 body("POST /devices/{device_id}/credentials/rotate", {"grace_s": 0})
-body("POST /devices/{device_id}/commands", {"method": "open"})
 body("PATCH /devices/{device_id}/attributes", {"attributes": {"rate": 5}})
-body("POST /devices/{device_id}/commands [household]", {"method": "open"})
 body("POST /devices/{device_id}/stations", lambda t: {"protocol": "hj212", "number": ids.new_id().hex})
+for variant in ("", " [household]"):
+    body("POST /devices/{device_id}/commands" + variant, {"method": "open"})
 for verb in ("acknowledge", "clear", "comments"):
     body(f"POST /alarms/{{alarm_id}}/{verb}", {"text": "已看"})
 body("POST /alarms/{alarm_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})

@@ -30,8 +30,8 @@ def row(
     hashes = [token_hash(KEY, token), *(station_hash(KEY, *station) for station in stations)]
     return RegistryRow(
         uuid.uuid5(uuid.NAMESPACE_URL, code), code, model, subject, "340121", enabled,
-        hashes, 60, properties if properties is not None else {"level": {"min": 0, "max": 10}}, None, "active", {}, speaks,
-        uuid.uuid5(uuid.NAMESPACE_URL, of) if of else None, code if of else "",
+        hashes, 60, properties if properties is not None else {"level": {"min": 0, "max": 10}}, None, "active", {},
+        speaks, uuid.uuid5(uuid.NAMESPACE_URL, of) if of else None, code if of else "",
     )  # fmt: skip
 
 

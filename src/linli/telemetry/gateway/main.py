@@ -35,56 +35,67 @@ log = logging.getLogger("linli.gateway")
 REFRESH_S = 60.0
 
 
-async def _keep_registry(gateway: Gateway, nc: Any) -> None:
-    """Follow `device.changed` and `model.changed`; read everything once a minute."""
-    changed: set[UUID] = set()
-    wake = asyncio.Event()
-    everything = False
+class News:
+    """What other processes tell: devices and models that changed, attributes to pass on, commands that wait."""
 
-    async def heard(msg: Any) -> None:
-        nonlocal everything
-        if msg.subject == "evt.device.changed":
-            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                event = orjson.loads(msg.data)
-                if event["data"].get("change") == "attributes":
-                    gateway.talk.attributes_changed(UUID(event["ref"]), event["data"]["names"])
-                    return
-                changed.add(UUID(event["ref"]))
-        else:
-            everything = True
-        wake.set()
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.changed: set[UUID] = set()
+        self.everything = False
+        self.wake = asyncio.Event()
 
-    async def asked(msg: Any) -> None:
+    async def follow(self, nc: Any) -> None:
+        for subject, heard in (
+            ("evt.device.changed", self.device), ("evt.model.changed", self.model), ("evt.command.changed", self.command),
+        ):  # fmt: skip
+            await nc.subscribe(subject, cb=heard)
+
+    async def device(self, msg: Any) -> None:
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            event = orjson.loads(msg.data)
+            if event["data"].get("change") == "attributes":
+                self.gateway.talk.attributes_changed(UUID(event["ref"]), event["data"]["names"])
+                return
+            self.changed.add(UUID(event["ref"]))
+        self.wake.set()
+
+    async def model(self, msg: Any) -> None:
+        self.everything = True
+        self.wake.set()
+
+    async def command(self, msg: Any) -> None:
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
             data = orjson.loads(msg.data)["data"]
-            device = gateway.registry.devices.get(UUID(data["device_id"]).bytes)
+            device = self.gateway.registry.devices.get(UUID(data["device_id"]).bytes)
             if data["state"] == "queued" and device is not None:
-                gateway.talk.look([device], again=False)
+                self.gateway.talk.look([device], again=False)
 
-    for subject in ("evt.device.changed", "evt.model.changed"):
-        await nc.subscribe(subject, cb=heard)
-    await nc.subscribe("evt.command.changed", cb=asked)
+
+async def _keep_registry(gateway: Gateway, nc: Any) -> None:
+    """Follow the news; read everything once a minute."""
+    news = News(gateway)
+    await news.follow(nc)
     last = time.monotonic()
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), REFRESH_S)
+            await asyncio.wait_for(news.wake.wait(), REFRESH_S)
         await asyncio.sleep(0.1)
-        wake.clear()
+        news.wake.clear()
         try:
-            if everything or len(changed) > 500 or time.monotonic() - last >= REFRESH_S:
-                everything = False
-                changed.clear()
+            if news.everything or len(news.changed) > 500 or time.monotonic() - last >= REFRESH_S:
+                news.everything = False
+                news.changed.clear()
                 await gateway.refresh()
                 last = time.monotonic()
-            elif changed:
-                ids = list(changed)
-                changed.clear()
+            elif news.changed:
+                ids = list(news.changed)
+                news.changed.clear()
                 await gateway.refresh_some(ids)
         except (psycopg.Error, OSError) as error:
             log.warning("registry could not be read: %s", type(error).__name__)
-            everything = True
+            news.everything = True
             await asyncio.sleep(1)
-            wake.set()
+            news.wake.set()
 
 
 async def _sweep(gateway: Gateway, beat: ops_server.Beat) -> None:
