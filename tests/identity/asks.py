@@ -379,23 +379,3 @@ def _act(action: str) -> Factory:
 
 for action in ACTS:
     REQUESTS[f"POST /cases/{{case_id}}/actions/{{action}} [{action}]"] = _act(action)
-
-# Which thing of a side an answer shows: the name in Things.ids to look for; lists and exports have `+` and `-` cells.
-SHOWS: dict[str, str] = {
-    "GET /handovers": "handover_id", "GET /bulletins": "bulletin_id", "GET /supervision": "late_id",
-    "GET /rosters": "shift_id", "GET /board": "note_id", "GET /open311/endpoints": "endpoint_id",
-    "GET /accounts": "account_id", "GET /apikeys": "apikey_id", "GET /audit": "mark", "GET /personal-reads": "mark",
-    "GET /teams": "team_id", "GET /centres": "centre_id", "GET /tasks": "task_id", "GET /duty": "duty_id",
-    "GET /positions": "duty_id", "GET /positions/me": "duty_id", "GET /duty/me": "duty_id",
-    "GET /grids": "grid_id", "GET /grids/tree": "grid_id", "GET /grids.geojson": "grid_id",
-    "GET /grids/changes": "change_id", "GET /compounds": "compound_id", "GET /buildings": "building_id",
-    "GET /units": "unit_id", "GET /devices": "device_id", "GET /devices [household]": "household_id",
-    "GET /device-pins [household]": "household_id", "GET /devices/latest": "device_id",
-    "GET /devices/latest [household]": "household_id", "GET /device-pins": "device_id", "GET /alarms": "alarm_id",
-    "GET /rules": "rule_id", "GET /cases": "case_id", "GET /cases [private]": "private_id",
-    "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
-    "POST /cases/nearby": "case_id", "POST /cases/bulk": "case_number", "POST /cases/bulk/undo": "case_number",
-    "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
-    "GET /patrol-plans": "plan_id", "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",
-    "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id", "GET /intake-hooks": "intake_id",
-}  # fmt: skip

@@ -25,8 +25,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpResponse
 from django.test import Client
-from tests.identity.asks import REQUESTS, SHOWS
+from tests.identity.asks import REQUESTS
 from tests.identity.factories import Ask, Things, World
+from tests.identity.shows import SHOWS
 from tests.identity.world import seeded
 
 import linli.urls  # noqa: F401  registers every route
