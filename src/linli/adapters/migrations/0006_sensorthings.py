@@ -156,7 +156,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('t', models.BigIntegerField()),
-                ('kept', models.BooleanField(default=False)),
+                ('kept_at', models.BigIntegerField(null=True)),
+                ('bare', models.BooleanField(default=False)),
                 ('phenomenon_start', models.DateTimeField()),
                 ('phenomenon_end', models.DateTimeField()),
                 ('result', models.JSONField(null=True)),
@@ -171,7 +172,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'sta_observation',
                 'indexes': [models.Index(fields=['datastream', 'phenomenon_start', 'id'], name='sta_observation_series')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('kept', True)), fields=('datastream', 't'), name='sta_observation_kept')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('kept_at__isnull', False)), fields=('datastream', 'kept_at'), name='sta_observation_kept')],
             },
         ),
         migrations.CreateModel(

@@ -138,14 +138,16 @@ class Datastream(Entity):
 class Observation(models.Model):
     """An observation that is more than a reading: a text, an interval, a quality, a second one at the same time, ….
 
-    `t` is the start in ms; with `kept` there is a reading of it in history, too, marked so that it counts once.
+    `t` is the start in ms when it was made, part of its id. `kept_at`: there is a reading of it at that time (ms) in
+    history, too, marked so that it counts once. `bare`: it was a plain reading, and keeps that id.
     """
 
     id = models.BigAutoField(primary_key=True)
     datastream = models.ForeignKey(Datastream, on_delete=models.CASCADE, related_name="+")
     feature = models.ForeignKey(Feature, on_delete=models.CASCADE, null=True, related_name="+")
     t = models.BigIntegerField()
-    kept = models.BooleanField(default=False)
+    kept_at = models.BigIntegerField(null=True)
+    bare = models.BooleanField(default=False)
     phenomenon_start = models.DateTimeField()
     phenomenon_end = models.DateTimeField()
     result = models.JSONField(null=True)
@@ -158,6 +160,8 @@ class Observation(models.Model):
     class Meta:
         db_table = "sta_observation"
         constraints = [
-            models.UniqueConstraint(fields=["datastream", "t"], condition=Q(kept=True), name="sta_observation_kept")
+            models.UniqueConstraint(
+                fields=["datastream", "kept_at"], condition=Q(kept_at__isnull=False), name="sta_observation_kept"
+            )
         ]
         indexes = [models.Index(fields=["datastream", "phenomenon_start", "id"], name="sta_observation_series")]

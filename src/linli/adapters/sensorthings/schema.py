@@ -134,7 +134,7 @@ OBSERVATIONS = Entity(
     "Observations", "Observation", "sta_observation",
     {
         a.name: a for a in (
-            A("id", "str", "{t}.datastream_id || 't' || {t}.t || 'n' || {t}.id"),
+            A("id", "str", "concat({t}.datastream_id, 't', {t}.t, CASE WHEN NOT {t}.bare THEN concat('n', {t}.id) END)"),
             A("phenomenonTime", "span", "{t}.phenomenon_start|{t}.phenomenon_end"),
             A("result", "any", "{t}.result", True),
             A("resultTime", "time", "{t}.result_time"),

@@ -42,7 +42,8 @@ def scope(actor: Actor, entity: Entity, alias: str, params: Params, permission: 
         return f"TRUE{there}"
     if not areas:
         return "FALSE"
-    same, below = params.bind([*areas, ""]), params.bind([a + ".%" for a in areas])
+    all_ = [""] if permission == VIEW else []
+    same, below = params.bind([*areas, *all_]), params.bind([a + ".%" for a in areas])
     return f"({alias}.area_path = ANY({same}) OR {alias}.area_path LIKE ANY({below})){there}"
 
 

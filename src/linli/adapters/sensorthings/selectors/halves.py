@@ -18,7 +18,7 @@ from linli.kernel.actor import Actor
 
 NEVER: Expr = ("lit", "bool", False)
 LOGIC = ("and", "or", "not")
-_ID = re.compile(r"(\d{1,18})t(\d{1,16})(?:n(\d{1,18}))?")
+_ID = re.compile(r"(\d{1,18})t(-?\d{1,16})(?:n(\d{1,18}))?")
 Sets = list[list[Any]]
 
 

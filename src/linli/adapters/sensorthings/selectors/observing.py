@@ -203,11 +203,12 @@ def side_row(r: Row) -> Row:
         start, end = r[f"{name}_start"], r[f"{name}_end"]
         return times.iso_span(times.micros_of(start), times.micros_of(end)) if start is not None else None
 
+    end = "" if r["bare"] else f"n{r['id']}"
     return {
-        "_id": f"{r['datastream_id']}t{r['t']}n{r['id']}", "ds": r["datastream_id"], "t": r["t"], "n": r["id"],
+        "_id": f"{r['datastream_id']}t{r['t']}{end}", "ds": r["datastream_id"], "t": r["t"], "n": r["id"],
         "phenomenonTime": span("phenomenon"), "result": r["result"], "resultTime": when("result_time"),
         "resultQuality": r["quality"], "validTime": span("valid"), "parameters": r["parameters"],
-        "feature_id": r["feature_id"], "kept": r["kept"],
+        "feature_id": r["feature_id"], "kept_at": r["kept_at"],
     }  # fmt: skip
 
 
@@ -279,11 +280,14 @@ def one(actor: Actor, text: str) -> Row | None:
     own = of_streams(actor, [stream])
     if not own.streams:
         return None
+    params = Params()
     if n is not None:
-        params = Params()
         same = f"r.id = {params.bind(n)} AND r.datastream_id = {params.bind(stream)} AND r.t = {params.bind(t)}"
         side = rows(f"SELECT r.* FROM sta_observation r WHERE {same}", params)
         return side_row(side[0]) if side else None
+    same = f"r.datastream_id = {params.bind(stream)} AND r.t = {params.bind(t)}"
+    if side := rows(f"SELECT r.* FROM sta_observation r WHERE {same} AND r.bare", params):
+        return side_row(side[0])
     at = ("cmp", "eq", TIME, ("lit", "time", t * 1000))
     many, _ = page(actor, own, Query(filter=at, top=100))
     return next((r for r in many if r["_id"] == text), None)

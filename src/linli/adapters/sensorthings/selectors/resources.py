@@ -76,6 +76,10 @@ def _one(actor: Actor, entity: Entity, key: str) -> Row | None:
     return entities.one(actor, entity, int(key)) if key.isascii() and key.isdigit() else None
 
 
+def row_of(actor: Actor, entity: Entity, key: Any) -> Row | None:
+    return _one(actor, entity, str(key))
+
+
 def _belongs(actor: Actor, found: Resource, row: Row) -> bool:
     assert found.parent is not None
     source, link, parent = found.parent
