@@ -130,11 +130,12 @@ FEATURES = Entity(
     _attributes(*_NAMED, _ENCODING, A("feature", "geo", "{t}.feature", True), _OPEN),
     _links(Link("Observations", "Observations", True, "{b}.feature_id = {a}.id", back="FeatureOfInterest")),
 )
+_OBSERVATION_ID = "concat({t}.datastream_id, 't', {t}.t, CASE WHEN NOT {t}.bare THEN concat('n', {t}.id) END)"
 OBSERVATIONS = Entity(
     "Observations", "Observation", "sta_observation",
     {
         a.name: a for a in (
-            A("id", "str", "concat({t}.datastream_id, 't', {t}.t, CASE WHEN NOT {t}.bare THEN concat('n', {t}.id) END)"),
+            A("id", "str", _OBSERVATION_ID),
             A("phenomenonTime", "span", "{t}.phenomenon_start|{t}.phenomenon_end"),
             A("result", "any", "{t}.result", True),
             A("resultTime", "time", "{t}.result_time"),

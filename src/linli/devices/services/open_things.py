@@ -31,7 +31,7 @@ def ensure_model(*, actor: Actor, code: str, name: str) -> ThingModel:
 
 def open_device(*, actor: Actor, fields: Mapping[str, Any]) -> Device:
     """A device of the model `open`, as `create_device` takes its fields."""
-    ensure_model(actor=actor, code=ANY, name="Open 开放")
+    ensure_model(actor=actor, code=ANY, name="Open")
     return create_device(actor=actor, model=ANY, fields=fields)
 
 

@@ -51,6 +51,11 @@ def _parts(asked: dict[str, Any]) -> tuple[Compiler, str]:
     return ask, " AND ".join(where)
 
 
+def _single(asked: dict[str, Any]) -> bool:
+    given = asked.get("series") or []
+    return not asked.get("all") and len(given) == 1 and len(given[0][1]) == 1
+
+
 def page(asked: dict[str, Any]) -> Question:
     """device, name, t, recv, value, flags and the values it is ordered by: o0, o1, … (times as microseconds)."""
     limit, skip = int(asked.get("limit") or 0), int(asked.get("skip") or 0)
@@ -66,6 +71,8 @@ def page(asked: dict[str, Any]) -> Question:
     order += [] if order and order[-1].startswith("ts ") else ["ts"]
     order += ["device", "property"]
     by = " BY device, property" if asked.get("per") else ""
+    if order[0].startswith("ts ") and _single(asked):
+        order = [f"ts {'DESC' if (asked.get('order') or [[0, False]])[0][1] else 'ASC'}"]  # as the rows lie: no sorting
     sql = (
         f"SELECT {_COLUMNS}, value, flags{''.join(own)} FROM raw WHERE {where} ORDER BY {', '.join(order)}"
         f" LIMIT {skip}, {limit}{by}"

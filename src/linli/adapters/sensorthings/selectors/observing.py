@@ -87,9 +87,18 @@ def _order(query: Query) -> tuple[tuple[Any, bool], ...]:
 
 def page(actor: Actor, own: Series, query: Query) -> tuple[list[Row], bool]:
     """The observations of a page, and whether there are more."""
+    if _only_latest(query) and len(own.streams) == 1 and own.feature is None:
+        many = next(iter(_latest(actor, own).values()), [])
+        return many, bool(many) and _older(next(iter(own.streams.values())), many[0])
     found = _pages(actor, own, query, per=False)
     many = found.get(0, [])
     return many[: query.size], len(many) > query.size
+
+
+def _older(stream: Row, newest: Row) -> bool:
+    """Whether there is more than the newest; where nobody knows, there may be."""
+    first = stream.get("phenomenon_start")
+    return first is None or times.micros_of(first) < newest["t"] * 1000
 
 
 def pages(actor: Actor, own: Series, query: Query) -> dict[int, list[Row]]:
@@ -228,10 +237,11 @@ def counts(actor: Actor, own: Series, query: Query, *, per: bool = True) -> dict
     asked = _asked(own, halved)
     if asked is not None:
         by = {(s["device_id"].bytes, s["property"]): s["id"] for s in own.plain}
-        for r in telemetry.observations("count", {**asked, "per": per}).to_pylist():
-            key = by.get((r["device"], r["name"])) if per else 0
-            if key is not None:
-                found[key] = found.get(key, 0) + r["n"]
+        apart = per or own.whole  # where all are asked, there may be some of things that are shown to nobody
+        for r in telemetry.observations("count", {**asked, "per": apart}).to_pylist():
+            stream = by.get((r["device"], r["name"])) if apart else 0
+            if stream is not None:
+                found[stream if per else 0] = found.get(stream if per else 0, 0) + r["n"]
     params = Params()
     frame = Frame(actor, OBSERVATIONS, params)
     where = Filter(frame).where(halved.side) if halved.side is not None else "TRUE"

@@ -74,6 +74,26 @@ BEGIN
     PERFORM sta_take_streams(ARRAY(SELECT id FROM sta_thing WHERE device_id = ANY(wanted)));
 END $$;
 
+-- Things that are no longer of a place leave, with all that is theirs alone.
+CREATE OR REPLACE FUNCTION sta_drop_devices(wanted uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE things bigint[] := ARRAY(SELECT id FROM sta_thing WHERE device_id = ANY(wanted));
+        spots bigint[] := ARRAY(SELECT id FROM sta_location WHERE device_id = ANY(wanted));
+        streams bigint[] := ARRAY(SELECT id FROM sta_datastream WHERE thing_id = ANY(things) OR device_id = ANY(wanted));
+BEGIN
+    DELETE FROM sta_observation WHERE datastream_id = ANY(streams);
+    DELETE FROM sta_datastream WHERE id = ANY(streams);
+    DELETE FROM sta_past_location p USING sta_historical_location h
+        WHERE p.past_id = h.id AND (h.thing_id = ANY(things) OR p.location_id = ANY(spots));
+    DELETE FROM sta_historical_location WHERE thing_id = ANY(things);
+    DELETE FROM sta_thing_location WHERE thing_id = ANY(things) OR location_id = ANY(spots);
+    UPDATE sta_datastream SET feature_id = NULL FROM sta_feature f
+        WHERE f.id = feature_id AND f.location_id = ANY(spots);
+    DELETE FROM sta_observation o USING sta_feature f WHERE f.id = o.feature_id AND f.location_id = ANY(spots);
+    DELETE FROM sta_feature WHERE location_id = ANY(spots);
+    DELETE FROM sta_location WHERE id = ANY(spots);
+    DELETE FROM sta_thing WHERE id = ANY(things);
+END $$;
+
 CREATE OR REPLACE FUNCTION sta_device_made() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT sta_quiet() THEN
@@ -97,6 +117,9 @@ BEGIN
     IF NOT sta_quiet() THEN
         PERFORM sta_take_points(ARRAY(SELECT d.id FROM fresh d JOIN stale b ON b.id = d.id
                                       WHERE (d.lon, d.lat) IS DISTINCT FROM (b.lon, b.lat)));
+        PERFORM sta_drop_devices(ARRAY(SELECT d.id FROM fresh d JOIN stale b ON b.id = d.id
+                                       JOIN devices_thing_model m ON m.code = d.model_id
+                                       WHERE d.model_id <> b.model_id AND m.subject <> 'place'));
         PERFORM sta_take_streams(ARRAY(SELECT t.id FROM fresh d JOIN stale b ON b.id = d.id
                                        JOIN sta_thing t ON t.device_id = d.id WHERE d.model_id <> b.model_id));
     END IF;
@@ -115,6 +138,10 @@ CREATE OR REPLACE FUNCTION sta_model_changed() RETURNS trigger LANGUAGE plpgsql 
 BEGIN
     IF NOT sta_quiet() THEN
         PERFORM sta_take_models(ARRAY(SELECT code FROM fresh));
+        PERFORM sta_drop_devices(ARRAY(SELECT d.id FROM fresh m JOIN devices_device d ON d.model_id = m.code
+                                       WHERE m.subject <> 'place'));
+        DELETE FROM sta_sensor s USING fresh m WHERE s.model_code = m.code AND m.subject <> 'place'
+            AND NOT EXISTS (SELECT 1 FROM sta_datastream d WHERE d.sensor_id = s.id);
         PERFORM sta_take_streams(ARRAY(SELECT t.id FROM fresh m JOIN devices_device d ON d.model_id = m.code
                                        JOIN sta_thing t ON t.device_id = d.id));
     END IF;
