@@ -1,4 +1,4 @@
-"""Things of households, persons and vehicles are on no path of SensorThings, whoever asks, and their readings neither."""
+"""Things of households, persons and vehicles are on no path of SensorThings, nor their readings, whoever asks."""
 
 from __future__ import annotations
 

@@ -201,6 +201,9 @@ def test_arrays_of_observations(program: Program, stream: int, devices: dict[str
     assert program.get(program.post("/CreateObservations", [mixed])[0])["result"] == "a"
     assert program.get(f"/Datastreams({stream})/Observations/$count") == "6"
     assert "components" in program.post("/CreateObservations", [{**group, "components": ["x"]}], 400)["message"]
+    quick = {**group, "dataArray": [[f"2026-11-02T00:00:0{i}{z}", i] for i in range(3) for z in ("Z", ".250+00:00")]}
+    answer = program.post("/CreateObservations", [quick])
+    assert [program.get(a)["phenomenonTime"][17:] for a in answer[:2]] == ["00Z", "00.250Z"] and len(set(answer)) == 6
     gauge = program.get("/Datastreams?$filter=name eq '设备N-1 水位'")["value"][0]["@iot.id"]
     program.post(f"/Datastreams({gauge})/Observations", {"result": 9.5})
     assert telemetry.latest(_actor(program), [devices["n"]])[0]["value"] == 9.5

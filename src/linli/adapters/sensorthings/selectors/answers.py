@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,13 +11,15 @@ from urllib.parse import quote, urlencode
 from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.query import Query
-from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, FEATURES, THINGS, Entity, Link
+from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, FEATURES, Entity, Link
 from linli.adapters.sensorthings.selectors import entities, observing
-from linli.adapters.sensorthings.selectors.frames import Params, rows
+from linli.adapters.sensorthings.selectors.frames import Params, rows, scope
 from linli.kernel.actor import Actor
 from linli.telemetry import facade as telemetry
 
 Row = dict[str, Any]
+KNOWN_S, KNOWN_MOST = 600.0, 200_000
+_known: dict[int, tuple[float, int]] = {}  # datastream → (good until, when its readings begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +105,25 @@ def _tell_times(streams: Sequence[Row]) -> None:
     newest = {(r["device"], r["property"]): r["t"] for r in telemetry.latest(devices).to_pylist()}
     unknown = [s for s in streams if s["device_id"] is not None and (s["device_id"].bytes, s["property"]) in newest
                and s["phenomenon_start"] is None]  # fmt: skip
-    first = observing.first_and_last(unknown)
+    first = _first(unknown)
     for s in streams:
         last = newest.get((s["device_id"].bytes, s["property"])) if s["device_id"] is not None else None
         if last is None:
             continue
         end = times.moment(last * 1000)
-        s["phenomenon_start"] = s["phenomenon_start"] or times.moment(first.get(s["id"], (last, last))[0] * 1000)
+        s["phenomenon_start"] = s["phenomenon_start"] or times.moment(first.get(s["id"], last) * 1000)
         s["phenomenon_end"] = max(s["phenomenon_end"] or end, end)
+
+
+def _first(streams: Sequence[Row]) -> dict[int, int]:
+    """When their readings begin (ms). To ask costs a look at the whole series, and it hardly ever changes."""
+    now = time.monotonic()
+    lacking = [s for s in streams if _known.get(s["id"], (0.0, 0))[0] < now]
+    if len(_known) > KNOWN_MOST:
+        _known.clear()
+    for key, (first, _) in observing.first_and_last(lacking).items():
+        _known[key] = (now + KNOWN_S, first)
+    return {s["id"]: _known[s["id"]][1] for s in streams if s["id"] in _known}
 
 
 # --- what is expanded -----------------------------------------------------------------------------------------------
@@ -192,12 +206,7 @@ def _of_observations(context: Context, link: Link, found: Sequence[Row], inner: 
 
 def _by_ids(context: Context, target: Entity, wanted: list[int]) -> list[Row]:
     params = Params()
-    from linli.adapters.sensorthings.selectors.frames import scope
-
     seen = scope(context.actor, target, "r", params)
     return rows(
         f"SELECT r.* FROM {target.table} r WHERE r.id = ANY({params.bind(wanted)}::bigint[]) AND {seen}", params
     )
-
-
-__all__ = ["THINGS", "Context", "shaped"]
