@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from tests.district import District, demo_district
 
@@ -95,21 +95,31 @@ def test_the_client_makes_reads_changes_and_deletes(service: Any) -> None:
     assert service.things().query().filter(f"id eq {thing.id}").list().entities == []
 
 
-def measured(call: Callable[[], Any], times: int = 200) -> tuple[float, float]:
-    """(p50, p95) in ms."""
-    for _ in range(10):
+def used(district: District) -> float:
+    """CPU-ms that web and history have used."""
+    total = 0.0
+    for name in ("web", "history"):
+        main = psutil.Process(district.pid(name))
+        times = [p.cpu_times() for p in (main, *main.children(recursive=True))]
+        total += sum(t.user + t.system for t in times)
+    return total * 1000
+
+
+def measured(district: District, call: Callable[[], Any], times: int = 200) -> tuple[float, float, float]:
+    """(p50, p95, CPU of web and history a call) in ms."""
+    for _ in range(20):
         call()
-    took = []
+    took, before = [], used(district)
     for _ in range(times):
         began = time.perf_counter()
         call()
         took.append((time.perf_counter() - began) * 1000)
-    return statistics.median(took), statistics.quantiles(took, n=20)[18]
+    return statistics.median(took), statistics.quantiles(took, n=20)[18], (used(district) - before) / times
 
 
-def test_speed(web: httpx.Client) -> None:
-    """Printed with -s. The bars leave room for a machine that does other work."""
-    made = web.post("/Things", json=json.loads(json.dumps(_thing()))).raise_for_status().json()
+def test_speed(district: District, web: httpx.Client) -> None:
+    """Printed with -s; docs/performance.md says what is aimed at. What is asserted holds on a busy machine, too."""
+    made = web.post("/Things", json=_thing()).raise_for_status().json()
     stream = web.get(f"/Things({made['@iot.id']})/Datastreams").json()["value"][0]["@iot.id"]
     rows = [[(START + timedelta(seconds=i)).isoformat(), i / 10] for i in range(100_000)]
     began = time.perf_counter()
@@ -121,11 +131,12 @@ def test_speed(web: httpx.Client) -> None:
     assert web.get(f"/Datastreams({stream})/Observations/$count").text == "100000"
     newest = f"/Datastreams({stream})/Observations?$orderby=phenomenonTime%20desc&$top=1"
     top = "/Things?$top=20&$expand=Datastreams($expand=Observations($orderby=phenomenonTime%20desc;$top=1))"
-    one = measured(lambda: web.get(newest).raise_for_status())
-    many = measured(lambda: web.get(top).raise_for_status())
-    print(f"\nCreateObservations {rate:,.0f}/s; latest p50 {one[0]:.1f} p95 {one[1]:.1f} ms;"
-          f" 20 Things with latest p50 {many[0]:.1f} p95 {many[1]:.1f} ms")  # fmt: skip
-    assert rate > 5_000 and one[1] < 60 and many[1] < 180
+    one = measured(district, lambda: web.get(newest).raise_for_status())
+    many = measured(district, lambda: web.get(top).raise_for_status())
+    for name, (p50, p95, cpu) in (("latest of a datastream", one), ("20 Things with latest", many)):
+        print(f"\n{name}: p50 {p50:.1f} p95 {p95:.1f} CPU {cpu:.1f} ms")
+    print(f"CreateObservations: {rate:,.0f}/s")
+    assert rate > 3_000 and one[2] < 40 and many[2] < 120
 
 
 def _thing() -> dict[str, Any]:
