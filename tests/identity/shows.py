@@ -1,4 +1,7 @@
-"""Which thing of a side an answer shows: the name in Things.ids to look for; lists and exports have `+` and `-` cells."""
+"""Which thing of a side an answer shows: the name in Things.ids to look for.
+
+Lists and exports have `+` and `-` cells in the table.
+"""
 
 from __future__ import annotations
 

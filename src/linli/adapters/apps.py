@@ -29,4 +29,4 @@ class AdaptersConfig(AppConfig):
                     lat_column="", narrowed_zh=lost_zh, narrowed_en=lost_en,
                 )
             )  # fmt: skip
-        never_keep(r"/open311/.*", r"/intake/.*")
+        never_keep(r"/open311/.*", r"/intake/.*", r"/sta/.*")

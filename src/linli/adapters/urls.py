@@ -2,5 +2,6 @@
 
 from linli.adapters.intake.urls import urlpatterns as intake
 from linli.adapters.open311.urls import urlpatterns as open311
+from linli.adapters.sensorthings.urls import urlpatterns as sensorthings
 
-urlpatterns = [*open311, *intake]
+urlpatterns = [*open311, *intake, *sensorthings]

@@ -9,7 +9,9 @@ from uuid import UUID
 from linli.devices import selectors
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind
 from linli.devices.models import Alarm, Device
+from linli.devices.services import devices as _devices
 from linli.devices.services import imports
+from linli.devices.services import open_things as _open
 from linli.devices.services import packs as _packs
 from linli.kernel.actor import Actor
 
@@ -40,6 +42,27 @@ def kind(actor: Actor, device_id: UUID) -> Kind:
 def visible_devices(actor: Actor, device_ids: Iterable[UUID]) -> dict[UUID, DeviceInfo]:
     """Those of the given devices that the actor may see."""
     return {d.pk: _info(d) for d in selectors.visible_by_ids(actor, list(device_ids))}
+
+
+def open_device(*, actor: Actor, fields: Mapping[str, Any]) -> DeviceInfo:
+    """A device whose properties are yet to be told (`enter_property`). `fields`: code, name_zh, lon and lat or
+    area_path. Needs `devices.manage` there."""
+    return _info(_open.open_device(actor=actor, fields=fields))
+
+
+def enter_property(*, actor: Actor, device_id: UUID, kind: str, name: str, prop: Mapping[str, Any]) -> str:
+    """See `services.open_things.enter_property`; returns the code of the device's model."""
+    return _open.enter_property(actor=actor, device_id=device_id, kind=kind, name=name, prop=prop)
+
+
+def update_device(*, actor: Actor, device_id: UUID, fields: Mapping[str, Any]) -> DeviceInfo:
+    """Change what is given of name_zh, name_en, lon and lat, state, tags, owner."""
+    return _info(_devices.update_device(actor=actor, device_id=device_id, fields=fields))
+
+
+def retire_device(*, actor: Actor, device_id: UUID, reason: str = "") -> DeviceInfo:
+    """Take a device out of service for good; its readings stay."""
+    return _info(_devices.retire_device(actor=actor, device_id=device_id, reason=reason))
 
 
 def device_by_code(code: str) -> DeviceInfo | None:

@@ -24,6 +24,7 @@ LATE = 8  # arrived more than an hour after its own time
 CODED = 16  # a bool coded as 0 or 1
 DOUBTFUL = 32  # the device itself says that it is no measurement: fault, calibration, maintenance
 PRIVATE = 64  # about a household, person or vehicle: kept apart, for 30 days, and read by no open question
+TOLD = 128  # an observation that is more than this reading is kept in full elsewhere
 NOT_JUDGED = OUT_OF_RANGE | DOUBTFUL  # kept and shown, but no rule looks at it
 
 MAX_POINTS = 5_000

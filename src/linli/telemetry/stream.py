@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import nats
+import numpy as np
+import numpy.typing as npt
 import orjson
 from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import APIError, NotFoundError
 
-from linli.telemetry.batch import STREAM, SUBJECT
+from linli.telemetry.batch import MAX_POINTS, STREAM, SUBJECT, Batch, partition_of
 
 PARTITIONS = int(os.environ.get("LINLI_PARTITIONS") or 8)
 MAX_BYTES = int(os.environ.get("LINLI_STREAM_BYTES") or 4 << 30)
@@ -222,6 +224,21 @@ def _entry(msg: Any, expected: int) -> Entry | None:
     if int(tokens[-3]) != expected:
         return None
     return Entry(int(tokens[-4]), msg.subject, msg.data, int(tokens[-1]))
+
+
+def partitioned(batch: Batch) -> Iterator[Batch]:
+    """A batch as several, each of one partition and of at most MAX_POINTS."""
+    of = np.array([partition_of(d, PARTITIONS) for d in batch.devices], np.int64)[batch.device]
+    for partition in np.unique(of).tolist():
+        rows = np.flatnonzero(of == partition)
+        for at in range(0, len(rows), MAX_POINTS):
+            yield _part(batch, rows[at : at + MAX_POINTS])
+
+
+def _part(batch: Batch, rows: npt.NDArray[np.int64]) -> Batch:
+    used, device = np.unique(batch.device[rows], return_inverse=True)
+    columns = (batch.prop[rows], batch.ts[rows], batch.recv[rows], batch.value[rows], batch.flags[rows])
+    return Batch([batch.devices[i] for i in used.tolist()], batch.properties, device.astype(np.uint32), *columns)
 
 
 async def bounds(nc: Client) -> tuple[int, int]:

@@ -70,14 +70,6 @@ class Migration(migrations.Migration):
             name="parent_name",
             field=models.CharField(db_default="", default="", max_length=120),
         ),
-        migrations.AddConstraint(
-            model_name="device",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("parent__isnull", False)),
-                fields=("parent", "parent_name"),
-                name="devices_device_child",
-            ),
-        ),
         migrations.AddField(
             model_name="command",
             name="device",

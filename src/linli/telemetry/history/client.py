@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
+import orjson
 import pyarrow as pa
 
-from linli.telemetry.history import questions
+from linli.telemetry.batch import Batch, encode
+from linli.telemetry.history import observations, questions
 from linli.telemetry.history.questions import BadQuestion
 
 
@@ -115,6 +117,29 @@ class HistoryClient:
         """Wait until the reading at `sequence` of the stream can be read."""
         return bool(self._http.post("/flush", params={"sequence": sequence, "seconds": seconds}).json().get("stored"))
 
+    # --- observations: what a program writes and may read at once ---------------------------------------------------
+
+    def observations(self, ask: str, asked: dict[str, Any]) -> pa.Table:
+        """See `history.observations`: `ask` is page, count, series or times."""
+        if self.server:
+            return self._ask(observations.ASKED[ask](asked))
+        return self._table(self._call("POST", "/observations", {"ask": ask}, content=orjson.dumps(asked)))
+
+    def write(self, batch: Batch) -> None:
+        """Returns when the readings can be read; raises HistoryUnavailable when they may not be yet."""
+        self._own_process()
+        self._call("POST", "/write", {}, content=encode(batch))
+
+    def forget(self, device_id: UUID, property: str, times: Sequence[int]) -> None:
+        """Take out the readings at these times (ms), and out of the rollups."""
+        self._own_process()
+        body = orjson.dumps({"device": device_id.hex, "property": property, "times": list(times)})
+        self._call("POST", "/forget", {}, content=body)
+
+    def _own_process(self) -> None:
+        if self.server:
+            raise HistoryUnavailable("with a ClickHouse server, readings are written through the gateway only")
+
     def backup(self, name: str) -> tuple[str, int]:
         """Make a backup; returns the folder that holds it and how many readings are in it."""
         made = self._call("POST", "/backup", {"name": name}, timeout=3600).json()
@@ -123,7 +148,10 @@ class HistoryClient:
     # --- transport --------------------------------------------------------------------------------------------------
 
     def _get(self, name: str, query: dict[str, Any]) -> pa.Table:
-        return pa.ipc.open_stream(self._call("GET", f"/{name}", query).content).read_all()
+        return self._table(self._call("GET", f"/{name}", query))
+
+    def _table(self, answer: httpx.Response) -> pa.Table:
+        return pa.ipc.open_stream(answer.content).read_all()
 
     def _call(self, method: str, path: str, query: dict[str, Any], **options: Any) -> httpx.Response:
         try:

@@ -1,7 +1,7 @@
 """The questions of other processes, over loopback HTTP with a bearer token; answers stream as Arrow.
 
-GET /readings /series /latest /rollup /counts /export /state, POST /backup /flush. Each worker thread has its own client
-of the store: one client answers one question at a time.
+GET /readings /series /latest /rollup /counts /export /state, POST /backup /flush /observations /write /forget. Each
+worker thread has its own client of the store: one client answers one question at a time.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from linli.telemetry.history import questions
+from linli.telemetry.batch import BadBatch, decode
+from linli.telemetry.history import observations, questions
 from linli.telemetry.history.questions import BadQuestion, Question
 from linli.telemetry.history.store import QUERY_SETTINGS, Store
 from linli.telemetry.http1 import Request, Response, json_response, problem
@@ -29,16 +31,19 @@ MAX_DEVICES = 2_000
 
 class Door:
     """`state` tells how far the writer is; `reached(sequence, seconds)` waits until it has stored that one;
-    `backup(name)` makes a copy."""
+    `backup(name)` makes a copy; `write(batch)` stores readings; `forget(device, property, times)` takes some out."""
 
     def __init__(
-        self, store: Store, token: str, state: Callable[[], dict[str, Any]], reached: Any, backup: Any
-    ) -> None:
+        self, store: Store, token: str, state: Callable[[], dict[str, Any]], reached: Any, backup: Any,
+        write: Any = None, forget: Any = None,
+    ) -> None:  # fmt: skip
         self.store = store
         self.token = token
         self.state = state
         self.reached = reached
         self.backup = backup
+        self.write = write
+        self.forget = forget
         self._own = threading.local()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="question")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="export")
@@ -73,7 +78,39 @@ class Door:
         if request.method == "POST" and name == "flush":
             done = await self.reached(_int(query, "sequence"), min(30, _int(query, "seconds", 10)))
             return json_response({"stored": done}, 200 if done else 504)
+        if request.method == "POST" and name in ("observations", "write", "forget"):
+            return await getattr(self, f"_{name}")(request)
         return problem(404, "not-found", "no such question")
+
+    async def _observations(self, request: Request) -> Response:
+        asked = _body(request)
+        made = observations.ASKED.get(request.query.get("ask", "page"))
+        if made is None:
+            raise BadQuestion("ask", f"must be one of {', '.join(observations.ASKED)}")
+        try:
+            question = made(asked)
+        except (TypeError, ValueError, KeyError) as error:
+            if isinstance(error, BadQuestion):
+                raise
+            raise BadQuestion("body", "is not a question about observations") from error
+        return await self._ask(question)
+
+    async def _write(self, request: Request) -> Response:
+        """Readings of another process of ours, as one batch; answered when they can be read."""
+        try:
+            stored = await self.write(decode(request.body))
+        except BadBatch as error:
+            raise BadQuestion("body", str(error)) from error
+        return json_response({"stored": stored}, 200 if stored else 504)
+
+    async def _forget(self, request: Request) -> Response:
+        asked = _body(request)
+        try:
+            device, times = bytes.fromhex(asked["device"]), [int(t) for t in asked["times"]]
+            await self.forget(device, str(asked["property"]), times)
+        except (TypeError, ValueError, KeyError) as error:
+            raise BadQuestion("body", "must have device, property and times") from error
+        return json_response({"forgotten": len(times)})
 
     async def _ask(self, question: Question) -> Response:
         loop = asyncio.get_running_loop()
@@ -144,6 +181,16 @@ def _arrow(table: pa.Table) -> bytes:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue().to_pybytes()
+
+
+def _body(request: Request) -> dict[str, Any]:
+    try:
+        found = orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise BadQuestion("body", "is not JSON") from error
+    if not isinstance(found, dict):
+        raise BadQuestion("body", "must be an object")
+    return found
 
 
 def _int(query: dict[str, str], name: str, default: int | None = None) -> int:

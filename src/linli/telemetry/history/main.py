@@ -22,8 +22,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from linli.home import Home
 from linli.kernel import logs, ops_server
 from linli.telemetry import http1, stream
-from linli.telemetry.batch import STREAM, BadBatch, Batch, decode, make
-from linli.telemetry.history import backup
+from linli.telemetry.batch import STREAM, BadBatch, Batch, decode, encode, make, partition_of, subject_of
+from linli.telemetry.history import backup, corrections
 from linli.telemetry.history.door import Door
 from linli.telemetry.history.journal import Intent, Journal
 from linli.telemetry.history.store import of_environment
@@ -37,6 +37,7 @@ BLOCK_ROWS = 80_000
 KEEP_S = 2 * 3600
 KEEP_FULL_S = 15 * 60
 RETRY_S = 2.0
+MAX_BODY = 32 << 20  # a list of 300,000 series to ask about
 
 
 class History:
@@ -53,6 +54,7 @@ class History:
         self.bad_batches = 0
         self.blocks = 0
         self.busy = False
+        self.publisher: stream.Publisher | None = None
         self._hurry = asyncio.Event()  # somebody waits for what has arrived
         self._advanced = asyncio.Condition()
         self.beat = ops_server.Beat(90)
@@ -174,6 +176,23 @@ class History:
                 await self._advanced.wait_for(lambda: self.stored >= sequence)
         return self.stored >= sequence
 
+    async def write(self, batch: Batch) -> bool:
+        """Readings that another process of ours was told: into the stream as any others, and read from there."""
+        if self.publisher is None:
+            publisher = stream.Publisher(self.nc)
+            await publisher.start()
+            self.publisher = publisher
+        sent = []
+        for part in stream.partitioned(batch):
+            name = f"{os.getpid()}-{time.time_ns()}-{len(sent)}"
+            subject = subject_of(partition_of(part.devices[0], stream.PARTITIONS))
+            sent.append(self.publisher.publish(subject, encode(part), name))
+        last = max(await asyncio.gather(*sent), default=0)
+        return await self.reached(last, 20)
+
+    async def forget(self, device: bytes, prop: str, times: list[int]) -> None:
+        await self._in_thread(corrections.forget, self.writer.client, device, prop, times)
+
     async def backup(self, name: str) -> tuple[Path, int]:
         return await self._in_thread(backup.make, self.writer.store, self.writer.client, name)
 
@@ -244,7 +263,8 @@ async def serve() -> None:
     history = History(nc, Journal(folder / "journal"), writer, thread)
     await history.recover()
     close_ops = ops_server.serve_for("history", history.state, _metrics(history), alive=history.beat.fresh)
-    server = http1.Server(Door(store, _token(home), history.state, history.reached, history.backup).handle)
+    door = Door(store, _token(home), history.state, history.reached, history.backup, history.write, history.forget)
+    server = http1.Server(door.handle, max_body=MAX_BODY)
     if port := os.environ.get("LINLI_HISTORY_PORT"):
         await server.start("127.0.0.1", int(port))
     log.info("history is up at sequence %d", history.stored)

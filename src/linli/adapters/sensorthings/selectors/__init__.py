@@ -1,0 +1,1 @@
+"""Reads: default deny, by the actor's areas."""

@@ -1,0 +1,107 @@
+"""Rows of the entity sets but Observations: filtered, ordered, a page, or a page for each of many parents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from linli.adapters.sensorthings.odata.errors import Wrong
+from linli.adapters.sensorthings.odata.grammar import Expr
+from linli.adapters.sensorthings.odata.query import Query
+from linli.adapters.sensorthings.schema import ENTITIES, Entity, Link
+from linli.adapters.sensorthings.selectors import crossing
+from linli.adapters.sensorthings.selectors.filters import Filter
+from linli.adapters.sensorthings.selectors.frames import VIEW, Frame, Params, rows, scope
+from linli.adapters.sensorthings.selectors.typed import Typed, cast
+from linli.kernel.actor import Actor
+
+Row = dict[str, Any]
+MAX_ID = (1 << 63) - 1
+
+
+def condition(actor: Actor, entity: Entity, expr: Expr | None, params: Params) -> str:
+    """SQL on the alias `r`."""
+    if expr is None:
+        return "TRUE"
+    frame = Frame(actor, entity, params)
+    where = Filter(frame).where(crossing.resolved(actor, entity, expr))
+    if not frame.joins:
+        return where
+    return f"r.id IN (SELECT r.id FROM {frame.source()} WHERE {where})"
+
+
+def ordering(actor: Actor, entity: Entity, query: Query, params: Params) -> list[str]:
+    """Terms of ORDER BY on the alias `r`; ends with the id. Of several linked rows, the least counts."""
+    found = []
+    for expr, falling in query.order:
+        frame = Frame(actor, entity, params)
+        value = sortable(Filter(frame).compile(expr))
+        if frame.joins:
+            inner = frame.source().replace(f"{entity.table} r ", f"{entity.table} r0 ", 1)
+            moved = [part.replace("r.", "r0.") for part in (inner, value)]
+            value = f"(SELECT min({moved[1]}) FROM {moved[0]} WHERE r0.id = r.id)"
+        found.append(f"{value} {'DESC' if falling else 'ASC'} NULLS LAST")
+    return [*found, "r.id"]
+
+
+def sortable(found: Typed) -> str:
+    if found.kind == "json":
+        return cast(found, "num").sql
+    if found.kind == "geo":
+        raise Wrong("a geometry has no order")
+    return f'({found.sql}) COLLATE "C"' if found.kind == "str" else f"({found.sql})"
+
+
+def listed(actor: Actor, entity: Entity, query: Query, parent: tuple[Entity, Link, int] | None) -> list[Row]:
+    """One row more than the page holds when there are more."""
+    params = Params()
+    where = _where(actor, entity, query, parent, params)
+    order = ", ".join(ordering(actor, entity, query, params))
+    sql = f"SELECT r.* FROM {entity.table} r WHERE {where} ORDER BY {order} LIMIT {query.size + 1} OFFSET {query.skip}"
+    return rows(sql, params)
+
+
+def counted(actor: Actor, entity: Entity, query: Query, parent: tuple[Entity, Link, int] | None) -> int:
+    params = Params()
+    where = _where(actor, entity, query, parent, params)
+    return int(rows(f"SELECT count(*) AS n FROM {entity.table} r WHERE {where}", params)[0]["n"])
+
+
+def _where(
+    actor: Actor, entity: Entity, query: Query, parent: tuple[Entity, Link, int] | None, params: Params
+) -> str:  # fmt: skip
+    parts = [scope(actor, entity, "r", params), condition(actor, entity, query.filter, params)]
+    if parent is not None:
+        source, link, key = parent
+        tables = f"{source.table} a" + (f", {link.via} m" if link.via else "") + f", {entity.table} b"
+        on = link.join.format(a="a", b="b", m="m")
+        parts.append(f"r.id IN (SELECT b.id FROM {tables} WHERE {on} AND a.id = {params.bind(key)})")
+    return " AND ".join(parts)
+
+
+def linked(actor: Actor, source: Entity, link: Link, parents: Sequence[int], query: Query) -> dict[int, list[Row]]:
+    """For each parent its own page, ordered; rows carry `_c`, how many there are."""
+    entity = ENTITIES[link.target]
+    params = Params()
+    tables = f"{source.table} a" + (f" JOIN {link.via} m ON TRUE" if link.via else "")
+    on = link.join.format(a="a", b="r", m="m")
+    where = f"{scope(actor, entity, 'r', params)} AND {condition(actor, entity, query.filter, params)}"
+    order = ", ".join(ordering(actor, entity, query, params))
+    sql = f"""SELECT * FROM (
+        SELECT a.id AS _p, row_number() OVER (PARTITION BY a.id ORDER BY {order}) AS _n,
+               count(*) OVER (PARTITION BY a.id) AS _c, r.*
+        FROM {tables} JOIN {entity.table} r ON {on} WHERE a.id = ANY({params.bind(list(parents))}) AND {where}
+    ) x WHERE _n > {query.skip} AND _n <= {query.skip + query.size + 1} ORDER BY _p, _n"""
+    found: dict[int, list[Row]] = {}
+    for row in rows(sql, params):
+        found.setdefault(row["_p"], []).append(row)
+    return found
+
+
+def one(actor: Actor, entity: Entity, key: int, permission: str = VIEW) -> Row | None:
+    if not 0 < key <= MAX_ID:
+        return None
+    params = Params()
+    seen = scope(actor, entity, "r", params, permission)
+    found = rows(f"SELECT r.* FROM {entity.table} r WHERE r.id = {params.bind(key)} AND {seen}", params)
+    return found[0] if found else None

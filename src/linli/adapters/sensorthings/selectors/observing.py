@@ -1,0 +1,325 @@
+"""Observations: readings in history, and those that are more than a reading in their own table, as one ordered list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cmp_to_key
+from typing import Any
+from uuid import UUID
+
+from linli.adapters.sensorthings.odata import times
+from linli.adapters.sensorthings.odata.errors import Wrong
+from linli.adapters.sensorthings.odata.query import Query
+from linli.adapters.sensorthings.schema import DATASTREAMS, OBSERVATIONS
+from linli.adapters.sensorthings.selectors import halves
+from linli.adapters.sensorthings.selectors.entities import sortable
+from linli.adapters.sensorthings.selectors.filters import Filter
+from linli.adapters.sensorthings.selectors.frames import Frame, Params, rows, scope
+from linli.kernel.actor import Actor
+from linli.telemetry import facade as telemetry
+
+Row = dict[str, Any]
+TIME = ("path", ("phenomenonTime",))
+DEEP = 50_000
+MANY = 5_000
+_STREAM = "r.id, r.device_id, r.property, r.own, r.feature_id"
+
+
+@dataclass(slots=True)
+class Series:
+    """Datastreams by id, and by their series. `whole`: too many to name, and the actor sees all there is."""
+
+    streams: dict[int, Row]
+    whole: bool = False
+    feature: int | None = None  # only observations of this feature
+
+    @property
+    def plain(self) -> list[Row]:
+        """Those whose readings count: with a feature, the ones that are of it."""
+        found = [s for s in self.streams.values() if s["device_id"] is not None]
+        return found if self.feature is None else [s for s in found if s["feature_id"] == self.feature]
+
+
+def series(actor: Actor, where: str, params: Params) -> Series:
+    seen = scope(actor, DATASTREAMS, "r", params)
+    found = rows(f"SELECT {_STREAM} FROM sta_datastream r WHERE {seen} AND {where}", params)
+    return Series({r["id"]: r for r in found}, "" in actor.areas("devices.view") and len(found) > MANY)
+
+
+def of_streams(actor: Actor, ids: Sequence[int]) -> Series:
+    params = Params()
+    return series(actor, f"r.id = ANY({params.bind(list(ids))}::bigint[])", params)
+
+
+def of_feature(actor: Actor, feature: int) -> Series:
+    params = Params()
+    key = params.bind(feature)
+    own = f"SELECT 1 FROM sta_observation o WHERE o.datastream_id = r.id AND o.feature_id = {key}"
+    where = f"(r.feature_id = {key} OR EXISTS ({own}))"
+    return replace(series(actor, where, params), feature=feature)
+
+
+def everything(actor: Actor) -> Series:
+    return series(actor, "TRUE", Params())
+
+
+# --- asking both stores ---------------------------------------------------------------------------------------------
+
+
+def _asked(own: Series, halved: halves.Halves) -> dict[str, Any] | None:
+    """The question to history; None when no series can answer it."""
+    plain = own.plain
+    if not plain or halved.history == halves.NEVER:
+        return None
+    told = sorted({s["device_id"].hex for s in plain if s["own"]})
+    asked: dict[str, Any] = {"plain": told, "sets": halved.sets, "where": halved.history}
+    if own.whole:
+        return {**asked, "all": True, "properties": sorted({s["property"] for s in plain})}
+    return {**asked, "series": halves.grouped(plain)}
+
+
+def _order(query: Query) -> tuple[tuple[Any, bool], ...]:
+    """By time where nothing is said; an id is a series and a time, so that it orders like the time."""
+    named = (("path", ("id",)), ("path", ("@iot.id",)))
+    return tuple((TIME if expr in named else expr, down) for expr, down in query.order) or ((TIME, False),)
+
+
+def page(actor: Actor, own: Series, query: Query) -> tuple[list[Row], bool]:
+    """The observations of a page, and whether there are more."""
+    if _only_latest(query) and len(own.streams) == 1 and own.feature is None:
+        many = next(iter(_latest(actor, own).values()), [])
+        return many, bool(many) and _older(next(iter(own.streams.values())), many[0])
+    found = _pages(actor, own, query, per=False)
+    many = found.get(0, [])
+    return many[: query.size], len(many) > query.size
+
+
+def _older(stream: Row, newest: Row) -> bool:
+    """Whether there is more than the newest; where nobody knows, there may be."""
+    first = stream.get("phenomenon_start")
+    return first is None or times.micros_of(first) < newest["t"] * 1000
+
+
+def pages(actor: Actor, own: Series, query: Query) -> dict[int, list[Row]]:
+    """A page for each datastream, with one observation more where there are more."""
+    if _only_latest(query):
+        return _latest(actor, own)
+    return _pages(actor, own, query, per=True)
+
+
+def _pages(actor: Actor, own: Series, query: Query, *, per: bool) -> dict[int, list[Row]]:
+    if not own.streams:
+        return {}
+    halved = halves.halve(actor, query.filter)
+    side = _side_exists(own)
+    skip, size = query.skip, query.size + 1
+    if side and skip + size > DEEP:
+        raise Wrong(f"$skip goes to {DEEP} here: narrow by phenomenonTime instead")
+    own_skip = 0 if side or per else skip
+    kept = _history(own, halved, query, size if own_skip else skip + size, own_skip, per)
+    if side:
+        kept += _side(actor, own, halved, query, skip + size, per)
+        kept.sort(key=cmp_to_key(lambda a, b: _compare(a, b, [f for _, f in _order(query)])))
+    found: dict[int, list[Row]] = {}
+    for row in kept:
+        found.setdefault(row["ds"] if per else 0, []).append(row)
+    cut = skip - own_skip
+    return {key: many[cut : cut + size] for key, many in found.items()}
+
+
+def _compare(a: Row, b: Row, falling: list[bool]) -> int:
+    for x, y, down in zip(a["_o"], b["_o"], falling, strict=True):
+        if x != y and not (x is None and y is None):
+            if x is None or y is None:
+                return 1 if x is None else -1
+            return (1 if x > y else -1) * (-1 if down else 1)
+    x, y = (a["t"], a["ds"], a["n"] or 0), (b["t"], b["ds"], b["n"] or 0)
+    return (x > y) - (x < y)
+
+
+def _history(own: Series, halved: halves.Halves, query: Query, limit: int, skip: int, per: bool) -> list[Row]:
+    asked = _asked(own, halved)
+    if asked is None:
+        return []
+    order = _order(query)
+    for expr, _ in order:
+        halves.check_order(expr)
+    table = telemetry.observations("page", {**asked, "order": order, "limit": limit, "skip": skip, "per": per})
+    by = {(s["device_id"].bytes, s["property"]): s for s in own.plain}
+    columns = [table[f"o{i}"].to_pylist() for i in range(len(order))]
+    found = []
+    for at, r in enumerate(table.to_pylist()):
+        stream = by.get((r["device"], r["name"]))
+        if stream is not None:
+            found.append(plain_row(stream, r) | {"_o": [c[at] for c in columns]})
+    return found
+
+
+def plain_row(stream: Row, r: Row) -> Row:
+    """A reading as an observation."""
+    value: Any = r["value"]
+    if r["flags"] & telemetry.CODED:
+        value = bool(value)
+    elif value == int(value) and abs(value) < 1 << 53:
+        value = int(value)
+    at = r["t"] * 1000
+    return {
+        "_id": f"{stream['id']}t{r['t']}", "ds": stream["id"], "t": r["t"], "n": None, "phenomenonTime": times.iso(at),
+        "result": value, "resultTime": None if stream["own"] or "recv" not in r else times.iso(r["recv"] * 1000),
+        "feature_id": stream["feature_id"],
+    }  # fmt: skip
+
+
+def _side_exists(own: Series) -> bool:
+    params = Params()
+    return bool(rows(f"SELECT 1 FROM sta_observation r WHERE {_side_where(own, params)} LIMIT 1", params))
+
+
+def _side_where(own: Series, params: Params) -> str:
+    where = "TRUE" if own.whole else f"r.datastream_id = ANY({params.bind(list(own.streams))}::bigint[])"
+    return where + (f" AND r.feature_id = {params.bind(own.feature)}" if own.feature is not None else "")
+
+
+def _side(actor: Actor, own: Series, halved: halves.Halves, query: Query, limit: int, per: bool) -> list[Row]:
+    params = Params()
+    frame = Frame(actor, OBSERVATIONS, params)
+    made = Filter(frame)
+    where = made.where(halved.side) if halved.side is not None else "TRUE"
+    order, shown = [], []
+    for number, (expr, falling) in enumerate(_order(query)):
+        compiled = made.compile(expr)
+        value = sortable(compiled)
+        shown.append(f", {f'extract(epoch FROM {value})' if compiled.kind in ('time', 'span') else value} AS o{number}")
+        order.append(f"{value} {'DESC' if falling else 'ASC'} NULLS LAST")
+    by = ", ".join([*order, "r.t", "r.datastream_id", "r.id"])
+    part = "PARTITION BY r.datastream_id " if per else ""
+    sql = f"""SELECT * FROM (SELECT r.*{"".join(shown)}, row_number() OVER ({part}ORDER BY {by}) AS _n
+        FROM {frame.source()} WHERE {_side_where(own, params)} AND {where}) x WHERE _n <= {limit} ORDER BY _n"""
+    instants = [made.compile(e).kind in ("time", "span") for e, _ in _order(query)]
+    return [side_row(r) | {"_o": [_shown(r[f"o{i}"], t) for i, t in enumerate(instants)]} for r in rows(sql, params)]
+
+
+def _shown(value: Any, instant: bool) -> Any:
+    return round(value * 1_000_000) if instant and value is not None else value
+
+
+def side_row(r: Row) -> Row:
+    def when(name: str) -> str | None:
+        return times.iso(times.micros_of(r[name])) if r[name] is not None else None
+
+    def span(name: str) -> str | None:
+        start, end = r[f"{name}_start"], r[f"{name}_end"]
+        return times.iso_span(times.micros_of(start), times.micros_of(end)) if start is not None else None
+
+    end = "" if r["bare"] else f"n{r['id']}"
+    return {
+        "_id": f"{r['datastream_id']}t{r['t']}{end}", "ds": r["datastream_id"], "t": r["t"], "n": r["id"],
+        "phenomenonTime": span("phenomenon"), "result": r["result"], "resultTime": when("result_time"),
+        "resultQuality": r["quality"], "validTime": span("valid"), "parameters": r["parameters"],
+        "feature_id": r["feature_id"], "kept_at": r["kept_at"],
+    }  # fmt: skip
+
+
+# --- counts, the latest, one ----------------------------------------------------------------------------------------
+
+
+def count(actor: Actor, own: Series, query: Query) -> int:
+    return sum(counts(actor, own, query, per=False).values())
+
+
+def counts(actor: Actor, own: Series, query: Query, *, per: bool = True) -> dict[int, int]:
+    """How many, of each datastream (or of all as one, under 0)."""
+    if not own.streams:
+        return {}
+    halved = halves.halve(actor, query.filter)
+    found: dict[int, int] = {}
+    asked = _asked(own, halved)
+    if asked is not None:
+        by = {(s["device_id"].bytes, s["property"]): s["id"] for s in own.plain}
+        apart = per or own.whole  # where all are asked, there may be some of things that are shown to nobody
+        for r in telemetry.observations("count", {**asked, "per": apart}).to_pylist():
+            stream = by.get((r["device"], r["name"])) if apart else 0
+            if stream is not None:
+                found[stream if per else 0] = found.get(stream if per else 0, 0) + r["n"]
+    params = Params()
+    frame = Frame(actor, OBSERVATIONS, params)
+    where = Filter(frame).where(halved.side) if halved.side is not None else "TRUE"
+    key = "r.datastream_id" if per else "0"
+    where = f"{_side_where(own, params)} AND {where}"
+    sql = f"SELECT {key} AS k, count(*) AS n FROM {frame.source()} WHERE {where} GROUP BY 1"
+    for r in rows(sql, params):
+        found[r["k"]] = found.get(r["k"], 0) + r["n"]
+    return found
+
+
+def _only_latest(query: Query) -> bool:
+    return (query.order == ((TIME, True),) and query.top == 1 and not query.skip and query.filter is None
+            and not query.count)  # fmt: skip
+
+
+def _latest(actor: Actor, own: Series) -> dict[int, list[Row]]:
+    """The newest of each datastream: history keeps it at hand. One that is kept in full elsewhere is read there."""
+    found: dict[int, Row] = {}
+    by = {(s["device_id"].bytes, s["property"]): s for s in own.plain}
+    if by:
+        for r in telemetry.latest(sorted({s["device_id"] for s in own.plain})).to_pylist():
+            stream = by.get((r["device"], r["property"]))
+            if stream is not None and not r["flags"] & telemetry.TOLD:
+                found[stream["id"]] = plain_row(stream, {**r, "recv": r["t"]})
+    params = Params()
+    sql = f"""SELECT DISTINCT ON (r.datastream_id) r.* FROM sta_observation r WHERE {_side_where(own, params)}
+        ORDER BY r.datastream_id, r.phenomenon_start DESC, r.id"""
+    for r in rows(sql, params):
+        newest = found.get(r["datastream_id"])
+        if newest is None or times.micros_of(r["phenomenon_start"]) >= newest["t"] * 1000:
+            found[r["datastream_id"]] = side_row(r)
+    return {key: [row] for key, row in found.items()}
+
+
+def latest(actor: Actor, own: Series) -> dict[int, Row]:
+    return {key: many[0] for key, many in _latest(actor, own).items()}
+
+
+def one(actor: Actor, text: str) -> Row | None:
+    """By its id: datastream, `t`, time in ms, and `n` with a number when it is more than a reading."""
+    found = halves.read_id(text)
+    if found is None:
+        return None
+    stream, t, n = found
+    own = of_streams(actor, [stream])
+    if not own.streams:
+        return None
+    params = Params()
+    if n is not None:
+        same = f"r.id = {params.bind(n)} AND r.datastream_id = {params.bind(stream)} AND r.t = {params.bind(t)}"
+        side = rows(f"SELECT r.* FROM sta_observation r WHERE {same}", params)
+        return side_row(side[0]) if side else None
+    same = f"r.datastream_id = {params.bind(stream)} AND r.t = {params.bind(t)}"
+    if side := rows(f"SELECT r.* FROM sta_observation r WHERE {same} AND r.bare", params):
+        return side_row(side[0])
+    at = ("cmp", "eq", TIME, ("lit", "time", t * 1000))
+    many, _ = page(actor, own, Query(filter=at, top=100))
+    return next((r for r in many if r["_id"] == text), None)
+
+
+def having(actor: Actor, expr: Any) -> list[int]:
+    """The datastreams with an observation for which `expr` holds."""
+    return [key for key, n in counts(actor, everything(actor), Query(filter=expr)).items() if n]
+
+
+def first_and_last(streams: Sequence[Row]) -> dict[int, tuple[int, int]]:
+    """First and last time (ms) of the readings of datastreams."""
+    by = {(s["device_id"].bytes, s["property"]): s["id"] for s in streams if s["device_id"] is not None}
+    if not by:
+        return {}
+    plain = [s for s in streams if s["device_id"] is not None]
+    table = telemetry.observations("series", {"series": halves.grouped(plain)})
+    return {by[r["device"], r["name"]]: (r["first"], r["last"]) for r in table.to_pylist()}
+
+
+def taken(stream: Row, at: Sequence[int]) -> set[int]:
+    """Which of these times (ms) the series has a reading of already."""
+    device: UUID = stream["device_id"]
+    asked = {"series": [[stream["property"], [device.hex]]], "at": list(at)}
+    return set(telemetry.observations("times", asked)["t"].to_pylist())

@@ -1,0 +1,72 @@
+"""Things and their devices: where they are, and where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from linli.adapters.sensorthings.services.tables import home_area, insert, run
+from linli.devices import facade as devices
+from linli.kernel import clock
+from linli.kernel.actor import Actor
+from linli.places import facade as places
+
+
+def make_device(actor: Actor, thing: int, name: str, point: tuple[float, float] | None) -> tuple[Any, str]:
+    """(device id, area path) of a new Thing; without any grid there is no device."""
+    area = home_area(actor)
+    place = places.locate(*point) if point else None
+    if place is None and places.grid_at(area) is None:
+        return None, area
+    where = {"lon": point[0], "lat": point[1]} if place and point else {"area_path": area}
+    fields = {"code": f"sta-{thing}", "name_zh": (name.strip() or f"Thing {thing}")[:120], **where}
+    made = devices.open_device(actor=actor, fields=fields)
+    return made.id, made.area_path
+
+
+def stand(actor: Actor, thing: int, locations: Sequence[int], *, at: Any = None, past: bool = True) -> None:
+    """The thing is there now: its links, a HistoricalLocation, and the point of its device."""
+    run("DELETE FROM sta_thing_location WHERE thing_id = %s", [thing])
+    for location in locations:
+        run("INSERT INTO sta_thing_location (thing_id, location_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            [thing, location])  # fmt: skip
+    if past and locations:
+        remember(thing, locations, at or clock.now())
+    found = run(
+        "SELECT t.device_id, l.lon, l.lat FROM sta_thing t, sta_location l WHERE t.id = %s"
+        " AND l.id = ANY(%s) AND l.lon IS NOT NULL AND t.device_id IS NOT NULL LIMIT 1",
+        [thing, list(locations)],
+    )
+    if found:
+        device, lon, lat = found[0]
+        if places.locate(lon, lat) is not None:
+            devices.update_device(actor=actor, device_id=device, fields={"lon": lon, "lat": lat})
+
+
+def remember(thing: int, locations: Sequence[int], at: Any) -> int:
+    key = insert("sta_historical_location", {"thing_id": thing, "time": at})
+    for location in locations:
+        run("INSERT INTO sta_past_location (past_id, location_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            [key, location])  # fmt: skip
+    return key
+
+
+def feature_of(thing: int) -> int | None:
+    """The feature made of where the thing is, made when first asked for."""
+    found = run(
+        "SELECT l.id, f.id FROM sta_thing_location m JOIN sta_location l ON l.id = m.location_id"
+        " LEFT JOIN sta_feature f ON f.location_id = l.id WHERE m.thing_id = %s ORDER BY l.lon IS NULL, l.id LIMIT 1",
+        [thing],
+    )
+    if not found:
+        return None
+    location, feature = found[0]
+    if feature is not None:
+        return int(feature)
+    made = run(
+        "INSERT INTO sta_feature (location_id, area_path, name, description, encoding_type, feature, lon, lat,"
+        " created_at) SELECT id, area_path, name, description, encoding_type, location, lon, lat, now()"
+        " FROM sta_location WHERE id = %s ON CONFLICT (location_id) DO UPDATE SET name = sta_feature.name RETURNING id",
+        [location],
+    )
+    return int(made[0][0])

@@ -1,0 +1,110 @@
+"""The addresses of the service: its root, and everything below."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.http import HttpRequest, HttpResponse
+
+from linli.adapters.sensorthings import door
+from linli.adapters.sensorthings.odata import paths, query
+from linli.adapters.sensorthings.schema import ENTITIES, OBSERVATIONS
+from linli.adapters.sensorthings.selectors import resources
+from linli.adapters.sensorthings.selectors.answers import Context, key_of, shaped
+from linli.adapters.sensorthings.services import arrays, changing, creating, removing
+from linli.kernel.actor import Actor
+
+_REQ = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
+CONFORMANCE = [
+    _REQ + part for part in (
+        "datamodel/thing", "datamodel/location", "datamodel/historical-location", "datamodel/datastream",
+        "datamodel/sensor", "datamodel/observed-property", "datamodel/observation", "datamodel/feature-of-interest",
+        "datamodel/entity-control-information", "resource-path/resource-path-to-entities", "request-data/order",
+        "request-data/expand", "request-data/select", "request-data/status-code", "request-data/query-status-code",
+        "request-data/orderby", "request-data/top", "request-data/skip", "request-data/count", "request-data/filter",
+        "request-data/built-in-filter-operations", "request-data/built-in-query-functions", "request-data/pagination",
+        "create-update-delete/create-entity", "create-update-delete/link-to-existing-entities",
+        "create-update-delete/deep-insert", "create-update-delete/deep-insert-status-code",
+        "create-update-delete/update-entity", "create-update-delete/update-entity-put",
+        "create-update-delete/update-entity-jsonpatch", "create-update-delete/delete-entity",
+        "create-update-delete/historical-location-auto-creation", "data-array/data-array",
+    )
+]  # fmt: skip
+
+
+@door.view("GET")
+def root(request: HttpRequest, actor: Actor) -> HttpResponse:
+    base = door.base(request)
+    return door.sent({
+        "value": [{"name": name, "url": f"{base}/{name}"} for name in ENTITIES],
+        "serverSettings": {"conformance": CONFORMANCE},
+    })  # fmt: skip
+
+
+def _given(request: HttpRequest) -> list[tuple[str, str]]:
+    """The query's options; a `+` is a space, and text that was not escaped is UTF-8."""
+    text = request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode("utf-8", "replace")
+    return parse_qsl(text, keep_blank_values=True)
+
+
+@door.view("GET", "POST", "PATCH", "PUT", "DELETE")
+def resource(request: HttpRequest, actor: Actor, path: str) -> HttpResponse:
+    context = Context(actor, door.base(request))
+    steps = paths.steps(path)
+    if request.method in ("GET", "HEAD"):
+        given = _given(request)
+        asked = query.parse(given)
+        found = resources.resolve(actor, steps)
+        answer = resources.read(context, found, asked, f"{context.base}/{path.strip('/')}", given)
+        return door.sent(answer)
+    if request.method == "POST":
+        return _post(request, context, steps)
+    found = resources.resolve(actor, steps)
+    if found.row is None or found.rest:
+        raise door.NoMethod("a set takes GET and POST, a value GET")
+    if request.method == "DELETE":
+        removing.remove(actor=actor, entity=found.entity, row=found.row)
+        return door.sent(None)
+    return _change(request, context, found)
+
+
+def _post(request: HttpRequest, context: Context, steps: tuple[paths.Step, ...]) -> HttpResponse:
+    body = door.body_of(request)
+    if len(steps) == 1 and steps[0] == paths.Step("CreateObservations"):
+        made = arrays.create_observations(actor=context.actor, body=body)
+        links = [m if m.startswith("error") else context.link(OBSERVATIONS, m) for m in made]
+        return door.sent(links, 201)
+    found = resources.resolve(context.actor, steps)
+    if not found.many or found.rest:
+        raise door.NoMethod("POST goes to a set of entities")
+    key = creating.create(actor=context.actor, entity=found.entity, body=_under(found, body))
+    row = resources.row_of(context.actor, found.entity, key)
+    where = context.link(found.entity, key)
+    shown = shaped(context, found.entity, [row], query.Query())[0] if row is not None else {"@iot.id": key}
+    return door.sent(shown, 201, Location=where)
+
+
+def _under(found: resources.Resource, body: Any) -> Any:
+    """A new entity of an address such as Things(1)/Datastreams belongs to that Thing."""
+    if found.parent is None or not isinstance(body, dict):
+        return body
+    source, link, row = found.parent
+    back = found.entity.links[link.back or source.single]
+    own = {"@iot.id": key_of(source, row)}
+    return {**body, back.name: [own] if back.many else own}
+
+
+def _change(request: HttpRequest, context: Context, found: resources.Resource) -> HttpResponse:
+    kind = (request.content_type or "").lower()
+    how = changing.PUT if request.method == "PUT" else changing.PATCH
+    if request.method == "PATCH" and kind == "application/json-patch+json":
+        how = changing.OPERATIONS
+    elif request.method == "PATCH" and kind == "application/merge-patch+json":
+        how = changing.MERGE
+    assert found.row is not None
+    changing.change(actor=context.actor, entity=found.entity, row=found.row, body=door.body_of(request), how=how)
+    key = key_of(found.entity, found.row)
+    row = resources.row_of(context.actor, found.entity, key)
+    shown = shaped(context, found.entity, [row], query.Query())[0] if row is not None else {"@iot.id": key}
+    return door.sent(shown, 200, Location=context.link(found.entity, key))

@@ -1,0 +1,47 @@
+"""What other rooms may ask of readings. Whoever calls has asked `devices` first whose readings the actor may see.
+
+Errors are those of the kernel: Invalid for a question that cannot be asked, Unavailable when history does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+
+from linli.telemetry import batch, selectors
+from linli.telemetry.batch import CODED, LATE, OUT_OF_RANGE, TOLD
+
+__all__ = ["CODED", "LATE", "OUT_OF_RANGE", "TOLD"]
+MAX_WRITE = 100_000
+
+
+def observations(ask: str, asked: dict[str, Any]) -> pa.Table:
+    """Any filter, order and page over given series: see `telemetry.history.observations` for `asked` and the columns
+    of the answer. `ask` is page, count, series or times."""
+    return selectors.ask(lambda: selectors.history().observations(ask, asked))
+
+
+def latest(device_ids: Sequence[UUID]) -> pa.Table:
+    """device, property, t (ms), value, flags: the newest reading of each series."""
+    return selectors.ask(lambda: selectors.history().latest(device_ids))
+
+
+def write(rows: Sequence[tuple[UUID, str, int, int, float, int]]) -> None:
+    """Readings as (device, property, its own time in ms, when received in ms, value, flags), at most MAX_WRITE. They go
+    the way of all readings; this returns when they can be read. A reading that is there already changes nothing."""
+    devices = {d: i for i, d in enumerate(dict.fromkeys(r[0] for r in rows))}
+    props = {p: i for i, p in enumerate(dict.fromkeys(r[1] for r in rows))}
+    _, _, ts, recv, value, flags = zip(*rows, strict=True)
+    made = batch.make(
+        [d.bytes for d in devices], list(props), [devices[r[0]] for r in rows], [props[r[1]] for r in rows],
+        ts, recv, value, flags,
+    )  # fmt: skip
+    selectors.ask(lambda: selectors.history().write(made))
+
+
+def forget(device_id: UUID, prop: str, times: Sequence[int]) -> None:
+    """Take the readings of a series at these times (ms) out of history for good, and out of its rollups."""
+    selectors.ask(lambda: selectors.history().forget(device_id, prop, times))

@@ -1,0 +1,43 @@
+"""Taking readings out again: from raw, and from the buckets, which are made anew. Runs in the writer's thread."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from linli.telemetry.history.store import INSERT_SETTINGS
+
+HOUR_MS = 3_600_000
+MOST = 10_000
+
+
+def forget(client: Any, device: bytes, prop: str, times: list[int]) -> None:
+    """The readings of a series at these times (ms) are gone for every question; a new one may take their place."""
+    if not 0 < len(times) <= MOST:
+        raise ValueError(f"1 to {MOST} times")
+    own = f"device = unhex('{device.hex()}') AND property = {{prop:String}}"
+    given = {"prop": prop, "at": [int(t) for t in times]}
+    hours = sorted({t // HOUR_MS * HOUR_MS for t in times})
+    moments = ", ".join(f"fromUnixTimestamp64Milli({int(t)})" for t in times)
+    touched = " OR ".join(f"(x >= {h} AND x < {h + HOUR_MS})" for h in hours)
+
+    def inside(column: str) -> str:
+        return f"({touched.replace('x ', f'{column} ')})"
+
+    client.command(f"DELETE FROM raw WHERE {own} AND ts IN ({moments})", parameters=given)
+    seconds = "toInt64(toUnixTimestamp(t)) * 1000"
+    for table in ("minute", "hour"):
+        client.command(f"DELETE FROM {table} WHERE {own} AND {inside(seconds)}", parameters=given)
+    client.command(f"DELETE FROM latest WHERE {own}", parameters=given)
+    settings = {**INSERT_SETTINGS, "insert_deduplicate": 0, "insert_deduplication_token": uuid.uuid4().hex}
+    client.command(
+        "INSERT INTO minute SELECT device, property, toStartOfMinute(ts) AS t, min(value) AS lo, max(value) AS hi,"
+        f" sum(value) AS total, count() AS n, max((ts, value)) AS last FROM raw WHERE {own} AND"
+        f" {inside('toUnixTimestamp64Milli(ts)')} GROUP BY device, property, t",
+        parameters=given, settings=settings,
+    )  # fmt: skip
+    client.command(
+        "INSERT INTO latest SELECT device, property, max((ts, value, flags)) AS last FROM raw"
+        f" WHERE {own} GROUP BY device, property",
+        parameters=given, settings=settings,
+    )  # fmt: skip
