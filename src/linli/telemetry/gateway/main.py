@@ -46,7 +46,8 @@ class News:
 
     async def follow(self, nc: Any) -> None:
         for subject, heard in (
-            ("evt.device.changed", self.device), ("evt.model.changed", self.model), ("evt.command.changed", self.command),
+            ("evt.device.changed", self.device), ("evt.model.changed", self.model),
+            ("evt.command.changed", self.command),
         ):  # fmt: skip
             await nc.subscribe(subject, cb=heard)
 
