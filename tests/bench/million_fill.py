@@ -149,7 +149,8 @@ def wait_for_jobs(dsn: str, most_s: float = 3600) -> float:
     with psycopg.connect(dsn, autocommit=True) as db:
         while time.monotonic() - began < most_s:
             busy = db.execute(
-                "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('doing', 'todo') AND task_name LIKE 'insight.b%'"
+                "SELECT count(*) FROM procrastinate_jobs"
+                " WHERE status IN ('doing', 'todo') AND task_name = 'insight.backfill'"
             ).fetchone()
             if busy == (0,):
                 return round(time.monotonic() - began, 1)

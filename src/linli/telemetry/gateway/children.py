@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 import psycopg
@@ -19,12 +19,9 @@ import psycopg
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.mqtt import Connection
-from linli.telemetry.gateway.payload import BadPayload, decode, shape
-from linli.telemetry.gateway.registry import VIA_GATEWAY, Device
-from linli.telemetry.gateway.talk import chosen
-
-if TYPE_CHECKING:
-    from linli.telemetry.gateway.hub import Gateway
+from linli.telemetry.gateway.payload import BadPayload, Message, decode, shape
+from linli.telemetry.gateway.registry import VIA_GATEWAY, Device, Registry, RegistrySource
+from linli.telemetry.gateway.talk import Talk, chosen
 
 log = logging.getLogger("linli.gateway")
 MAX_NAMES = 1_000  # children in one message
@@ -89,8 +86,22 @@ def _key(connection: Connection) -> str:
     return f"{VIA_GATEWAY}{id(connection):x}"
 
 
+class Hub(Protocol):
+    """What is asked of the gateway."""
+
+    registry: Registry
+    source: RegistrySource
+    talk: Talk
+
+    def take_message(self, device: Device, message: Message, ack: Any) -> float: ...
+    def keep_attributes(self, device: Device, doc: Any, ack: Any) -> None: ...
+    def slow_down(self, connection: Connection, seconds: float) -> None: ...
+    def refused(self, connection: Connection, error: ValueError) -> None: ...
+    def count_refusal(self, code: str) -> None: ...
+
+
 class Children:
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Hub) -> None:
         self.gateway = gateway
         self.denied: dict[tuple[bytes, str], float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
