@@ -31,7 +31,7 @@ EVENTS = (
     Described("alarm.raised", ("alarms.view",), "告警产生", "An alarm is raised"),
     Described("alarm.changed", ("alarms.view",), "告警确认, 搁置或恢复", "An alarm is acknowledged, shelved or over"),
     Described("device.changed", ("devices.view",), "设备资料修改", "A device is changed"),
-    Described("command.changed", ("devices.view",), "设备指令有进展", "A command to a device moves"),
+    Described("command.changed", ("devices.view",), "设备命令有进展", "A command to a device moves"),
     Described("model.changed", ("devices.view",), "物模型修改", "A thing model is changed"),
     Described("rule.changed", ("rules.view",), "告警规则修改", "An alarm rule is changed"),
     Described("routing.changed", ("routing.view",), "派单规则修改", "The rules of routing are changed"),
