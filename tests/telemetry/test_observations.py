@@ -97,3 +97,21 @@ def test_a_reading_taken_out_is_in_no_rollup_and_can_be_told_again(history: Hist
     assert [r["value"] for r in client.latest([B]).to_pylist() if r["property"] == "level"] == [3.0]
     client.write(readings(B, "level", [(1_000, 2.0, 0)]))
     assert client.readings(B, "level", T0, T0 + 10**6)["value"].to_pylist() == [2.0, 1.0]
+
+
+def test_the_newest_is_right_however_often_it_is_asked(history: HistoryProcess) -> None:
+    client, other = history.client, UUID("01900000-0000-7000-8000-00000000000c")
+
+    def newest() -> list[tuple[str, int, float]]:
+        return [(r["property"], r["t"] - T0, r["value"]) for r in client.latest([other]).to_pylist()]
+
+    assert newest() == [] == newest()
+    client.write(readings(other, "level", [(0, 1.0, 0), (5, 2.0, 0), (3, 9.0, 0)]))
+    assert newest() == [("level", 5, 2.0)] == newest()
+    client.write(readings(other, "level", [(4, 7.0, 0), (5, 8.0, 0)]))
+    client.write(readings(other, "battery", [(1, 3.0, batch.PRIVATE)]))
+    assert newest() == [("level", 5, 2.0)] == newest(), "late, told again, and private ones change nothing"
+    client.write(readings(other, "battery", [(9, 4.0, 0)]))
+    assert newest() == [("battery", 9, 4.0), ("level", 5, 2.0)] == newest()
+    client.forget(other, "level", [T0 + 5])
+    assert newest() == [("battery", 9, 4.0), ("level", 4, 7.0)] == newest()

@@ -63,3 +63,13 @@ def test_what_becomes_private_leaves(program: Program, devices: dict[str, UUID])
     assert program.names("/Things") == [] == program.names("/Datastreams") == program.names("/Locations")
     assert program.get("/Observations?$count=true") == {"@iot.count": 0, "value": []}
     assert SYSTEM.kind == "system"
+
+
+def test_what_moves_to_another_grid_takes_its_place_along(program: Program, devices: dict[str, UUID]) -> None:
+    from linli.devices.models import Device
+
+    north = Program(area=NORTH)
+    sets = ("Things", "Locations", "Datastreams", "FeaturesOfInterest", "HistoricalLocations")
+    assert [north.get(f"/{s}/$count") for s in sets] == ["1", "1", "2", "1", "1"]
+    Device.objects.filter(pk=devices["n"]).update(area_path="340121400.002")
+    assert [north.get(f"/{s}/$count") for s in sets] == ["0"] * 5

@@ -20,6 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from linli.telemetry.batch import BadBatch, decode
 from linli.telemetry.history import observations, questions
+from linli.telemetry.history.newest import Newest
 from linli.telemetry.history.questions import BadQuestion, Question
 from linli.telemetry.history.store import QUERY_SETTINGS, Store
 from linli.telemetry.http1 import Request, Response, json_response, problem
@@ -35,7 +36,7 @@ class Door:
 
     def __init__(
         self, store: Store, token: str, state: Callable[[], dict[str, Any]], reached: Any, backup: Any,
-        write: Any = None, forget: Any = None,
+        write: Any = None, forget: Any = None, newest: Newest | None = None,
     ) -> None:  # fmt: skip
         self.store = store
         self.token = token
@@ -44,6 +45,7 @@ class Door:
         self.backup = backup
         self.write = write
         self.forget = forget
+        self.newest = newest
         self._own = threading.local()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="question")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="export")
@@ -67,6 +69,8 @@ class Door:
 
     async def _route(self, request: Request) -> Response:
         name, query = request.path.strip("/"), request.query
+        if request.method == "GET" and name == "latest" and self.newest is not None:
+            return await self._latest(self.newest, _devices(query))
         if request.method == "GET" and name in _QUESTIONS:
             return await self._ask(_QUESTIONS[name](query))
         if request.method == "GET" and name == "export":
@@ -111,6 +115,15 @@ class Door:
         except (TypeError, ValueError, KeyError) as error:
             raise BadQuestion("body", "must have device, property and times") from error
         return json_response({"forgotten": len(times)})
+
+    async def _latest(self, newest: Newest, devices: list[bytes]) -> Response:
+        found = newest.find(devices)
+        if found is None:
+            version, loop = newest.version, asyncio.get_running_loop()
+            question = questions.latest(devices)
+            found = await loop.run_in_executor(self._workers, lambda: questions.ask(self._client(), question))
+            newest.fill(devices, found, version)
+        return Response(200, _arrow(found), ARROW)
 
     async def _ask(self, question: Question) -> Response:
         loop = asyncio.get_running_loop()

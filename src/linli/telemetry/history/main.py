@@ -26,6 +26,7 @@ from linli.telemetry.batch import STREAM, BadBatch, Batch, decode, encode, make,
 from linli.telemetry.history import backup, corrections
 from linli.telemetry.history.door import Door
 from linli.telemetry.history.journal import Intent, Journal
+from linli.telemetry.history.newest import Newest
 from linli.telemetry.history.store import of_environment
 from linli.telemetry.history.writer import Writer
 
@@ -55,6 +56,7 @@ class History:
         self.blocks = 0
         self.busy = False
         self.publisher: stream.Publisher | None = None
+        self.newest = Newest()
         self._hurry = asyncio.Event()  # somebody waits for what has arrived
         self._advanced = asyncio.Condition()
         self.beat = ops_server.Beat(90)
@@ -141,6 +143,7 @@ class History:
 
     async def _insert(self, first: int, last: int, batches: list[Batch]) -> None:
         intent = await self._in_thread(self.journal.intend, first, last)
+        self.newest.begin()
         while True:
             try:
                 await self._in_thread(self.writer.write, intent, batches)
@@ -148,6 +151,7 @@ class History:
             except Exception:
                 log.exception("the store did not take %s; again in %.0f s", intent.token, RETRY_S)
                 await asyncio.sleep(RETRY_S)
+        self.newest.stored(batches)
         await self._in_thread(self.journal.done)
         self.blocks += 1
         newest = max((int(b.recv[-1]) for b in batches if len(b)), default=0)
@@ -191,7 +195,11 @@ class History:
         return await self.reached(last, 20)
 
     async def forget(self, device: bytes, prop: str, times: list[int]) -> None:
-        await self._in_thread(corrections.forget, self.writer.client, device, prop, times)
+        self.newest.drop(device)
+        try:
+            await self._in_thread(corrections.forget, self.writer.client, device, prop, times)
+        finally:
+            self.newest.drop(device)
 
     async def backup(self, name: str) -> tuple[Path, int]:
         return await self._in_thread(backup.make, self.writer.store, self.writer.client, name)
@@ -263,7 +271,10 @@ async def serve() -> None:
     history = History(nc, Journal(folder / "journal"), writer, thread)
     await history.recover()
     close_ops = ops_server.serve_for("history", history.state, _metrics(history), alive=history.beat.fresh)
-    door = Door(store, _token(home), history.state, history.reached, history.backup, history.write, history.forget)
+    door = Door(
+        store, _token(home), history.state, history.reached, history.backup, history.write, history.forget,
+        history.newest,
+    )  # fmt: skip
     server = http1.Server(door.handle, max_body=MAX_BODY)
     if port := os.environ.get("LINLI_HISTORY_PORT"):
         await server.start("127.0.0.1", int(port))

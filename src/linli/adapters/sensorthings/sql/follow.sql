@@ -114,6 +114,10 @@ BEGIN
           IS DISTINCT FROM (b.area_path, b.name_zh, b.state, b.owner_department, b.tags);
     UPDATE sta_datastream s SET area_path = d.area_path
     FROM fresh d JOIN stale b ON b.id = d.id WHERE s.device_id = d.id AND d.area_path <> b.area_path;
+    UPDATE sta_location l SET area_path = d.area_path
+    FROM fresh d JOIN stale b ON b.id = d.id WHERE l.device_id = d.id AND d.area_path <> b.area_path;
+    UPDATE sta_feature f SET area_path = d.area_path FROM fresh d JOIN stale b ON b.id = d.id
+    JOIN sta_location l ON l.device_id = d.id WHERE f.location_id = l.id AND d.area_path <> b.area_path;
     IF NOT sta_quiet() THEN
         PERFORM sta_take_points(ARRAY(SELECT d.id FROM fresh d JOIN stale b ON b.id = d.id
                                       WHERE (d.lon, d.lat) IS DISTINCT FROM (b.lon, b.lat)));

@@ -1,0 +1,69 @@
+"""The newest readings of devices that somebody asked for lately, kept right as blocks come in: asked again, they cost
+no query. Only the event loop's thread touches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from linli.telemetry.batch import PRIVATE, Batch
+
+MOST = 20_000
+Row = tuple[int, float, int]  # time (ms), value, flags
+SCHEMA = pa.schema([("device", pa.binary(16)), ("property", pa.string()), ("t", pa.int64()), ("value", pa.float64()),
+                    ("flags", pa.uint8())])  # fmt: skip
+
+
+class Newest:
+    def __init__(self) -> None:
+        self.version = 0  # rises with every block: what was asked before one may lack it
+        self._known: dict[bytes, dict[str, Row]] = {}
+
+    def find(self, devices: list[bytes]) -> pa.Table | None:
+        """As the question `latest` answers, when all devices are known; else None."""
+        found = [(d, self._known.get(d)) for d in sorted(set(devices))]
+        if any(own is None for _, own in found):
+            return None
+        rows = [(d, name, *row) for d, own in found for name, row in sorted((own or {}).items())]
+        columns = list(zip(*rows, strict=True)) if rows else [[]] * len(SCHEMA)
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)]
+        return pa.table(arrays, schema=SCHEMA)
+
+    def fill(self, devices: list[bytes], table: pa.Table, version: int) -> None:
+        """Remember an answer, unless a block has come in since it was asked."""
+        if version != self.version or len(devices) > MOST:
+            return
+        if len(self._known) + len(devices) > MOST:
+            self._known.clear()
+        for d in devices:
+            self._known[d] = {}
+        columns = (table[name].to_pylist() for name in ("device", "property", "t", "value", "flags"))
+        for d, name, *row in zip(*columns, strict=True):
+            self._known[bytes(d)][name] = (row[0], row[1], row[2])
+
+    def begin(self) -> None:
+        """A block is about to be inserted."""
+        self.version += 1
+
+    def stored(self, batches: Iterable[Batch]) -> None:
+        """A block has been inserted."""
+        self.version += 1
+        for b in batches:
+            for at, d in enumerate(b.devices):
+                own = self._known.get(d)
+                if own is not None:
+                    self._take(own, b, np.flatnonzero((b.device == at) & ((b.flags & PRIVATE) == 0)))
+
+    def _take(self, own: dict[str, Row], b: Batch, rows: Any) -> None:
+        for at in rows.tolist():
+            name, t = b.properties[b.prop[at]], int(b.ts[at])
+            old = own.get(name)
+            if old is None or t > old[0]:
+                own[name] = (t, float(b.value[at]), int(b.flags[at]))
+
+    def drop(self, device: bytes) -> None:
+        self.version += 1
+        self._known.pop(device, None)
