@@ -28,13 +28,20 @@ def history() -> HistoryClient:
     return HistoryClient(os.environ.get("LINLI_HISTORY_URL") or "http://none@127.0.0.1:1")
 
 
-def _ask(question: Callable[[], T]) -> T:
+def ask(question: Callable[[], T]) -> T:
+    """Put a question to history; Invalid for one that cannot be asked, Unavailable while it does not answer."""
     try:
         return question()
     except BadQuestion as error:
         raise Invalid(error.field, error.reason) from error
     except HistoryUnavailable as error:
         raise Unavailable(str(error)) from error
+
+
+def asked(pieces: Iterator[T]) -> Iterator[T]:
+    """The pieces of an answer that comes bit by bit, refusals and absence told as everywhere."""
+    while (piece := ask(lambda: next(pieces, None))) is not None:
+        yield piece
 
 
 def span(start: datetime | None, end: datetime | None) -> tuple[int, int]:
@@ -66,7 +73,7 @@ def readings(
         if type(t) is not int or type(name) is not str:
             raise Invalid("cursor", "is not one that this list gave")
         after = (t, name)
-    table = _ask(lambda: history().readings(device_id, prop or None, since, until, after, limit))
+    table = ask(lambda: history().readings(device_id, prop or None, since, until, after, limit))
     rows = table.to_pylist()
     items = [
         {"property": r["property"], "at": at(r["t"]), "received_at": at(r["recv"]), "value": r["value"],
@@ -82,7 +89,7 @@ def series(
 ) -> dict[str, Any]:
     devices.device(actor, device_id)
     since, until = span(start, end)
-    table = _ask(lambda: history().series([device_id], prop, since, until, points))
+    table = ask(lambda: history().series([device_id], prop, since, until, points))
     return {"property": prop, **{name: table[name].to_pylist() for name in ("t", "min", "max", "mean", "count")}}
 
 
@@ -92,7 +99,7 @@ def latest(actor: Actor, device_ids: list[UUID]) -> list[dict[str, Any]]:
     seen = list(devices.visible_devices(actor, device_ids))
     if not seen:
         return []
-    table = _ask(lambda: history().latest(seen))
+    table = ask(lambda: history().latest(seen))
     return [
         {"device_id": UUID(bytes=r["device"]), "property": r["property"], "at": at(r["t"]), "value": r["value"],
          "flags": r["flags"]}
@@ -108,7 +115,7 @@ def export_csv(
     since, until = span(start, end)
     if until <= since:
         raise Invalid("end", "must be after start")
-    batches = _ask(lambda: history().export(device_id, prop or None, since, until))
+    batches = ask(lambda: history().export(device_id, prop or None, since, until))
     return _csv(batches)
 
 
