@@ -96,7 +96,7 @@ class HistoryClient:
         return self._get("counts", {"devices": _ids(device_ids), "start": start, "end": end})
 
     def arrivals(
-        self, device_ids: Sequence[UUID], properties: Sequence[str], start: int, end: int, *, size: int = 250_000
+        self, device_ids: Sequence[UUID], properties: Sequence[str], start: int, end: int, *, size: int = 1_000_000
     ) -> Iterator[pa.Table]:
         """Readings of a span in the order of the stream, in pieces of about `size`: device, property, t, recv, value,
         flags, seq. A message's readings stand in one piece."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 MAX_POINTS = 20_000
 MAX_ROWS = 50_000
-MAX_ARRIVALS = 300_000
+MAX_ARRIVALS = 1_000_000
 STEPS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 DEFAULT_ZONE = "Asia/Shanghai"
 _COLUMNS = (

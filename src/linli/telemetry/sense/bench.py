@@ -51,6 +51,7 @@ class Bench:
         self._low = rule.op in ("lt", "le")
         self._measured = not rule.no_data_s
         self._ledger: dict[str, list[Occurrence]] = {}
+        self._open: list[Occurrence] = []  # whose worst reading may still come
 
     def take(self, table: pa.Table) -> None:
         """Readings in the order of `seq`; rows of one `seq` are never split over tables."""
@@ -89,20 +90,16 @@ class Bench:
             return
         order = good[np.argsort(dev[good], kind="stable")]
         dev, ts, value = dev[order], ts[order], value[order]
-        first = int(ts.min())
-        for text, said in self._ledger.items():
-            open_ = [o for o in said if o.ended_at is None or o.ended_at >= first]
-            if not open_:
-                continue
-            number = self.book.by_id[UUID(text).bytes]
+        for one in self._open:
+            number = self.book.by_id[one.device_id.bytes]
             a, b = np.searchsorted(dev, (number, number + 1))
-            for one in open_:
-                until = NEVER if one.ended_at is None else one.ended_at
-                found = value[a:b][(ts[a:b] >= one.raised_at) & (ts[a:b] <= until)]
-                known = [v for v in (one.peak, one.value) if v is not None]
-                if len(found):
-                    known.append(float(found.min() if self._low else found.max()))
-                one.peak = (min(known) if self._low else max(known)) if known else None
+            until = NEVER if one.ended_at is None else one.ended_at
+            found = value[a:b][(ts[a:b] >= one.raised_at) & (ts[a:b] <= until)]
+            known = [] if one.peak is None else [one.peak]
+            if len(found):
+                known.append(float(found.min() if self._low else found.max()))
+            one.peak = (min(known) if self._low else max(known)) if known else None
+        self._open = [one for one in self._open if one.ended_at is None]
 
     def finish(self) -> list[Occurrence]:
         """Let every timer run out, and say what was raised, by device and time."""
@@ -118,8 +115,11 @@ class Bench:
                 started, raised = operation["started_at"], operation["raised_at"]
                 told = any(o.started_at == started or (o.started_at <= raised < (o.ended_at or 0)) for o in said[-8:])
                 if not told and (not said or said[-1].ended_at is not None):
-                    said.append(Occurrence(UUID(operation["device_id"]), started, raised, operation["value"],
-                                           peak=operation["value"]))  # fmt: skip
+                    one = Occurrence(UUID(operation["device_id"]), started, raised, operation["value"])
+                    one.peak = one.value
+                    said.append(one)
+                    if self._measured:
+                        self._open.append(one)
             elif said and said[-1].ended_at is None and said[-1].started_at <= operation["started_at"]:
                 said[-1].ended_at = max(said[-1].raised_at, operation["cleared_at"])
 
