@@ -108,7 +108,7 @@ def test_duration_is_driven_by_the_clock_and_carries_the_time_it_was_due() -> No
 
 def test_duration_without_the_clock_is_the_same() -> None:
     b = Bench(rule("duration", duration_s=600))
-    assert b.send((0, 3.5), (300, 3.6), (601, 3.7)) == [("raise", 0, 600, 3.7)]
+    assert b.send((0, 3.5), (300, 3.6), (601, 3.7)) == [("raise", 0, 600, 3.6)], "the value when it was due"
     c = Bench(rule("duration", duration_s=600))
     assert c.send((0, 3.5), (300, 3.6), (900, 1)) == [("raise", 0, 600, 3.6), ("clear", 0, 900, 1)]
 
@@ -266,3 +266,35 @@ def test_cuts_clocks_and_crashes_change_nothing(values: list[float], dur: int, r
         if rng.random() < 0.3 and i < len(points):
             said += b.wait(points[i][0] - 0.5)
     assert [o[:3] for o in said] == wanted
+
+
+def test_a_count_of_more_readings_than_are_kept_still_ends() -> None:
+    b = Bench(rule("duration", duration_s=3600))
+    said = [o for at in range(3700) for o in b.send((at, 3.5))]
+    assert said == [("raise", 0, 3600, 3.5)], "one a second for an hour"
+
+
+def test_a_late_yes_does_not_reach_back_over_the_no_before_the_count() -> None:
+    b = Bench(rule("duration", duration_s=600))
+    b.send((0, 3.5), (100, 1.0), (200, 3.6))
+    b.send((0, 3.5), (50, 3.5))
+    assert b.wait(799) == [] and b.wait(800) == [("raise", 200, 800, 3.6)]
+
+
+def test_silence_is_told_however_much_is_read_at_once() -> None:
+    quiet = rule("no_data", property="", op="", value=None, clear_value=None, no_data_s=900)
+    made = [batch.make([uuid.UUID(int=1001).bytes], ["level"], [0], [0], [T + s * 1000], [T + s * 1000], [1.0], [0])
+            for s in (0, 600, 1700, 1800)]  # fmt: skip
+    for size in (1, 2, 4):
+        b = Bench(quiet)
+        for at in range(0, 4, size):
+            b.judge.take(made[at : at + size])
+        assert b.hear() == [("raise", 600, 1500, None), ("clear", 600, 1700, None)], size
+
+
+def test_silence_of_one_property_is_not_ended_by_another() -> None:
+    b = Bench(rule("no_data", op="", value=None, clear_value=None, no_data_s=900))
+    b.send((0, 1))
+    assert b.wait(901) == [("raise", 0, 900, None)]
+    assert b.send((950, 1), prop="other") == b.wait(2000) == []
+    assert b.send((2100, 1)) == [("clear", 0, 2100, None)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import selectors
-from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind
+from linli.devices import bench_selectors, selectors
+from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, RegistryRow, RuleRow
 from linli.devices.models import Alarm, Device
 from linli.devices.services import devices as _devices
 from linli.devices.services import imports
@@ -97,4 +98,27 @@ def desk_alarms(actor: Actor, area: str, limit: int) -> list[dict[str, Any]]:
          f" {r.rule.title_en}", "severity": r.severity, "area_path": r.area_path,
          "raised_at": r.raised_at, "acknowledged": r.acknowledged_at is not None, "shelved_until": r.shelved_until}
         for r in rows
+    ]  # fmt: skip
+
+
+def draft_rule(
+    actor: Actor, *, rule_id: UUID | None, version: int | None, body: Mapping[str, Any] | None, model: str
+) -> RuleRow:
+    """For the bench: a rule as sense reads it, from a draft; Invalid names what writing it would refuse."""
+    return bench_selectors.draft(actor, rule_id=rule_id, version=version, body=body, model=model)
+
+
+def judged_devices(actor: Actor, rule: RuleRow, limit: int) -> list[tuple[RegistryRow, dict[str, str]]]:
+    """Devices that a rule judges and the actor may see, each with its names; Invalid when there are more."""
+    return bench_selectors.judged_devices(actor, rule, limit)
+
+
+def raised_alarms(
+    actor: Actor, rule_id: UUID, device_ids: list[UUID], start: datetime, end: datetime
+) -> list[dict[str, Any]]:
+    """What a rule really raised in a span: {device_id, started_at, raised_at, ended_at, value, version, reason}."""
+    return [
+        {"device_id": a.device_id, "started_at": a.started_at, "raised_at": a.raised_at, "ended_at": a.cleared_at,
+         "value": a.value, "version": a.rule_version, "reason": a.clear_reason}
+        for a in bench_selectors.raised(actor, rule_id, device_ids, start, end)
     ]  # fmt: skip

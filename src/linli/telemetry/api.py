@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -11,7 +12,7 @@ from ninja import Query, Schema
 from linli.kernel.errors import Invalid
 from linli.kernel.http import Router, actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
-from linli.telemetry import figures, selectors
+from linli.telemetry import bench_selectors, figures, selectors
 
 router = Router(tags=["telemetry"])
 
@@ -167,3 +168,113 @@ def readings_csv(
     answer = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="readings-{device_id}.csv"'
     return answer
+
+
+class BenchRule(Schema):
+    """Fields as of a rule; what is not sent stays as in the rule that is tried anew."""
+
+    model: str = ""
+    property: str | None = None
+    kind: str | None = None
+    op: str | None = None
+    value: float | None = None
+    clear_value: float | None = None
+    duration_s: int | None = None
+    no_data_s: int | None = None
+    reraise_s: int | None = None
+    severity: str | None = None
+    area_path: str | None = None
+    device_ids: list[UUID] | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Only what was sent."""
+        sent = self.dict(exclude_unset=True, exclude={"model"})
+        return {k: v for k, v in sent.items() if v is not None or k in ("value", "clear_value", "device_ids")}
+
+
+class BenchIn(Schema):
+    """`rule` alone: a new rule. `rule_id`: one that exists, at `version` or as it is, with fields of `rule` changed.
+    `start` and `end` need an offset; the end is left out and at most now."""
+
+    rule: BenchRule | None = None
+    rule_id: UUID | None = None
+    version: int | None = None
+    start: datetime
+    end: datetime
+
+
+class BenchName(Schema):
+    zh: str
+    en: str
+
+
+class BenchDevice(Schema):
+    id: UUID
+    code: str
+    name: BenchName
+
+
+class BenchAlarm(Schema):
+    """`ended_at` null: still on at the end of the span. `peak`: the worst reading from `raised_at` on."""
+
+    device: BenchDevice
+    started_at: datetime
+    raised_at: datetime
+    ended_at: datetime | None
+    value: float | None
+    peak: float | None
+    same: bool
+
+
+class BenchOld(Schema):
+    """An alarm that the rule raised when it happened; `reason` says how it ended."""
+
+    device: BenchDevice
+    started_at: datetime
+    raised_at: datetime
+    ended_at: datetime | None
+    value: float | None
+    version: int
+    reason: str
+    same: bool
+
+
+class BenchCount(Schema):
+    device: BenchDevice
+    alarms: int
+    seconds: float
+    old: int
+
+
+class BenchOut(Schema):
+    """`alarms` and `old_alarms` are at most 2,000 each, `total`, `both`, `only_new` and `only_old` count all. `unfit`:
+    readings out of range or doubtful, not judged; `late`: older than what was there; `silent_devices`: without any
+    reading; `line_unknown`: whether everybody was silent is not known, so each silence is told."""
+
+    start: datetime
+    end: datetime
+    read_from: datetime
+    devices: int
+    silent_devices: int
+    points: int
+    unfit: int
+    late: int
+    line_unknown: bool
+    total: int
+    seconds: float
+    both: int
+    only_new: int
+    only_old: int
+    by_device: list[BenchCount]
+    alarms: list[BenchAlarm]
+    old_alarms: list[BenchOld]
+
+
+@router.post("/rules/bench", permission="rules.view", response=BenchOut)
+def bench(request: HttpRequest, body: BenchIn) -> dict[str, Any]:
+    """Which alarms a rule would have raised over a past span, beside those that were raised. Changes nothing."""
+    rule = body.rule or BenchRule()
+    return bench_selectors.try_rule(
+        actor_of(request), rule_id=body.rule_id, version=body.version, body=rule.body(), model=rule.model,
+        start=body.start, end=body.end,
+    )  # fmt: skip

@@ -29,12 +29,19 @@ def history() -> HistoryClient:
 
 
 def ask(question: Callable[[], T]) -> T:
+    """Put a question to history; Invalid for one that cannot be asked, Unavailable while it does not answer."""
     try:
         return question()
     except BadQuestion as error:
         raise Invalid(error.field, error.reason) from error
     except HistoryUnavailable as error:
         raise Unavailable(str(error)) from error
+
+
+def asked(pieces: Iterator[T]) -> Iterator[T]:
+    """The pieces of an answer that comes bit by bit, refusals and absence told as everywhere."""
+    while (piece := ask(lambda: next(pieces, None))) is not None:
+        yield piece
 
 
 def span(start: datetime | None, end: datetime | None) -> tuple[int, int]:

@@ -30,7 +30,7 @@ def create_rule(*, actor: Actor, model: str, body: Mapping[str, Any], code: str 
     rule = Rule(id=ids.new_id(), code=code or f"local-{ids.new_id().hex[-12:]}", model=model_of(model), origin="local")
     if not CODE.fullmatch(rule.code):
         raise Invalid("code", "must be small letters, digits and hyphens")
-    _fill(rule, body)
+    fill(rule, body)
     with services.unit(actor):
         _require(actor, rule)
         try:
@@ -48,7 +48,7 @@ def update_rule(*, actor: Actor, rule_id: UUID, version: int, body: Mapping[str,
         if rule.version != version:
             raise Conflict(f"the rule is at version {rule.version} by now", code="stale")
         actor.require("rules.manage", rule.area_path)
-        _fill(rule, body)
+        fill(rule, body)
         _require(actor, rule)
         rule.origin = "local"
         _save(actor, rule, "rule.update", version=rule.version + 1)
@@ -56,7 +56,8 @@ def update_rule(*, actor: Actor, rule_id: UUID, version: int, body: Mapping[str,
     return rule
 
 
-def _fill(rule: Rule, body: Mapping[str, Any]) -> None:
+def fill(rule: Rule, body: Mapping[str, Any]) -> None:
+    """Put the fields of `body` into a rule, unsaved."""
     for name in BODY:
         if name in body:
             setattr(rule, name, body[name])
@@ -66,10 +67,18 @@ def _fill(rule: Rule, body: Mapping[str, Any]) -> None:
 
 def _require(actor: Actor, rule: Rule) -> None:
     found = [FieldError(f, "is missing") for f in ("title_zh", "title_en") if not (getattr(rule, f) or "").strip()]
+    found += problems_of(rule)
+    if found:
+        raise Invalid(errors=found)
+    actor.require("rules.manage", rule.area_path)
+
+
+def problems_of(rule: Rule) -> list[FieldError]:
+    """What is wrong with a rule, its titles aside."""
     when = rules.Condition(rule.kind, rule.property, rule.op, rule.value, rule.clear_value, rule.duration_s,
                            rule.no_data_s, rule.reraise_s)  # fmt: skip
     properties = [rules.Property.of(p) for p in rule.model.properties]
-    found += rules.problems(
+    found = rules.problems(
         when, severity=rule.severity, subject=rule.model.subject, properties=properties, case=rule.case
     )
     if rule.area_path and places.grid_at(rule.area_path) is None:
@@ -78,9 +87,7 @@ def _require(actor: Actor, rule: Rule) -> None:
         known = Device.objects.filter(pk__in=rule.device_ids, model=rule.model)
         if known.count() != len(set(rule.device_ids)):
             found.append(FieldError("device_ids", "has devices that are unknown or of another model"))
-    if found:
-        raise Invalid(errors=found)
-    actor.require("rules.manage", rule.area_path)
+    return found
 
 
 def _save(actor: Actor, rule: Rule, action: str, *, version: int) -> None:

@@ -97,6 +97,26 @@ class HistoryClient:
             return self._ask(questions.counts([d.bytes for d in device_ids], start, end))
         return self._get("counts", {"devices": _ids(device_ids), "start": start, "end": end})
 
+    def arrivals(
+        self, device_ids: Sequence[UUID], properties: Sequence[str], start: int, end: int, *, size: int = 1_000_000
+    ) -> Iterator[pa.Table]:
+        """Readings of a span in the order of the stream, in pieces of about `size`: device, property, t, recv, value,
+        flags, seq. A message's readings stand in one piece."""
+        after: int | None = None
+        while True:
+            if self.server:
+                ids = [d.bytes for d in device_ids]
+                table = self._ask(questions.arrivals(ids, list(properties), start, end, after, size))
+            else:
+                query = {"devices": _ids(device_ids), "properties": ",".join(properties), "start": start, "end": end,
+                         "limit": size}  # fmt: skip
+                table = self._get("arrivals", query if after is None else {**query, "after": after})
+            if len(table):
+                yield table
+            if len(table) < size:
+                return
+            after = table["seq"][-1].as_py()
+
     def export(self, device_id: UUID, property: str | None, start: int, end: int) -> Iterator[pa.RecordBatch]:
         """All readings of a span, oldest first, in pieces: property, t, value, flags."""
         if self.server:

@@ -1,7 +1,7 @@
 """The questions of other processes, over loopback HTTP with a bearer token; answers stream as Arrow.
 
-GET /readings /series /latest /rollup /counts /export /state, POST /backup /flush /observations /write /forget. Each
-worker thread has its own client of the store: one client answers one question at a time.
+GET /readings /series /latest /rollup /counts /arrivals /export /state, POST /backup /flush /observations /write /forget.
+Each worker thread has its own client of the store: one client answers one question at a time.
 """
 
 from __future__ import annotations
@@ -251,10 +251,18 @@ def _counts(query: dict[str, str]) -> Question:
     return questions.counts(_devices(query), _int(query, "start"), _int(query, "end"))
 
 
+def _arrivals(query: dict[str, str]) -> Question:
+    return questions.arrivals(
+        _devices(query), [p for p in query.get("properties", "").split(",") if p], _int(query, "start"),
+        _int(query, "end"), _int(query, "after") if "after" in query else None, _int(query, "limit"),
+    )  # fmt: skip
+
+
 _QUESTIONS: dict[str, Callable[[dict[str, str]], Question]] = {
     "readings": _readings,
     "series": _series,
     "latest": lambda query: questions.latest(_devices(query)),
     "rollup": _rollup,
     "counts": _counts,
+    "arrivals": _arrivals,
 }

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 MAX_POINTS = 20_000
 MAX_ROWS = 50_000
+MAX_ARRIVALS = 1_000_000
 STEPS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 DEFAULT_ZONE = "Asia/Shanghai"
 _COLUMNS = (
@@ -147,6 +148,27 @@ def counts(devices: list[bytes], start: int, end: int) -> Question:
         AND t < toDateTime(intDiv({{end:Int64}} + 999, 1000), 'UTC')
         GROUP BY device, property ORDER BY device, property"""
     return Question(sql.replace("AS t FROM", "AS newest FROM"), {"start": start, "end": end})
+
+
+def arrivals(
+    devices: list[bytes], properties: list[str], start: int, end: int, after: int | None, limit: int
+) -> Question:
+    """Readings of a span in the order in which the stream brought them (`seq`), after message `after`. Readings of one
+    message are never split: an answer may be a few rows longer than `limit`. Without properties: of all."""
+    _span(start, end)
+    if not 1 <= limit <= MAX_ARRIVALS:
+        raise BadQuestion("limit", f"must be between 1 and {MAX_ARRIVALS}")
+    parameters: dict[str, Any] = {"start": start, "end": end, "limit": limit, "after": after or 0}
+    where = [
+        _in(devices), "ts >= fromUnixTimestamp64Milli({start:Int64})", "ts < fromUnixTimestamp64Milli({end:Int64})",
+    ]  # fmt: skip
+    if properties:
+        where.append("property IN {props:Array(String)}")
+        parameters["props"] = properties
+    if after is not None:
+        where.append("seq > {after:UInt64}")
+    sql = f"SELECT {_COLUMNS}, seq FROM raw WHERE {' AND '.join(where)} ORDER BY seq LIMIT {{limit:UInt32}} WITH TIES"
+    return Question(sql, parameters)
 
 
 def ask(client: Any, question: Question) -> pa.Table:

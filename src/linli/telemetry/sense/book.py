@@ -14,6 +14,7 @@ from linli.telemetry.batch import partition_of
 from linli.telemetry.sense.table import Table
 
 IDLE, PENDING, ACTIVE = 0, 1, 2
+NEVER = 1 << 60
 STRICT, INCLUSIVE, EQUAL, UNEQUAL = 0, 1, 2, 3  # how a slot compares; `sign` turns "below" into "above"
 _MODES = {"gt": (STRICT, 1), "ge": (INCLUSIVE, 1), "lt": (STRICT, -1), "le": (INCLUSIVE, -1), "eq": (EQUAL, 1),
           "ne": (UNEQUAL, 1)}  # fmt: skip
@@ -46,19 +47,20 @@ class Book:
         self.slot_rule: list[UUID] = []
         self.rules_of: dict[int, list[UUID]] = {}  # rules that ever had a slot at the device
         self.hist: dict[int, list[tuple[int, bool, float]]] = {}  # readings of pending slots
-        self.dev = Table(part="i2", recv="i8", silent="i2", interval="i4")
+        self.dev = Table(part="i2", recv="i8", silent="i2", interval="i4", quiet="i8", fill={"quiet": NEVER})
         self.series = Table(
             dev="i4", prop="i4", ts="i8", recv="i8", value="f8", dirty="?", fill={"ts": np.iinfo(np.int64).min}
         )
         self.slot = Table(
             dev="i4", series="i4", live="?", state="i1", t0="i8", raised="i8", block="i8", mode="i1", sign="f8",
-            value="f8", clear="f8", dur="i8", nodata="i8", reraise="i8",
+            value="f8", clear="f8", dur="i8", nodata="i8", reraise="i8", wake="i8",
             fill={"series": -1, "clear": np.nan, "block": np.iinfo(np.int64).min},
         )  # fmt: skip
         self.series_of: npt.NDArray[np.int32] = np.full((1024, 16), -1, np.int32)
         self.slots_of: npt.NDArray[np.int32] = np.full((1024, 2), -1, np.int32)
         self.silence: npt.NDArray[np.int32] = np.zeros(0, np.int32)  # live no-data slots
         self._silence_stale = True
+        self.silences_of: dict[int, list[int]] = {}  # the same by device; `dev.quiet` is the shortest of them
 
     # --- devices and rules ------------------------------------------------------------------------------------------
 
@@ -153,6 +155,10 @@ class Book:
                 self.slot_rule.append(rule_id)
                 self.rules_of.setdefault(number, []).append(rule_id)
             self._set(slot, number, rule)
+        quiet = [s for k in wanted if self.slot.nodata[s := self.slot_of[number, k]]]
+        if quiet or number in self.silences_of:
+            self.silences_of[number] = quiet
+            self.dev.quiet[number] = min((int(self.slot.nodata[s]) for s in quiet), default=NEVER)
 
     def _set(self, slot: int, number: int, rule: RuleRow) -> None:
         t = self.slot

@@ -2,6 +2,9 @@
 
 A slot is idle, pending (its condition holds, but not long enough yet) or active (an alarm is on). Readings move it
 by their own time; timers move it when nothing arrives. What comes out are operations for `devices_alarms_apply`.
+
+Readings count in the order of the stream: message by message, within a message by their own time. What is decided does
+not depend on how many messages are taken at once, so that the bench (`bench.py`) decides over history as sense did.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import numpy.typing as npt
 
 from linli.kernel import ids
 from linli.telemetry.batch import NOT_JUDGED, Batch
-from linli.telemetry.sense.book import ACTIVE, EQUAL, IDLE, PENDING, STRICT, Book
+from linli.telemetry.sense.book import ACTIVE, EQUAL, IDLE, NEVER, PENDING, STRICT, Book
 
 Ints = npt.NDArray[np.int64]
 Op = dict[str, Any]
@@ -23,17 +26,17 @@ KEPT = 512  # readings of a pending slot that are kept to place late ones
 SCAN_MS = 1000
 QUIET_MS = 60_000  # nothing from anybody for at least so long: the line is down, not the devices
 CROWD = 20
-NEVER = 1 << 60
 
 
 class Judge:
     """All partitions that this process owns. Times are ms UTC."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, *, line: bool = True) -> None:
         self.book = book
+        self.line = line  # whether the devices here are those of a line, which may be silent as a whole
         self.ready = np.zeros(book.partitions, bool)  # caught up with the stream: the clock may move its timers
         self.owned = np.zeros(book.partitions, bool)
-        self.timers: list[tuple[int, int, int]] = []
+        self.timers: list[tuple[int, int]] = []
         self.out: dict[int, list[Op]] = {}
         self.floor = 0  # silence counts from here at the earliest
         self.last_recv = 0
@@ -44,17 +47,22 @@ class Judge:
     # --- readings ---------------------------------------------------------------------------------------------------
 
     def take(self, batches: list[Batch]) -> None:
-        """Judge what has arrived, in the order of the stream."""
-        book = self.book
+        """Judge what has arrived, in the order of the stream; each batch is one message."""
         columns = [c for c in (self._number(b) for b in batches) if c is not None]
         if not columns:
             return
-        dev, prop, ts, recv, value, flags = (
-            columns[0] if len(columns) == 1 else tuple(np.concatenate(c) for c in zip(*columns, strict=True))
-        )
+        if len(columns) == 1:
+            self.take_columns(*columns[0], np.zeros(len(columns[0][0]), np.int64))
+            return
+        message = np.repeat(np.arange(len(columns)), [len(c[0]) for c in columns])
+        self.take_columns(*(np.concatenate(c) for c in zip(*columns, strict=True)), message)
+
+    def take_columns(self, dev: Ints, prop: Ints, ts: Ints, recv: Ints, value: Any, flags: Any, message: Ints) -> None:
+        """Readings by the book's numbers. `message` never falls: which readings came together, and in which order."""
+        book = self.book
         self.points += len(dev)
         first, newest = int(recv.min()), int(recv.max())
-        if self.line_silent(newest):
+        if self.line_silent(first):
             self.floor = first
         self.last_recv = max(self.last_recv, newest)
         self.advance(first)
@@ -62,10 +70,10 @@ class Judge:
         if series.min() < 0:
             for i in np.flatnonzero(series < 0):
                 series[i] = book.series_at(int(dev[i]), int(prop[i]))
+        if book.dev.silent[dev].any() or (newest - book.dev.recv[dev] >= book.dev.quiet[dev]).any():
+            self._hear(dev, series, recv, message)
         book.dev.recv[dev] = recv
-        if book.dev.silent[dev].any():
-            self._heard(dev, recv)
-        self._judge(series, ts, recv, value, (flags & NOT_JUDGED) == 0)
+        self._judge(series, ts, recv, value, (flags & NOT_JUDGED) == 0, message)
 
     def _number(self, b: Batch) -> tuple[Any, ...] | None:
         """A batch with the book's numbers for devices and properties; without devices that the book does not have."""
@@ -83,28 +91,37 @@ class Judge:
             return None
         return dev[keep], properties[b.prop[keep]], b.ts[keep], b.recv[keep], b.value[keep], b.flags[keep]
 
-    def _judge(self, series: Ints, ts: Ints, recv: Ints, value: Any, good: Any) -> None:
+    def _judge(self, series: Ints, ts: Ints, recv: Ints, value: Any, good: Any, message: Ints) -> None:
         t = self.book.series
-        order = np.lexsort((ts, series))
+        if message[-1]:
+            order = np.lexsort((ts, series * (int(message[-1]) + 1) + message))
+        else:
+            order = np.lexsort((ts, series))
         series, ts, recv, value, good = series[order], ts[order], recv[order], value[order], good[order]
         before = t.ts[series]
+        again = series[1:] == series[:-1]
+        if (again & (ts[1:] <= ts[:-1])).any():
+            before = _newest_before(ts, before, again)
+        elif again.any():
+            np.copyto(before[1:], ts[:-1], where=again & (ts[:-1] > before[1:]))
         fresh = ts > before
         self.late += len(fresh) - int(np.count_nonzero(fresh))
-        last = np.empty(len(series), bool)
-        last[-1] = True
-        np.not_equal(series[1:], series[:-1], out=last[:-1])
-        last &= fresh
+        t.recv[series] = recv
+        rows = np.flatnonzero(fresh)
+        ends = series[rows]
+        last = rows[np.append(ends[1:] != ends[:-1], True)] if len(rows) else rows
         ends = series[last]
-        t.ts[ends], t.recv[ends], t.value[ends], t.dirty[ends] = ts[last], recv[last], value[last], True
+        t.ts[ends], t.value[ends], t.dirty[ends] = ts[last], value[last], True
         good = good & np.isfinite(value) & (ts != before)
         for column in range(self.book.slots_of.shape[1]):
             slots = self.book.slots_of[series, column]
             mine = (slots >= 0) & good
             if mine.any():
-                self._compare(slots[mine], ts[mine], recv[mine], value[mine], fresh[mine])
+                self._compare(slots[mine], ts[mine], recv[mine], value[mine], before[mine])
 
-    def _compare(self, slots: Any, ts: Ints, recv: Ints, value: Any, fresh: Any) -> None:
-        t = self.book.slot
+    def _compare(self, slots: Any, ts: Ints, recv: Ints, value: Any, before: Ints) -> None:
+        """`before`: the newest time of each reading's series when it came."""
+        t, fresh = self.book.slot, ts > before
         mode, sign, clear = t.mode[slots], t.sign[slots], t.clear[slots]
         over = (value - t.value[slots]) * sign
         breach = np.where(mode == STRICT, over > 0, over >= 0)
@@ -119,18 +136,19 @@ class Judge:
         among = np.isin(slots, slots[hot])
         rows = zip(
             slots[among].tolist(), ts[among].tolist(), recv[among].tolist(), value[among].tolist(),
-            breach[among].tolist(), ends[among].tolist(), fresh[among].tolist(), strict=True,
+            breach[among].tolist(), ends[among].tolist(), before[among].tolist(), strict=True,
         )  # fmt: skip
         for row in rows:
             self._step(*row)
 
     # --- one slot ---------------------------------------------------------------------------------------------------
 
-    def _step(self, slot: int, ts: int, recv: int, value: float, breach: bool, ends: bool, fresh: bool) -> None:
+    def _step(self, slot: int, ts: int, recv: int, value: float, breach: bool, ends: bool, before: int) -> None:
+        fresh = ts > before
         state = self.book.slot.state[slot]
         if state == PENDING:
-            if fresh and ts >= self._due(slot):
-                self._raise(slot, self._due(slot), value if breach else None)
+            if recv >= self.book.slot.wake[slot] or (fresh and ts >= self._due(slot)):
+                self._raise(slot, self._due(slot), None)  # its timer fired before this reading came, or would now
                 state = ACTIVE
             else:
                 self._pend(slot, ts, recv, breach, value)
@@ -141,32 +159,38 @@ class Judge:
             if ends:
                 self._clear(slot, ts, value)
         elif breach:
-            self._begin(slot, ts, recv, value)
+            self._begin(slot, ts, recv, value, before)
 
     def _due(self, slot: int) -> int:
         t = self.book.slot
         return max(int(t.t0[slot]) + int(t.dur[slot]), int(t.block[slot]))
 
-    def _begin(self, slot: int, ts: int, recv: int, value: float) -> None:
+    def _begin(self, slot: int, ts: int, recv: int, value: float, before: int) -> None:
         t = self.book.slot
         t.t0[slot] = ts
         if self._due(slot) <= ts:
             self._raise(slot, ts, value)
             return
         t.state[slot] = PENDING
-        self.book.hist[slot] = [(ts, True, value)]
+        # the reading before did not hold: no late one from before it can lengthen the count
+        self.book.hist[slot] = [(before, False, value), (ts, True, value)]
         self.set_timer(slot, recv - ts)
 
     def _pend(self, slot: int, ts: int, recv: int, breach: bool, value: float) -> None:
         """A reading while the condition is being counted, perhaps a late one: the count starts after the last "no"."""
         hist = self.book.hist.setdefault(slot, [(int(self.book.slot.t0[slot]), True, value)])
-        bisect.insort(hist, (ts, breach, value))
+        place = bisect.bisect_left(hist, (ts,))
+        if place < len(hist) and hist[place][0] == ts:
+            return  # sent again: the first counts, as in the store
+        hist.insert(place, (ts, breach, value))
         del hist[:-KEPT]
         start = -1
         for at, held, _ in reversed(hist):
             if not held:
                 break
             start = at
+        else:
+            start = min(start, int(self.book.slot.t0[slot]))  # longer ago than what is kept
         if start < 0:
             self.book.rest(slot)
         elif start != self.book.slot.t0[slot]:
@@ -175,7 +199,11 @@ class Judge:
 
     def set_timer(self, slot: int, lag: int) -> None:
         """Wake when the condition has held long enough by the device's own clock, which is `lag` behind ours."""
-        heapq.heappush(self.timers, (self._due(slot) + max(lag, 0), slot, int(self.book.slot.t0[slot])))
+        self.wake_at(slot, self._due(slot) + max(lag, 0))
+
+    def wake_at(self, slot: int, at: int) -> None:
+        self.book.slot.wake[slot] = at
+        heapq.heappush(self.timers, (at, slot))
 
     def _raise(self, slot: int, at: int, value: float | None) -> None:
         t, book = self.book.slot, self.book
@@ -207,8 +235,8 @@ class Judge:
         later = []
         while self.timers and self.timers[0][0] <= now:
             entry = heapq.heappop(self.timers)
-            slot, t0 = entry[1:]
-            if self.book.slot.state[slot] != PENDING or self.book.slot.t0[slot] != t0:
+            wake, slot = entry
+            if self.book.slot.state[slot] != PENDING or self.book.slot.wake[slot] != wake:
                 continue
             if allowed[self.book.dev.part[self.book.slot.dev[slot]]]:
                 self._raise(slot, self._due(slot), None)
@@ -232,13 +260,11 @@ class Judge:
         start = np.maximum(heard, self.floor)
         due = (heard > 0) & (t.state[slots] == IDLE) & (now - start >= t.nodata[slots]) & allowed[book.dev.part[dev]]
         for slot, was, begun in zip(slots[due].tolist(), heard[due].tolist(), start[due].tolist(), strict=True):
-            t.t0[slot] = was
-            book.dev.silent[t.dev[slot]] += 1
-            self._raise(slot, begun + int(t.nodata[slot]), None)
+            self._fall_silent(slot, was, begun)
 
     def line_silent(self, now: int) -> bool:
         """Whether many devices used to speak and none does: then it is the line, and the alarm is the operator's."""
-        return bool(self.last_recv) and now - self.last_recv > self._quiet_ms
+        return self.line and bool(self.last_recv) and now - self.last_recv > self._quiet_ms
 
     def _measure_quiet(self) -> None:
         """How long nobody may speak before it is the line: three intervals of the quickest of those heard lately."""
@@ -247,16 +273,55 @@ class Judge:
         quickest = int(self.book.dev.column("interval")[recent].min()) if many else 0
         self._quiet_ms = max(QUIET_MS, 3000 * quickest) if many else NEVER
 
-    def _heard(self, dev: Ints, recv: Ints) -> None:
-        """Devices that had fallen silent speak again."""
+    def _hear(self, dev: Ints, series: Ints, recv: Ints, message: Ints) -> None:
+        """Arrivals at devices that are silent, or were so long that they should have been called so by now."""
         book, t = self.book, self.book.slot
-        back = set(dev[book.dev.silent[dev] > 0].tolist())
-        for slot in book.silence_slots().tolist():
-            number = int(t.dev[slot])
-            if number in back and t.state[slot] == ACTIVE:
-                self._clear(slot, int(recv[dev == number].max()), None)
+        order = np.lexsort((recv, message, dev))
+        dev, series, recv = dev[order], series[order], recv[order]
+        found = np.unique(dev[(book.dev.silent[dev] > 0) | (recv.max() - book.dev.recv[dev] >= book.dev.quiet[dev])])
+        for number in found.tolist():
+            start, end = np.searchsorted(dev, (number, number + 1))
+            for slot in book.silences_of.get(number, ()):
+                if t.series[slot] < 0:
+                    self._arrive(slot, int(book.dev.recv[number]), recv[start:end])
+                else:
+                    mine = recv[start:end][series[start:end] == t.series[slot]]
+                    self._arrive(slot, int(book.series.recv[t.series[slot]]), mine)
+
+    def _arrive(self, slot: int, heard: int, arrivals: Ints) -> None:
+        """What a no-data slot says of these arrivals, in their order; `heard` is the one before (0: never)."""
+        if not len(arrivals):
+            return
+        t = self.book.slot
+        if t.state[slot] == ACTIVE:
+            self._clear(slot, int(arrivals[0]), None)
+            heard = 0
+        since = np.append(heard or arrivals[0], arrivals[:-1])
+        begun = np.maximum(since, self.floor)
+        for i in np.flatnonzero(arrivals - begun >= t.nodata[slot]).tolist():
+            self._fall_silent(slot, int(since[i]), int(begun[i]))
+            self._clear(slot, int(arrivals[i]), None)
+
+    def _fall_silent(self, slot: int, heard: int, begun: int) -> None:
+        t = self.book.slot
+        t.t0[slot] = heard
+        self.book.dev.silent[t.dev[slot]] += 1
+        self._raise(slot, begun + int(t.nodata[slot]), None)
 
     def drain(self) -> dict[int, list[Op]]:
         """Operations since the last call, by partition."""
         found, self.out = self.out, {}
         return found
+
+
+def _newest_before(ts: Ints, before: Ints, again: Any) -> Ints:
+    """For each reading the newest time of its series until then. Rows of a series stand together; `again` says which
+    rows (but the first) belong to the series of the row above; `before` is the newest time before all of them."""
+    low = int(ts.min()) - 1
+    step = max(int(ts.max()), int(before.max())) - low + 1
+    lift = np.append(0, np.cumsum(~again)) * step  # each series above the one before: one running maximum does for all
+    base = np.maximum(before, low) + lift
+    shifted = base.copy()
+    shifted[1:] = np.where(again, np.maximum(ts[:-1] + lift[:-1], base[1:]), base[1:])
+    found = np.maximum.accumulate(shifted) - lift
+    return np.where(found > low, found, before)

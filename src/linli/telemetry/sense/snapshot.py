@@ -15,7 +15,8 @@ import numpy as np
 from linli.telemetry.sense.book import ACTIVE, IDLE, PENDING, Book
 from linli.telemetry.sense.judge import Judge
 
-VERSION = 1
+VERSION = 2
+_READ = (1, 2)  # 1 did not say when a timer was to fire
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -38,7 +39,8 @@ def save(judge: Judge, part: int, *, stream: str, at: int) -> bytes:
                    book.series.ts[series].tobytes(), book.series.recv[series].tobytes(),
                    book.series.value[series].tobytes()],
         "slots": [[book.devices[book.slot.dev[s]].id.bytes, book.slot_rule[s].bytes, int(state[s]),
-                   int(book.slot.t0[s]), int(book.slot.raised[s]), int(block[s]), book.hist.get(s)]
+                   int(book.slot.t0[s]), int(book.slot.raised[s]), int(block[s]), book.hist.get(s),
+                   int(book.slot.wake[s])]
                   for s in slots.tolist()],
     }  # fmt: skip
     return bytes(lz4.block.compress(msgspec.msgpack.encode(body)))
@@ -50,7 +52,7 @@ def load(judge: Judge, part: int, data: bytes | None) -> dict[str, Any]:
     if not data:
         return {"stream": "", "at": 0}
     body = msgspec.msgpack.decode(lz4.block.decompress(data))
-    if body.get("v") != VERSION:
+    if body.get("v") not in _READ:
         return {"stream": "", "at": 0}
     judge.floor = max(judge.floor, body["floor"])
     judge.last_recv = max(judge.last_recv, body["last"])
@@ -76,7 +78,7 @@ def _series(book: Book, numbers: Any, body: dict[str, Any]) -> None:
 
 
 def _slot(judge: Judge, row: list[Any]) -> None:
-    device, rule, state, t0, raised, block, hist = row
+    device, rule, state, t0, raised, block, hist, *wake = row
     book, number = judge.book, judge.book.by_id.get(device, -1)
     slot = book.slot_of.get((number, UUID(bytes=rule)), -1)
     if slot < 0 or not book.slot.live[slot]:
@@ -90,6 +92,8 @@ def _slot(judge: Judge, row: list[Any]) -> None:
         book.hist[slot] = [(at, held, value) for at, held, value in hist or [[t0, True, 0.0]]]
         series = int(t.series[slot])
         judge.set_timer(slot, int(book.series.recv[series] - book.series.ts[series]) if series >= 0 else 0)
+        if wake:
+            judge.wake_at(slot, wake[0])
 
 
 def activate(judge: Judge, slot: int, t0: int) -> None:

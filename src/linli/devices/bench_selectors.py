@@ -1,0 +1,81 @@
+"""What the bench of rules needs of devices: a rule as the hot path reads it, the devices it judges, what it raised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from linli.devices import selectors
+from linli.devices.contracts import RegistryRow, RuleRow
+from linli.devices.models import Alarm, Device, Rule
+from linli.devices.services import rules as services
+from linli.kernel import ids
+from linli.kernel.actor import Actor
+from linli.kernel.errors import Invalid, NotFound
+from linli.kernel.scope import area_q, within
+
+_PLAIN = ("property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s", "reraise_s", "severity",
+          "area_path", "device_ids")  # fmt: skip
+
+
+def draft(
+    actor: Actor, *, rule_id: UUID | None, version: int | None, body: Mapping[str, Any] | None, model: str
+) -> RuleRow:
+    """The rule to be tried: one that exists (as it was at `version`), with the fields of `body` in their place; or,
+    without `rule_id`, a new one of `model`. Raises Invalid as writing the rule would."""
+    if rule_id is None:
+        if not model:
+            raise Invalid("rule.model", "is missing")
+        rule = Rule(id=ids.new_id(), code="draft", model=selectors.thing_model(model), severity="info", kind="")
+    else:
+        rule = selectors.rule(actor, rule_id)
+        if version is not None and version != rule.version:
+            services.fill(rule, _as_of(actor, rule_id, version))
+            rule.version = version
+    services.fill(rule, dict(body or {}))
+    if found := services.problems_of(rule):
+        raise Invalid(errors=[replace(e, field=f"rule.{e.field}") for e in found])
+    return RuleRow(rule_id=rule.pk, code=rule.code, version=rule.version, model=rule.model_id,
+                   **{name: getattr(rule, name) for name in _PLAIN})  # fmt: skip
+
+
+def _as_of(actor: Actor, rule_id: UUID, version: int) -> dict[str, Any]:
+    for old in selectors.rule_versions(actor, rule_id):
+        if old.version == version:
+            body = dict(old.body)
+            body["device_ids"] = [UUID(d) for d in body.get("device_ids") or ()] or None
+            return body
+    raise NotFound()
+
+
+def judged_devices(actor: Actor, rule: RuleRow, limit: int) -> list[tuple[RegistryRow, dict[str, str]]]:
+    """The devices of places that the rule judges and the actor may see, by code, each with its names."""
+    found = Device.objects.filter(
+        area_q(actor, "devices.view"), within(rule.area_path), model_id=rule.model, model__subject=selectors.OPEN,
+        state__in=("active", "planned"),
+    ).select_related("model").order_by("code")  # fmt: skip
+    if rule.device_ids is not None:
+        found = found.filter(pk__in=rule.device_ids)
+    rows = list(found.only("id", "code", "name_zh", "name_en", "area_path", "state", "model__interval_s")[: limit + 1])
+    if len(rows) > limit:
+        raise Invalid("rule.area_path", f"the rule judges more than {limit:,} devices there; take a smaller area")
+    return [
+        (RegistryRow(d.pk, d.code, rule.model, selectors.OPEN, d.area_path, True, [], d.model.interval_s, {}, None,
+                     d.state), {"zh": d.name_zh, "en": d.name_en or d.name_zh})
+        for d in rows
+    ]  # fmt: skip
+
+
+def raised(actor: Actor, rule_id: UUID, device_ids: list[UUID], start: datetime, end: datetime) -> list[Alarm]:
+    """What the rule raised at these devices and was on at some time of the span."""
+    return list(
+        Alarm.objects.filter(
+            area_q(actor, "alarms.view"), Q(cleared_at=None) | Q(cleared_at__gte=start), rule_id=rule_id,
+            device_id__in=device_ids, raised_at__lt=end,
+        ).order_by("device_id", "started_at")
+    )  # fmt: skip

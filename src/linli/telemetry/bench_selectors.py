@@ -1,0 +1,151 @@
+"""A draft rule over readings of the past: the alarms it would have raised, beside those that were raised."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from linli.devices import facade as devices
+from linli.devices.contracts import RegistryRow, RuleRow
+from linli.kernel import clock
+from linli.kernel.actor import Actor
+from linli.kernel.errors import Invalid, TooMany
+from linli.telemetry import selectors
+from linli.telemetry.sense.bench import Bench, Occurrence
+
+MAX_POINTS = 6_000_000  # about ten seconds of one core
+MAX_DEVICES = 5_000
+GROUP_POINTS, GROUP_DEVICES = 1_000_000, 1_000  # judged at once
+MAX_SHOWN = 2_000
+DAY_MS = 86_400_000
+_one = threading.Semaphore(1)  # a bench takes a core: one at a time leaves the others to everybody
+
+
+def try_rule(
+    actor: Actor, *, rule_id: UUID | None, version: int | None, body: Mapping[str, Any] | None, model: str,
+    start: datetime, end: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """What `POST /rules/bench` answers. Raises Invalid for a rule or span that cannot be tried, TooMany while another
+    is being tried."""
+    since, until = selectors.span(start, min(end, clock.now()) if end.tzinfo else end)
+    if until <= since:
+        raise Invalid("end", "must be after start, and start in the past")
+    rule = devices.draft_rule(actor, rule_id=rule_id, version=version, body=body, model=model)
+    rows = devices.judged_devices(actor, rule, MAX_DEVICES)
+    lead = max(DAY_MS, 2000 * (rule.duration_s + rule.no_data_s + rule.reraise_s))
+    if not _one.acquire(blocking=False):
+        raise TooMany("another rule is being tried; try again in a few seconds", retry_after=5)
+    try:
+        found = _judge(rule, [row for row, _ in rows], max(0, since - lead), since, until)
+    finally:
+        _one.release()
+    new = [o for o in found.pop("alarms") if o.raised_at < until and (o.ended_at is None or o.ended_at >= since)]
+    _cut(new, until)
+    ids = [row.device_id for row, _ in rows]
+    old = (
+        [] if rule_id is None else devices.raised_alarms(actor, rule_id, ids, selectors.at(since), selectors.at(until))
+    )
+    names = {row.device_id: {"id": row.device_id, "code": row.code, "name": name} for row, name in rows}
+    return {"start": selectors.at(since), "end": selectors.at(until), "devices": len(rows), **found,
+            **_told(new, old, names, since, until)}  # fmt: skip
+
+
+def _cut(new: list[Occurrence], until: int) -> None:
+    """What ended after the span is on at its end."""
+    for one in new:
+        if one.ended_at is not None and one.ended_at >= until:
+            one.ended_at = None
+
+
+def _judge(rule: RuleRow, rows: list[RegistryRow], begin: int, since: int, until: int) -> dict[str, Any]:
+    properties = [rule.property] if rule.property else []
+    counts = _counts(rows, rule.property, begin, until)
+    if (total := sum(counts.values())) > MAX_POINTS:
+        raise Invalid("start", f"about {total:,} readings lie in that span, at most {MAX_POINTS:,} are judged at once;"
+                      " take a shorter span or a smaller area")  # fmt: skip
+    alarms: list[Occurrence] = []
+    points = unfit = late = 0
+    for group in _groups([r for r in rows if counts.get(r.device_id)], counts):
+        bench = Bench(rule, group)
+        pages = selectors.history().arrivals([r.device_id for r in group], properties, begin, until)
+        for page in selectors.asked(pages):
+            bench.take(page)
+        alarms += bench.finish()
+        points, unfit, late = points + bench.points, unfit + bench.unfit, late + bench.judge.late
+    silent = sum(1 for r in rows if not counts.get(r.device_id))
+    return {"alarms": alarms, "points": points, "unfit": unfit, "late": late, "line_unknown": rule.no_data_s > 0,
+            "read_from": selectors.at(begin), "silent_devices": silent}  # fmt: skip
+
+
+def _counts(rows: list[RegistryRow], prop: str, begin: int, until: int) -> dict[UUID, int]:
+    """Readings by device, rounded up to whole hours."""
+    found: dict[UUID, int] = {}
+    for at in range(0, len(rows), GROUP_DEVICES):
+        ids = [r.device_id for r in rows[at : at + GROUP_DEVICES]]
+        for row in selectors.ask(lambda ids=ids: selectors.history().counts(ids, begin, until)).to_pylist():
+            if not prop or row["property"] == prop:
+                key = UUID(bytes=row["device"])
+                found[key] = found.get(key, 0) + row["count"]
+    return found
+
+
+def _groups(rows: list[RegistryRow], counts: Mapping[UUID, int]) -> Iterator[list[RegistryRow]]:
+    group: list[RegistryRow] = []
+    size = 0
+    for row in rows:
+        if group and (len(group) >= GROUP_DEVICES or size + counts[row.device_id] > GROUP_POINTS):
+            yield group
+            group, size = [], 0
+        group.append(row)
+        size += counts[row.device_id]
+    if group:
+        yield group
+
+
+def _told(
+    new: list[Occurrence], old: list[dict[str, Any]], names: Mapping[UUID, dict[str, Any]], since: int, until: int
+) -> dict[str, Any]:
+    """Alarms, counts by device, and the difference: two are the same where they overlap at a device."""
+    was = [(o["device_id"], _ms(o["raised_at"]), _ms(o["ended_at"])) for o in old]
+    now = [(o.device_id, o.raised_at, o.ended_at) for o in new]
+    matched, met = _overlaps(now, was), _overlaps(was, now)
+    by_device: dict[UUID, dict[str, Any]] = {}
+    for one in new:
+        row = by_device.setdefault(one.device_id, {"device": names[one.device_id], "alarms": 0, "seconds": 0, "old": 0})
+        row["alarms"] += 1
+        row["seconds"] += (min(one.ended_at or until, until) - max(one.raised_at, since)) / 1000
+    for one in old:
+        row = by_device.setdefault(
+            one["device_id"], {"device": names[one["device_id"]], "alarms": 0, "seconds": 0, "old": 0}
+        )
+        row["old"] += 1
+    shown = sorted(zip(new, matched, strict=True), key=lambda pair: pair[0].raised_at, reverse=True)[:MAX_SHOWN]
+    return {
+        "alarms": [_alarm(o, names, same) for o, same in shown],
+        "old_alarms": [{**o, "device": names[o["device_id"]], "same": same}
+                       for o, same in list(zip(old, met, strict=True))[:MAX_SHOWN]],
+        "total": len(new), "seconds": sum(r["seconds"] for r in by_device.values()),
+        "by_device": sorted(by_device.values(), key=lambda r: (-r["alarms"], -r["old"], r["device"]["code"])),
+        "both": sum(matched), "only_new": len(new) - sum(matched), "only_old": len(old) - sum(met),
+    }  # fmt: skip
+
+
+def _overlaps(some: list[tuple[UUID, int, int | None]], others: list[tuple[UUID, int, int | None]]) -> list[bool]:
+    by: dict[UUID, list[tuple[int, int]]] = {}
+    for device, a, b in others:
+        by.setdefault(device, []).append((a, b if b is not None else 1 << 60))
+    return [any(x <= (b if b is not None else 1 << 60) and a <= y for x, y in by.get(device, ()))
+            for device, a, b in some]  # fmt: skip
+
+
+def _alarm(o: Occurrence, names: Mapping[UUID, dict[str, Any]], same: bool) -> dict[str, Any]:
+    ended = None if o.ended_at is None else selectors.at(o.ended_at)
+    return {"device": names[o.device_id], "started_at": selectors.at(o.started_at), "ended_at": ended,
+            "raised_at": selectors.at(o.raised_at), "value": o.value, "peak": o.peak, "same": same}  # fmt: skip
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp() * 1000)
