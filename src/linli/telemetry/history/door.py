@@ -1,7 +1,7 @@
 """The questions of other processes, over loopback HTTP with a bearer token; answers stream as Arrow.
 
-GET /readings /series /latest /rollup /counts /arrivals /export /state, POST /backup /flush /observations /write /forget.
-Each worker thread has its own client of the store: one client answers one question at a time.
+GET /readings /series /latest /rollup /counts /arrivals /export /state, POST /backup /flush /observations /write and
+/forget. Each worker thread has its own client of the store: one client answers one question at a time.
 """
 
 from __future__ import annotations
