@@ -11,8 +11,6 @@ from linli.kernel.actor import Actor
 from linli.kernel.errors import Forbidden, Invalid, NotFound
 from linli.kernel.scope import area_q
 
-OPEN = "place"
-
 
 def commands(
     actor: Actor, device_id: UUID, *, state: str = "", cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT
@@ -28,7 +26,11 @@ def commands(
 
 def command(actor: Actor, command_id: UUID) -> Command:
     seen = area_q(actor, "devices.view", field="device__area_path")
-    found = Command.objects.filter(seen, id=command_id, device__model__subject=OPEN).select_related("device").first()
+    found = (
+        Command.objects.filter(seen, id=command_id, device__model__subject=selectors.OPEN)
+        .select_related("device")
+        .first()
+    )
     if found is None:
         raise NotFound()
     return found

@@ -203,40 +203,34 @@ class BenchIn(Schema):
     end: datetime
 
 
-class BenchName(Schema):
-    zh: str
-    en: str
-
-
 class BenchDevice(Schema):
     id: UUID
     code: str
-    name: BenchName
+    name: Label
 
 
-class BenchAlarm(Schema):
-    """`ended_at` null: still on at the end of the span. `peak`: the worst reading from `raised_at` on."""
+class BenchEpisode(Schema):
+    """`ended_at` null: still on at the end of the span. `same`: the other list has it too."""
 
     device: BenchDevice
     started_at: datetime
     raised_at: datetime
     ended_at: datetime | None
     value: float | None
-    peak: float | None
     same: bool
 
 
-class BenchOld(Schema):
+class BenchAlarm(BenchEpisode):
+    """`peak`: the worst reading from `raised_at` on."""
+
+    peak: float | None
+
+
+class BenchOld(BenchEpisode):
     """An alarm that the rule raised when it happened; `reason` says how it ended."""
 
-    device: BenchDevice
-    started_at: datetime
-    raised_at: datetime
-    ended_at: datetime | None
-    value: float | None
     version: int
     reason: str
-    same: bool
 
 
 class BenchCount(Schema):

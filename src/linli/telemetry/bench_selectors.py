@@ -112,16 +112,14 @@ def _told(
     was = [(o["device_id"], _ms(o["raised_at"]), _ms(o["ended_at"])) for o in old]
     now = [(o.device_id, o.raised_at, o.ended_at) for o in new]
     matched, met = _overlaps(now, was), _overlaps(was, now)
-    by_device: dict[UUID, dict[str, Any]] = {}
+    met_devices = dict.fromkeys([*(o.device_id for o in new), *(o["device_id"] for o in old)])
+    by_device = {d: {"device": names[d], "alarms": 0, "seconds": 0, "old": 0} for d in met_devices}
     for one in new:
-        row = by_device.setdefault(one.device_id, {"device": names[one.device_id], "alarms": 0, "seconds": 0, "old": 0})
+        row = by_device[one.device_id]
         row["alarms"] += 1
         row["seconds"] += (min(one.ended_at or until, until) - max(one.raised_at, since)) / 1000
     for one in old:
-        row = by_device.setdefault(
-            one["device_id"], {"device": names[one["device_id"]], "alarms": 0, "seconds": 0, "old": 0}
-        )
-        row["old"] += 1
+        by_device[one["device_id"]]["old"] += 1
     shown = sorted(zip(new, matched, strict=True), key=lambda pair: pair[0].raised_at, reverse=True)[:MAX_SHOWN]
     return {
         "alarms": [_alarm(o, names, same) for o, same in shown],

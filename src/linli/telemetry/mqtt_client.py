@@ -7,15 +7,7 @@ import contextlib
 import ssl
 from typing import Any
 
-
-def _length(value: int) -> bytes:
-    out = bytearray()
-    while True:
-        value, byte = value >> 7, value & 127
-        if not value:
-            out.append(byte)
-            return bytes(out)
-        out.append(byte | 128)
+from linli.telemetry.gateway.frames import encode_length
 
 
 def _text(value: str | bytes) -> bytes:
@@ -31,18 +23,18 @@ def connect_packet(
     if will:
         body += _text(will[0]) + _text(will[1])
     body += (_text(user) if user else b"") + (_text(password) if password else b"")
-    return b"\x10" + _length(len(body)) + body
+    return b"\x10" + encode_length(len(body)) + body
 
 
 def publish_packet(topic: str, payload: bytes, packet: int = 0) -> bytes:
     """QoS 1 with a packet identifier, else QoS 0."""
     body = _text(topic) + (packet.to_bytes(2, "big") if packet else b"") + payload
-    return (b"\x32" if packet else b"\x30") + _length(len(body)) + body
+    return (b"\x32" if packet else b"\x30") + encode_length(len(body)) + body
 
 
 def subscribe_packet(packet: int, *filters: str, qos: int = 1) -> bytes:
     body = packet.to_bytes(2, "big") + b"".join(_text(f) + bytes((qos,)) for f in filters)
-    return b"\x82" + _length(len(body)) + body
+    return b"\x82" + encode_length(len(body)) + body
 
 
 class Refused(Exception):

@@ -4,13 +4,20 @@ CREATE OR REPLACE VIEW devices_registry_v2 AS
 SELECT r.*, d.gateway, d.parent_id, d.parent_name
 FROM devices_registry_v1 r JOIN devices_device d ON d.id = r.device_id;
 
-CREATE OR REPLACE FUNCTION devices_command_event(c devices_command) RETURNS void LANGUAGE sql AS $$
+-- An event for the staff of an area, as `kernel.events.emit` makes it.
+CREATE OR REPLACE FUNCTION devices_emit(event_type text, kind text, ref uuid, area text, data jsonb)
+RETURNS void LANGUAGE sql AS $$
     INSERT INTO kernel_outbox (id, type, envelope, created_at)
-    SELECT e.id, 'command.changed', jsonb_build_object(
-        'id', e.id, 'type', 'command.changed', 'at', devices_iso(clock_timestamp()), 'kind', 'command', 'ref', c.id,
-        'area', d.area_path, 'centre', NULL, 'audience', 'staff', 'permission', 'devices.view',
-        'data', jsonb_build_object('device_id', c.device_id, 'state', c.state)), clock_timestamp()
-    FROM devices_device d, (SELECT gen_random_uuid() AS id) e WHERE d.id = c.device_id
+    SELECT e.id, event_type, jsonb_build_object(
+        'id', e.id, 'type', event_type, 'at', devices_iso(clock_timestamp()), 'kind', kind, 'ref', ref, 'area', area,
+        'centre', NULL, 'audience', 'staff', 'permission', 'devices.view', 'data', data), clock_timestamp()
+    FROM (SELECT gen_random_uuid() AS id) e
+$$;
+
+CREATE OR REPLACE FUNCTION devices_command_event(c devices_command) RETURNS void LANGUAGE sql AS $$
+    SELECT devices_emit('command.changed', 'command', c.id, d.area_path,
+                        jsonb_build_object('device_id', c.device_id, 'state', c.state))
+    FROM devices_device d WHERE d.id = c.device_id
 $$;
 
 -- Commands to write to the connections of these devices now, oldest first. A gateway that asks has them: no other gets
@@ -106,12 +113,8 @@ BEGIN
     INSERT INTO kernel_audit (id, at, actor, action, kind, ref, area_path, detail)
     VALUES (gen_random_uuid(), clock_timestamp(), 'device:' || g.id, 'device.create', 'device', new_id, g.area_path,
         jsonb_build_object('code', made, 'model', model, 'gateway', g.code));
-    INSERT INTO kernel_outbox (id, type, envelope, created_at)
-    SELECT e.id, 'device.changed', jsonb_build_object(
-        'id', e.id, 'type', 'device.changed', 'at', devices_iso(clock_timestamp()), 'kind', 'device', 'ref', new_id,
-        'area', g.area_path, 'centre', NULL, 'audience', 'staff', 'permission', 'devices.view',
-        'data', jsonb_build_object('change', 'created', 'state', 'active', 'code', made)), clock_timestamp()
-    FROM (SELECT gen_random_uuid() AS id) e;
+    PERFORM devices_emit('device.changed', 'device', new_id, g.area_path,
+                         jsonb_build_object('change', 'created', 'state', 'active', 'code', made));
     PERFORM pg_notify('linli_outbox', '');
     RETURN new_id;
 END $$;

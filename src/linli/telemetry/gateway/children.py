@@ -78,7 +78,7 @@ class Joint:
 
     def set_result(self, _: None) -> None:
         self.left -= 1
-        if not self.left and self.packet:
+        if not self.left:
             self.connection.acknowledge(self.packet)
 
 
@@ -128,33 +128,31 @@ class Children:
 
     def _connect(self, connection: Connection, name: str, doc: dict[str, Any], packet: bytes) -> None:
         self._child(connection, name)
-        connection.acknowledge(packet) if packet else None
+        connection.acknowledge(packet)
 
     def _disconnect(self, connection: Connection, name: str, doc: dict[str, Any], packet: bytes) -> None:
         session = (connection.children or {}).get(name)
         if session is not None:
             session.close()
-        connection.acknowledge(packet) if packet else None
+        connection.acknowledge(packet)
 
     def _telemetry(self, connection: Connection, doc: dict[str, Any], packet: bytes) -> None:
-        """A child whose part cannot be read is refused alone: a gateway that is cut off would only send it again."""
-        hub, wait = self.gateway, 0.0
-        joint = Joint(connection, packet, len(doc) + 1)
-        for name, values in doc.items():
-            child = self._child(connection, name)
-            if child is None:
-                joint.set_result(None)
-                continue
-            try:
-                wait = max(wait, hub.take_message(child, shape(values), joint))
-            except BadPayload as error:
-                self._refuse(connection, child, error)
-                joint.set_result(None)
-        joint.set_result(None)
-        if wait:
-            hub.slow_down(connection, wait)
+        waits = [0.0]
+
+        def take(child: Device, values: Any, joint: Joint) -> None:
+            waits.append(self.gateway.take_message(child, shape(values), joint))
+
+        self._each(connection, doc, packet, take)
+        if wait := max(waits):
+            self.gateway.slow_down(connection, wait)
 
     def _attributes(self, connection: Connection, doc: dict[str, Any], packet: bytes) -> None:
+        self._each(connection, doc, packet, self.gateway.keep_attributes)
+
+    def _each(
+        self, connection: Connection, doc: dict[str, Any], packet: bytes, act: Callable[[Device, Any, Joint], None]
+    ) -> None:
+        """A child whose part cannot be read is refused alone: a gateway that is cut off would only send it again."""
         joint = Joint(connection, packet, len(doc) + 1)
         for name, values in doc.items():
             child = self._child(connection, name)
@@ -162,7 +160,7 @@ class Children:
                 joint.set_result(None)
                 continue
             try:
-                self.gateway.keep_attributes(child, values, joint)
+                act(child, values, joint)
             except BadPayload as error:
                 self._refuse(connection, child, error)
                 joint.set_result(None)
@@ -170,7 +168,7 @@ class Children:
 
     def _asked(self, connection: Connection, name: str, doc: dict[str, Any], packet: bytes) -> None:
         child = self._child(connection, name)
-        connection.acknowledge(packet) if packet else None
+        connection.acknowledge(packet)
         if child is None:
             return
         one, many = doc.get("key"), doc.get("keys")
@@ -186,10 +184,9 @@ class Children:
     def _answered(self, connection: Connection, name: str, doc: dict[str, Any], packet: bytes) -> None:
         child, number = self._child(connection, name), doc.get("id")
         if child is None or type(number) is not int:
-            connection.acknowledge(packet) if packet else None
+            connection.acknowledge(packet)
             return
-        then = partial(connection.acknowledge, packet) if packet else None
-        self.gateway.talk.answer(child, number, doc.get("data"), then)
+        self.gateway.talk.answer(child, number, doc.get("data"), partial(connection.acknowledge, packet))
 
     # --- who they are -----------------------------------------------------------------------------------------------
 

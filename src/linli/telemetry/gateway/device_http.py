@@ -7,13 +7,12 @@ import asyncio
 import re
 
 from linli.telemetry.gateway.frames import BadFrame
-from linli.telemetry.gateway.http_talk import talk
+from linli.telemetry.gateway.http_talk import STORE_S, talk
 from linli.telemetry.gateway.hub import Gateway
 from linli.telemetry.gateway.payload import BadPayload
 from linli.telemetry.gateway.registry import Device
 from linli.telemetry.http1 import Request, Response, json_response, problem
 
-STORE_S = 20.0
 _PATH = re.compile(r"/api/v1/([^/]{1,200})/(telemetry|attributes/updates|attributes|rpc)(?:/([0-9]{1,18}))?")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from linli.telemetry.gateway.hub import Gateway, asked_attributes
-from linli.telemetry.gateway.payload import BadPayload
+from linli.telemetry.gateway.payload import BadPayload, decode
 from linli.telemetry.gateway.registry import VIA_GATEWAY, Device
 from linli.telemetry.http1 import Request, Response, json_response, problem
 
@@ -90,7 +90,9 @@ async def _wait(gateway: Gateway, device: Device, request: Request, *, commands:
 
 async def _answer(gateway: Gateway, device: Device, number: int, body: bytes) -> Response:
     kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    gateway.talk.answer(device, number, body, lambda: None if kept.done() else kept.set_result(None))
+    gateway.talk.answer(
+        device, number, decode(body) if body else None, lambda: None if kept.done() else kept.set_result(None)
+    )
     try:
         await asyncio.wait_for(kept, STORE_S)
     except TimeoutError:

@@ -212,8 +212,8 @@ class Gateway:
         if not (number.isascii() and number.isdigit() and len(number) < 19):
             start = ""
         if start + "/" == topics.RPC_ANSWER:
-            then = partial(connection.acknowledge, packet) if packet else None
-            self.talk.answer(device, int(number), payload, then)
+            result = decode(payload) if payload else None
+            self.talk.answer(device, int(number), result, partial(connection.acknowledge, packet))
             return
         if start + "/" == topics.ASK_ATTRIBUTES:
             self._ask_attributes(connection, device, number, payload)
@@ -221,8 +221,7 @@ class Gateway:
             connection.send(topics.RPC_ANSWER + number, self.ask_us(payload))
         else:
             raise BadFrame(f"topic {topic[:100]!r} is not this device's to publish to", frames.NOT_ALLOWED)
-        if packet:
-            connection.acknowledge(packet)
+        connection.acknowledge(packet)
 
     def _ask_attributes(self, connection: Connection, device: Device, number: str, payload: bytes) -> None:
         doc = decode(payload) if payload else {}

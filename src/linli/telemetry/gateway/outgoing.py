@@ -31,8 +31,9 @@ class Outgoing:
             self.transport.write(data)
 
     def acknowledge(self, packet: bytes) -> None:
+        """A message came, and is kept; one of QoS 0 has no packet identifier and is not answered."""
         transport = self.transport
-        if transport is not None and not transport.is_closing():
+        if packet and transport is not None and not transport.is_closing():
             transport.write(b"\x40\x02" + packet)
 
     def refuse_publish(self, packet: bytes, code: int, reason: str) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from linli.telemetry.gateway.payload import BadPayload, decode
+from linli.telemetry.gateway.payload import BadPayload
 from linli.telemetry.gateway.registry import Device, Registry, Session
 
 log = logging.getLogger("linli.gateway")
@@ -64,11 +64,8 @@ class Talk:
         self.asks.append(Ask(device, then, time.monotonic()))
         self._wake.set()
 
-    def answer(self, device: Device, number: int, payload: bytes | Any, then: Callable[[], None] | None) -> None:
-        """A device's reply to a command, bytes or JSON that is read already; `then` runs when it is kept."""
-        result = payload
-        if isinstance(payload, bytes):
-            result = decode(payload) if payload else None
+    def answer(self, device: Device, number: int, result: Any, then: Callable[[], None]) -> None:
+        """A device's reply to a command, any JSON; `then` runs when it is kept."""
         if len(orjson.dumps(result)) > MAX_ANSWER:
             raise BadPayload("body", f"an answer is longer than {MAX_ANSWER} bytes", "too-long")
         if not 0 < number < 2**63:
