@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.db import connection
 
 from linli.devices import contracts, facade, things, units
 from linli.devices.models import Device, Rule, RuleVersion, ThingModel
-from linli.devices.services import packs as loader
 from linli.kernel import packs
 from linli.kernel.models import OutboxEvent
 from linli.places.models import Grid
@@ -78,11 +80,12 @@ def test_a_wrong_model_is_refused_by_field(change: dict[str, Any], field: str) -
     assert f"thing_models.t_gauge.{field}" in {e.field for e in found}
 
 
-def put(model: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load a pack that has only this model."""
-    monkeypatch.setattr(loader.packs, "files", lambda kind, *more: ["m"] if kind == "thing-models" else [])
-    monkeypatch.setattr(loader.packs, "read_yaml", lambda path: {"thing_models": [model]})
-    monkeypatch.setattr(loader.units, "table", lambda: dict.fromkeys(("m", "cm", "Cel", "%")))
+def put(model: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A district's own pack that has only this model is in force from now on, beside the standard one."""
+    pack = tmp_path / uuid.uuid4().hex
+    (pack / "thing-models").mkdir(parents=True)
+    (pack / "thing-models" / "own.yaml").write_text(yaml.safe_dump({"thing_models": [model]}), encoding="utf-8")
+    monkeypatch.setenv("LINLI_PACKS", str(pack))
     facade.load_packs()
 
 
@@ -107,9 +110,9 @@ def said(device: Speaker, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_new_version_moves_rules_and_translates_what_old_devices_send(
-    db: None, monkeypatch: pytest.MonkeyPatch, grids: list[Grid], call: Callable
+    db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, grids: list[Grid], call: Callable
 ) -> None:
-    put(GAUGE, monkeypatch)
+    put(GAUGE, monkeypatch, tmp_path)
     me, model = call(), ThingModel.objects.get(code="t_gauge")
     old = Device.objects.create(code="OLD", name_zh="旧", model=model, area_path="340121403.001")
     rule = Rule.objects.create(code="mine", title_zh="高", title_en="high", model=model, property="lvl",
@@ -119,7 +122,7 @@ def test_a_new_version_moves_rules_and_translates_what_old_devices_send(
                                   kind="threshold", op="lt", value=15, severity="info", origin="local")  # fmt: skip
     assert said(speaker(old), {"lvl": 312, "temp": 8.5}) == {"lvl": 312, "temp": 8.5}
 
-    put(SECOND, monkeypatch)
+    put(SECOND, monkeypatch, tmp_path)
     for one in (rule, battery, old):
         one.refresh_from_db()
     assert (rule.property, rule.value, rule.clear_value, rule.version, rule.origin) == ("level", 3.0, 2.8, 2, "local")
@@ -135,16 +138,16 @@ def test_a_new_version_moves_rules_and_translates_what_old_devices_send(
 
 
 def test_versions_add_up_until_the_device_itself_is_replaced(
-    db: None, monkeypatch: pytest.MonkeyPatch, grids: list[Grid], call: Callable
+    db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, grids: list[Grid], call: Callable
 ) -> None:
     me = call()
     for model in (GAUGE, SECOND):
-        put(model, monkeypatch)
+        put(model, monkeypatch, tmp_path)
         where = {"model_id": "t_gauge", "model_version": model["version"], "area_path": "340121403.001"}
         Device.objects.create(code=f"V{model['version']}", name_zh="计", **where)
     rule = Rule.objects.create(code="mine", title_zh="高", title_en="high", model_id="t_gauge", property="level",
                                kind="threshold", op="gt", value=3, severity="severe", version=2)  # fmt: skip
-    put(THIRD, monkeypatch)
+    put(THIRD, monkeypatch, tmp_path)
     rule.refresh_from_db()
     old, new = Device.objects.get(code="V1"), Device.objects.get(code="V2")
     assert (rule.value, rule.version) == (8.0, 3)
@@ -161,10 +164,12 @@ def test_versions_add_up_until_the_device_itself_is_replaced(
     assert {"version": 1, "code": "lvl", "property": "level", "factor": 0.01, "offset": 5.0} in body["translations"]
 
 
-def test_a_version_that_only_adds_needs_no_translation(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(GAUGE, monkeypatch)
+def test_a_version_that_only_adds_needs_no_translation(
+    db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(GAUGE, monkeypatch, tmp_path)
     one = Device.objects.create(code="A", name_zh="甲", model_id="t_gauge", area_path="d")
-    put(GAUGE | {"version": 2}, monkeypatch)
+    put(GAUGE | {"version": 2}, monkeypatch, tmp_path)
     one.refresh_from_db()
     assert one.model_version == 2 and speaker(one).translate == {}
 

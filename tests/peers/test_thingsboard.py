@@ -12,15 +12,14 @@ import socket
 import subprocess
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from tests.district import District
+from tests.stranger import Stranger, until
 
 from linli.engines.testing import some_port
 
@@ -46,51 +45,41 @@ def api(district: District) -> Api:
     return Api(district)
 
 
-class Api:
-    """A stranger with a key."""
-
+class Api(Stranger):
     def __init__(self, district: District) -> None:
+        super().__init__(district)
         self.mqtt = district.status()["ports"]["mqtt"]
-        self.http = httpx.Client(
-            base_url=f"{district.origin}/api/v1/", headers={"Authorization": f"Bearer {district.key()}"},
-            timeout=20, trust_env=False,
-        )  # fmt: skip
 
-    def __call__(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.http.request(method, path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
-        assert answer.status_code < 300, answer.text
-        return answer.json()
-
-    def device(self, code: str, **more: Any) -> tuple[str, str]:
+    def made(self, code: str, **more: Any) -> tuple[str, str]:
         """(id, token) of a new device."""
-        place = self("GET", "devices?limit=1")["items"][0]
-        body = {"code": code, "model": "water_level", "name_zh": code, "lon": place["lon"], "lat": place["lat"]} | more
-        made = self("POST", "devices", body)["id"]
-        return made, self("POST", f"devices/{made}/credentials", {})["token"]
+        device = self.device(code, "water_level", **more)
+        return device, self.token(device)
+
+    def command(self, device: str, **body: Any) -> dict[str, Any]:
+        sent: dict[str, Any] = self.post(f"devices/{device}/commands", body)
+        return sent
+
+    def set(self, device: str, **attributes: Any) -> None:
+        self.ask("PATCH", f"devices/{device}/attributes", {"attributes": attributes})
 
     def child(self, gateway: str, name: str) -> dict[str, Any] | None:
-        found = self("GET", f"devices?q={name.split()[0]}")["items"]
+        found = self.get(f"devices?q={name.split()[0]}")["items"]
         return next((d for d in found if d["parent_id"] == gateway and d["parent_name"] == name), None)
 
     def last(self, device: str, name: str) -> Any:
-        found = self("GET", f"devices/latest?ids={device}")["items"]
+        found = self.get(f"devices/latest?ids={device}")["items"]
         return next((row["value"] for row in found if row["property"] == name), None)
 
     def outcome(self, command: str) -> tuple[str, Any]:
         def done() -> Any:
-            row = self("GET", f"commands/{command}")
+            row = self.get(f"commands/{command}")
             return row if row["ended_at"] else None
 
-        row = until(done)
+        row = until(done, PATIENCE_S)
         return row["state"], row["result"]
 
 
-def until(question: Callable[[], Any], seconds: float = 60) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := question()):
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.2)
-    return found
+PATIENCE_S = 90
 
 
 class Talk:
@@ -129,38 +118,38 @@ def sdk(kind: str, port: int, token: str) -> Iterator[Talk]:
 
 
 def test_the_device_sdk(api: Api) -> None:
-    device, token = api.device("TB-1", attributes_shared={"rate": 5})
+    device, token = api.made("TB-1", attributes_shared={"rate": 5})
     with sdk("device", api.mqtt, token) as talk:
         assert talk.next("sent") == talk.next("sent") == 0
         assert talk.next("attributes") == {"client": {"serial": "x-1"}, "shared": {"rate": 5}}
         assert talk.next("limits")["maxPayloadSize"] == 262_144
-        assert until(lambda: api.last(device, "level")) == 1.5
-        assert api("GET", f"devices/{device}")["attributes_client"] == {"serial": "x-1"}
-        sent = api("POST", f"devices/{device}/commands", {"method": "open", "params": {"gate": 2}})
+        assert until(lambda: api.last(device, "level"), PATIENCE_S) == 1.5
+        assert api.get(f"devices/{device}")["attributes_client"] == {"serial": "x-1"}
+        sent = api.command(device, method="open", params={"gate": 2})
         assert talk.next("command") == {"method": "open", "params": {"gate": 2}}
         assert api.outcome(sent["id"]) == ("answered", {"done": {"gate": 2}})
-        api("PATCH", f"devices/{device}/attributes", {"attributes": {"rate": 6}})
+        api.set(device, rate=6)
         assert talk.next("changed") == {"rate": 6}
-    queued = api("POST", f"devices/{device}/commands", {"method": "open", "params": 1, "expires_s": 600})
+    queued = api.command(device, method="open", params=1, expires_s=600)
     with sdk("device", api.mqtt, token) as talk:  # it comes back, and hears what was asked meanwhile
         assert talk.next("command") == {"method": "open", "params": 1}
         assert api.outcome(queued["id"]) == ("answered", {"done": 1})
 
 
 def test_the_gateway_sdk(api: Api) -> None:
-    gateway, token = api.device("TB-GW", gateway=True)
+    gateway, token = api.made("TB-GW", gateway=True)
     with sdk("gateway", api.mqtt, token) as talk:
         assert talk.next("sent") == talk.next("sent") == 0
-        child = until(lambda: api.child(gateway, "Meter one"))
+        child = until(lambda: api.child(gateway, "Meter one"), PATIENCE_S)
         assert child["model"]["code"] == "water_level" and child["status"]["connected"] is not None
-        assert until(lambda: api.last(child["id"], "level")) == 2.5
+        assert until(lambda: api.last(child["id"], "level"), PATIENCE_S) == 2.5
         told = [talk.next("attributes"), talk.next("attributes")]
         assert sorted(json.dumps(t["values"]) for t in told) == ['{"serial": "y-1"}', "{}"]
-        sent = api("POST", f"devices/{child['id']}/commands", {"method": "beep", "params": 3})
+        sent = api.command(child["id"], method="beep", params=3)
         assert talk.next("command") == {"device": "Meter one", "data": {"id": sent["number"], "method": "beep",
                                                                       "params": 3}}  # fmt: skip
         assert api.outcome(sent["id"]) == ("answered", {"done": 3})
-        api("PATCH", f"devices/{child['id']}/attributes", {"attributes": {"rate": 7}})
+        api.set(child["id"], rate=7)
         assert talk.next("changed") == {"device": "Meter one", "data": {"rate": 7}}
 
 
@@ -201,10 +190,11 @@ def send(port: int, text: bytes) -> bool:
 
 def test_the_iot_gateway(api: Api, tmp_path: Path) -> None:
     """It forwards nothing until its limits are answered; what its TCP connector hears becomes a reading of a child."""
-    gateway, token = api.device("TB-IOT", gateway=True)
+    gateway, token = api.made("TB-IOT", gateway=True)
     listen = some_port()
     with iot_gateway(tmp_path, api.mqtt, token, listen):
-        until(lambda: send(listen, b"3.25"))
-        child = until(lambda: api.child(gateway, "Weir"), 90)
-        assert until(lambda: api.last(child["id"], "level") or (send(listen, b"3.25") and None), 90) == 3.25
+        until(lambda: send(listen, b"3.25"), PATIENCE_S)
+        child = until(lambda: api.child(gateway, "Weir"), PATIENCE_S)
+        level = until(lambda: api.last(child["id"], "level") or (send(listen, b"3.25") and None), PATIENCE_S)
+        assert level == 3.25
     assert "Traceback" not in (tmp_path / "out.log").read_text()

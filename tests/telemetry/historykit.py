@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from django.http import HttpResponse
+from django.test import Client
 
 from linli.engines.nats import Nats
 from linli.engines.testing import some_port
+from linli.kernel import http, ids
+from linli.kernel.actor import Actor, Grant
+from linli.telemetry import stream
 from linli.telemetry.history.client import HistoryClient, HistoryUnavailable
 
 
@@ -42,3 +53,35 @@ class HistoryProcess:
         assert self.child is not None
         self.child.send_signal(how)
         return self.child.wait(20)
+
+
+@contextlib.contextmanager
+def filled(home: Path, broker: Nats, data: bytes) -> Iterator[HistoryProcess]:
+    """A history process that has stored one encoded batch."""
+    process = HistoryProcess(home, broker)
+    process.start()
+
+    async def publish() -> int:
+        nc = await stream.connect("test", url=broker.url)
+        publisher = stream.Publisher(nc)
+        await publisher.start()
+        last = await publisher.publish("readings.0", data, str(time.time()))
+        await nc.close()
+        return last
+
+    assert process.client.flush(asyncio.run(publish()), 20)
+    yield process
+    process.stop()
+
+
+def viewer(area: str) -> Callable[..., HttpResponse]:
+    """Asks a route as somebody who sees the devices of an area."""
+
+    def get(path: str, area: str = area, **query: Any) -> HttpResponse:
+        actor = Actor(
+            kind="account", account_id=ids.new_id(), grants=(Grant("test", area, frozenset({"devices.view"})),)
+        )
+        with mock.patch.object(http, "_resolver", return_value=lambda request: actor):
+            return Client().get(f"/api/v1{path}", query)  # type: ignore[return-value]
+
+    return get

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,12 @@ from uuid import UUID
 
 import pytest
 from django.http import HttpResponse
-from django.test import Client
-from tests.telemetry.historykit import HistoryProcess
+from tests.telemetry.historykit import HistoryProcess, filled, viewer
 
 from linli.devices.models import Device, ThingModel
 from linli.engines.nats import Nats
-from linli.kernel import http, ids
-from linli.kernel.actor import Actor, Grant
-from linli.telemetry import batch, selectors, stream
+from linli.kernel import ids
+from linli.telemetry import batch, selectors
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 AREA = "340121403.001"
@@ -30,26 +26,13 @@ HIDDEN = UUID("01900000-0000-7000-8000-000000000002")
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory, broker: Nats) -> Iterator[HistoryProcess]:
-    process = HistoryProcess(Path(tmp_path_factory.mktemp("history")), broker)
-    process.start()
-
-    async def fill() -> int:
-        nc = await stream.connect("test", url=broker.url)
-        publisher = stream.Publisher(nc)
-        await publisher.start()
-        n = 600
-        data = batch.make(
-            [MINE.bytes, HIDDEN.bytes], ["level", "=battery"], [i % 2 for i in range(n)],
-            [i // 2 % 2 for i in range(n)],
-            [T0 + i // 4 * 60_000 for i in range(n)], [T0] * n, [float(i) for i in range(n)], [0] * n,
-        )  # fmt: skip
-        last = await publisher.publish("readings.0", batch.encode(data), str(time.time()))
-        await nc.close()
-        return last
-
-    assert process.client.flush(asyncio.run(fill()), 20)
-    yield process
-    process.stop()
+    n = 600
+    data = batch.make(
+        [MINE.bytes, HIDDEN.bytes], ["level", "=battery"], [i % 2 for i in range(n)], [i // 2 % 2 for i in range(n)],
+        [T0 + i // 4 * 60_000 for i in range(n)], [T0] * n, [float(i) for i in range(n)], [0] * n,
+    )  # fmt: skip
+    with filled(Path(tmp_path_factory.mktemp("history")), broker, batch.encode(data)) as process:
+        yield process
 
 
 @pytest.fixture
@@ -59,14 +42,8 @@ def call(history: HistoryProcess, db: None) -> Iterator[Callable[..., HttpRespon
                                           interval_s=60, properties=[])  # fmt: skip
         Device.objects.create(id=pk, code=code, name_zh=code, name_en=code, model=model, area_path=f"{AREA}.002")
 
-    def get(path: str, area: str = AREA, **query: Any) -> HttpResponse:
-        grants = (Grant("test", area, frozenset({"devices.view"})),)
-        actor = Actor(kind="account", account_id=ids.new_id(), grants=grants)
-        with mock.patch.object(http, "_resolver", return_value=lambda request: actor):
-            return Client().get(f"/api/v1{path}", query)  # type: ignore[return-value]
-
     with mock.patch.object(selectors, "history", return_value=history.client):
-        yield get
+        yield viewer(AREA)
 
 
 SPAN = {"start": "2026-09-01T00:00:00+08:00", "end": "2026-12-01T00:00:00+08:00"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,15 +12,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 from django.http import HttpResponse
-from django.test import Client
-from tests.telemetry.historykit import HistoryProcess
+from tests.telemetry.historykit import HistoryProcess, filled, viewer
 
 from linli.devices import facade
 from linli.devices.models import Device
 from linli.engines.nats import Nats
-from linli.kernel import http, ids
-from linli.kernel.actor import Actor, Grant
-from linli.telemetry import batch, indices, quality, selectors, stream
+from linli.telemetry import batch, indices, quality, selectors
 
 AREA = "340121403.001"
 AIR, ROAD, LAMP, HIDDEN = (UUID(int=n) for n in range(901, 905))
@@ -103,30 +98,18 @@ def test_quality_rules_mark_what_they_say() -> None:
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory, broker: Nats) -> Iterator[HistoryProcess]:
     """A day of the air station, every five minutes; a quarter of an hour of the road and of a hidden thing."""
-    process = HistoryProcess(Path(tmp_path_factory.mktemp("history")), broker)
-    process.start()
     rows = [(0, name, T0 - m * 60_000, value) for m in range(5, 1441, 5) for name, value in
             (("pm25", 62.0), ("pm10", 90.0), ("no2", 60.0))]  # fmt: skip
     rows += [(n, "speed", T0 - m * 60_000, 30.0) for n in (1, 2) for m in (5, 10, 15)]
     rows += [(0, "co", T0 - 120_000, 99.0)]  # out of range: no index is made of it
-
-    async def fill() -> int:
-        nc = await stream.connect("test", url=broker.url)
-        publisher = stream.Publisher(nc)
-        await publisher.start()
-        names = sorted({r[1] for r in rows})
-        flags = [batch.OUT_OF_RANGE if r[3] == 99 else 0 for r in rows]
-        data = batch.make(
-            [AIR.bytes, ROAD.bytes, HIDDEN.bytes], names, [r[0] for r in rows], [names.index(r[1]) for r in rows],
-            [r[2] for r in rows], [T0] * len(rows), [r[3] for r in rows], flags,
-        )  # fmt: skip
-        last = await publisher.publish("readings.0", batch.encode(data), str(time.time()))
-        await nc.close()
-        return last
-
-    assert process.client.flush(asyncio.run(fill()), 20)
-    yield process
-    process.stop()
+    names = sorted({r[1] for r in rows})
+    flags = [batch.OUT_OF_RANGE if r[3] == 99 else 0 for r in rows]
+    data = batch.make(
+        [AIR.bytes, ROAD.bytes, HIDDEN.bytes], names, [r[0] for r in rows], [names.index(r[1]) for r in rows],
+        [r[2] for r in rows], [T0] * len(rows), [r[3] for r in rows], flags,
+    )  # fmt: skip
+    with filled(Path(tmp_path_factory.mktemp("history")), broker, batch.encode(data)) as process:
+        yield process
 
 
 @pytest.fixture
@@ -136,14 +119,8 @@ def call(history: HistoryProcess, db: None) -> Iterator[Callable[..., HttpRespon
         Device.objects.create(id=pk, code=model, name_zh=model, model_id=model, area_path=f"{AREA}.002",
                               attributes_shared={"free_speed": 60})  # fmt: skip
 
-    def get(path: str, area: str = AREA, **query: Any) -> HttpResponse:
-        grants = (Grant("test", area, frozenset({"devices.view"})),)
-        actor = Actor(kind="account", account_id=ids.new_id(), grants=grants)
-        with mock.patch.object(http, "_resolver", return_value=lambda request: actor):
-            return Client().get(f"/api/v1{path}", query)  # type: ignore[return-value]
-
     with mock.patch.object(selectors, "history", return_value=history.client):
-        yield get
+        yield viewer(AREA)
 
 
 @pytest.mark.engines

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.district import District
+from tests.stranger import Stranger
 
 from linli.kernel import packs
 
@@ -25,25 +25,15 @@ def district() -> Iterator[District]:
         yield one
 
 
-class Bench:
+class Bench(Stranger):
     def __init__(self, district: District) -> None:
-        self.api = httpx.Client(
-            base_url=f"{district.origin}/api/v1/", headers={"Authorization": f"Bearer {district.key()}"},
-            timeout=20, trust_env=False,
-        )  # fmt: skip
+        super().__init__(district)
         self.door = httpx.Client(base_url=f"http://127.0.0.1:{district.port('device')}", timeout=20, trust_env=False)
-
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        answer = self.api.post(path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
-        assert answer.status_code == 201, answer.text
-        return answer.json()
 
     def play(self, sample: dict[str, Any], number: int) -> tuple[str, int]:
         """A new device that sends the stream; (device id, when second 0 was, in ms)."""
-        place = self.api.get("devices?limit=1").json()["items"][0]
-        made = self.post("devices", {"code": f"S-{sample['model']}-{number}", "model": sample["model"], "name_zh": "样",
-                                     "lon": place["lon"], "lat": place["lat"]})  # fmt: skip
-        token = self.post(f"devices/{made['id']}/credentials", {})["token"]
+        made = self.device(f"S-{sample['model']}-{number}", sample["model"])
+        token = self.token(made)
         zero = (int(time.time()) - sample["t"][-1] - 5) * 1000
         for i, t in enumerate(sample["t"]):
             values = {name: column[i] for name, column in sample["readings"].items()}
@@ -54,10 +44,10 @@ class Bench:
                     break
                 time.sleep(0.2)
             assert answer.status_code == 200, answer.text
-        return made["id"], zero
+        return made, zero
 
     def alarms(self, device: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.api.get(f"alarms?device_id={device}&state=all").json()["items"]
+        found: list[dict[str, Any]] = self.get(f"alarms?device_id={device}&state=all")["items"]
         return found
 
 
@@ -91,8 +81,8 @@ def test_a_private_things_stream_is_taken_and_shown_nowhere(district: District, 
     device, _ = bench.play(sample, 2)
     time.sleep(2)
     for path in ("", "/readings", "/readings.csv", "/index", "/quality", "/series?property=speed"):
-        assert bench.api.get(f"devices/{device}{path}").status_code == 404
-    assert bench.alarms(device) == [] and device not in bench.api.get("device-pins").text
-    assert bench.api.get(f"devices?model={model}").json()["items"] == []
-    assert bench.api.get(f"devices/latest?ids={device}").json()["items"] == []
-    assert model not in {row["model"] for row in bench.api.get("devices/counts").json()["models"]}
+        assert bench.http.get(f"devices/{device}{path}").status_code == 404
+    assert bench.alarms(device) == [] and device not in bench.http.get("device-pins").text
+    assert bench.http.get(f"devices?model={model}").json()["items"] == []
+    assert bench.http.get(f"devices/latest?ids={device}").json()["items"] == []
+    assert model not in {row["model"] for row in bench.http.get("devices/counts").json()["models"]}

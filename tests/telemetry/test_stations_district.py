@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import time
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from tests.district import District
+from tests.stranger import Stranger, until
 
 from linli.engines.testing import some_port
 from linli.telemetry.codecs import hj212, jtt808
@@ -29,29 +28,11 @@ def district() -> Iterator[District]:
         yield one
 
 
-class Api:
-    def __init__(self, district: District) -> None:
-        self.http = httpx.Client(
-            base_url=f"{district.origin}/api/v1/", headers={"Authorization": f"Bearer {district.key()}"},
-            timeout=20, trust_env=False,
-        )  # fmt: skip
-
-    def get(self, path: str, status: int = 200) -> Any:
-        answer = self.http.get(path)
-        assert answer.status_code == status, answer.text
-        return answer.json()
-
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        answer = self.http.post(path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
-        assert answer.status_code == 201, answer.text
-        return answer.json()
-
+class Api(Stranger):
     def station(self, code: str, model: str, protocol: str, number: str, secret: str = "") -> str:
-        place = self.get("devices?limit=1")["items"][0]
-        made = self.post("devices", {"code": code, "model": model, "name_zh": code, "lon": place["lon"],
-                                     "lat": place["lat"]})  # fmt: skip
-        self.post(f"devices/{made['id']}/stations", {"protocol": protocol, "number": number, "secret": secret})
-        return str(made["id"])
+        made = self.device(code, model)
+        self.post(f"devices/{made}/stations", {"protocol": protocol, "number": number, "secret": secret})
+        return made
 
 
 def ask(port: int, data: bytes, decoder: Any) -> Any:
@@ -60,14 +41,6 @@ def ask(port: int, data: bytes, decoder: Any) -> Any:
         while True:
             if items := decoder.feed(line.recv(4096)):
                 return items[0]
-
-
-def until(question: Any, seconds: float = 20) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := question()):
-        assert time.monotonic() < end
-        time.sleep(0.2)
-    return found
 
 
 @pytest.mark.timeout(400)
