@@ -12,7 +12,7 @@ WEB_READY := src/linli/dist/.ready
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 PHONES ?= 20
-.PHONY: setup peers run check test test-model test-slow test-external test-phones bench bench-cases e2e lock wheel clean
+.PHONY: setup peers run check test test-model test-slow test-external test-phones bench bench-cases bench-devices e2e lock wheel clean
 
 setup: $(ENV_READY) $(WEB_READY)
 
@@ -84,6 +84,10 @@ bench: setup
 # A district with a million cases; ARGS="--home DIR" keeps it for the next run.
 bench-cases: setup
 	$(BIN)/python -m tests.bench.million $(ARGS)
+
+# 100,000 devices, 20,000 messages a second for ten minutes, a year of readings; ARGS="--only lists,hold" for parts.
+bench-devices: setup
+	$(BIN)/python -m tests.bench.devices $(ARGS)
 
 # Renews both lock files; neither carries an address of a registry.
 lock: $(ENV_READY)

@@ -82,12 +82,12 @@ def cpu_seconds(district: District, known: dict[str, int] | None = None) -> dict
     return found
 
 
-def pss_mb(district: District) -> dict[str, float]:
+def pss_mb(district: District, known: dict[str, int] | None = None) -> dict[str, float]:
     """Proportional set size by process in MB, children included."""
     found: dict[str, float] = {}
-    for name, state in district.status()["processes"].items():
+    for name, pid in (known or pids(district)).items():
         total = 0
-        for process in tree(int(state["pid"]), name) if state.get("pid") else []:
+        for process in tree(pid, name):
             try:
                 total += process.memory_full_info().pss
             except (psutil.NoSuchProcess, psutil.AccessDenied):

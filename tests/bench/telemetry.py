@@ -59,14 +59,23 @@ def tokens(home: Path, crossings: int) -> dict[str, Any]:
     return {"load": load, "crossing": fresh}
 
 
-def measure(district: District, *, rate: int, seconds: float, crossings: int) -> dict[str, Any]:
+def measure(
+    district: District,
+    *,
+    rate: int,
+    seconds: float,
+    crossings: int,
+    sends: dict[str, Any] | None = None,
+    patience: float = 5,
+) -> dict[str, Any]:
+    """`sends`: the tokens that send and those that cross, instead of the demo's; `patience`: seconds for late alarms."""
     state = district.status()
     listener = Listener(state["url"], district.key())
     listener.start()
     if not listener.ready.wait(20):
         raise RuntimeError("the live stream did not open")
-    found = tokens(district.home, crossings)
-    while len(found["load"]) < 2_000:  # at least two thousand connections
+    found = sends or tokens(district.home, crossings)
+    while sends is None and len(found["load"]) < 2_000:  # at least two thousand connections
         found["load"] += found["load"][: 2_000 - len(found["load"])]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(found, file)
@@ -86,18 +95,19 @@ def measure(district: District, *, rate: int, seconds: float, crossings: int) ->
         result = json.loads(generator.stdout.readline())
         after = cpu_seconds(district)
         generator.wait()
-    return _figures(result, before, after, listener, pss_mb(district), rate)
+    return _figures(result, before, after, listener, pss_mb(district), rate, patience)
 
 
 def _figures(result: dict[str, Any], before: dict[str, float], after: dict[str, float], listener: Listener,
-             memory: dict[str, float], rate: int) -> dict[str, Any]:  # fmt: skip
-    deadline = time.time() + 5
+             memory: dict[str, float], rate: int, patience: float) -> dict[str, Any]:  # fmt: skip
+    deadline = time.time() + patience
     crossed = result["crossed_at"]
     while time.time() < deadline and len(set(crossed) & set(listener.at)) < len(crossed):
         time.sleep(0.1)
     messages = result["acked"] + result["acked_late"]
     cost = {name: (after[name] - before.get(name, 0)) / max(1, messages) * 1e6 for name in after}
     delays = [(listener.at[d] - at) * 1000 for d, at in crossed.items() if d in listener.at]
+    arrived = [listener.at[d] for d in crossed if d in listener.at]
     return {
         "wanted_messages_per_s": rate or "as fast as acknowledged",
         "connections": result["connections"],
@@ -113,6 +123,7 @@ def _figures(result: dict[str, Any], before: dict[str, float], after: dict[str, 
         "generator_cpu_us_per_message": round(result["cpu_s"] / max(1, messages) * 1e6, 1),
         "alarms": {"crossed": len(crossed), "seen": len(delays)},
         "alarm_ms": spread(delays),
+        "last_alarm_s": round(max(arrived) - min(crossed.values()), 2) if arrived else None,
         "memory_mb": memory["total"],
         "load": [round(x, 2) for x in os.getloadavg()],
     }

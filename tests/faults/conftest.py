@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.district import others_servers
 from tests.faults.stand import Stand
 
 
@@ -12,3 +13,10 @@ from tests.faults.stand import Stand
 def district() -> Iterator[Stand]:
     with Stand() as running:
         yield running
+
+
+@pytest.fixture
+def servers() -> Iterator[str]:
+    """The address of a PostgreSQL that somebody else runs."""
+    with others_servers() as (postgres, _):
+        yield postgres

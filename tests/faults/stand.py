@@ -20,10 +20,10 @@ LIMIT = 15.0  # seconds until everything is served again
 
 
 class Stand(District):
-    def __init__(self, home: Path | None = None, args: tuple[str, ...] = ()) -> None:
+    def __init__(self, home: Path | None = None, args: tuple[str, ...] = (), env: dict[str, str] | None = None) -> None:
         first = some_port()
         doors = (f"--port={first}", f"--mqtt-port={first + 1}", f"--device-port={first + 2}")
-        super().__init__(demo=True, home=home, args=(*doors, *args))
+        super().__init__(demo=True, home=home, args=(*doors, *args), env=env)
 
     def demo_devices(self, model: str) -> dict[str, dict[str, Any]]:
         known = json.loads((self.home / "secrets" / "demo-devices.json").read_text())

@@ -16,6 +16,8 @@ from linli.engines.process import EngineError
 from linli.home import Home
 from linli.telemetry.codecs import all as all_codecs
 
+MOST_COPIES = 16
+
 
 def register(sub: Any) -> None:
     parser = sub.add_parser("up", help="start the district and keep it running")
@@ -32,6 +34,9 @@ def register(sub: Any) -> None:
     parser.add_argument("--tls-cert", type=Path, help="certificate (PEM, with chain) of the front door")
     parser.add_argument("--tls-key", type=Path, help="key of --tls-cert")
     parser.add_argument("--tls-internal", metavar="NAME[,NAME]", help="TLS for these names by the district's own CA")
+    parser.add_argument(
+        "--copies", default="", metavar="NAME=N,...", help=f"several of a process: {', '.join(district.MANY)}"
+    )
     parser.add_argument("--public-url", help="address under which people reach the district, behind your own proxy")
     parser.set_defaults(run=run)
 
@@ -48,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         options = _options(args)
         given = {"http": args.port, "mqtt": args.mqtt_port, "device": args.device_port, "mqtts": args.mqtts_port}
         given |= {f"tcp-{name}": port for name, port in _tcp_ports(options.tcp_ports).items()}
-        chosen = ports.choose(home, given, args.bind)
+        doors = [f"ops-{name}" for kind in options.copies for name in district.named(kind, options.copies)[1:]]
+        chosen = ports.choose(home, given, args.bind, (*ports.INTERNAL, *doors))
         return supervisor.supervise(district.plan(home, chosen, options), lock, announce)
     except EngineError as error:
         raise commands.CommandError(str(error)) from error
@@ -77,7 +83,21 @@ def _options(args: argparse.Namespace) -> district.Options:
         args.tls_cert and args.tls_cert.absolute(), args.tls_key and args.tls_key.absolute(), names
     )  # fmt: skip
     tcp_ports = os.environ.get("LINLI_TCP_PORTS") or args.tcp_ports  # what the operator set already wins
-    return district.Options(args.demo, args.bind, args.public_url, tls, args.mqtts_port, tcp_ports)
+    copies = _copies(os.environ.get("LINLI_COPIES") or args.copies)
+    return district.Options(args.demo, args.bind, args.public_url, tls, args.mqtts_port, tcp_ports, copies)
+
+
+def _copies(text: str) -> dict[str, int]:
+    """`gateway=2,sense=2` → how many of each."""
+    found = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.strip().partition("=")
+        if name not in district.MANY:
+            raise EngineError(f"--copies: {name!r} is none of {', '.join(district.MANY)}")
+        if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= MOST_COPIES:
+            raise EngineError(f"--copies: {name} must be 1 to {MOST_COPIES}, not {number!r}")
+        found[name] = int(number)
+    return found
 
 
 def _tcp_ports(text: str) -> dict[str, int]:

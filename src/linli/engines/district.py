@@ -30,6 +30,7 @@ PROCESSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sense": ("linli.telemetry.sense.main", ("prepare", "nats")),
     "jobs": ("linli.kernel.worker", ("prepare", "nats")),
 }
+MANY = ("gateway", "sense", "relay", "jobs")  # those of which one machine may run several
 STOP_ORDER = (
     ("edge",),
     ("gateway", "web", "live"),
@@ -55,6 +56,18 @@ class Options:
     tls: Tls = field(default_factory=Tls)
     mqtts_port: int | None = None
     tcp_ports: str = ""
+    copies: dict[str, int] = field(default_factory=dict)
+
+
+def named(name: str, copies: dict[str, int]) -> list[str]:
+    """What the processes of one kind are called: gateway, gateway-2, ..."""
+    return [name, *(f"{name}-{number}" for number in range(2, copies.get(name, 1) + 1))]
+
+
+def kind_of(name: str) -> str:
+    """gateway-2 is a gateway."""
+    kind = name.rpartition("-")[0]
+    return kind if kind in MANY else name
 
 
 @dataclass
@@ -126,6 +139,8 @@ def environment(district: District) -> dict[str, str]:
         env["LINLI_MQTTS_PORT"] = str(options.mqtts_port)
     if options.tcp_ports:
         env["LINLI_TCP_PORTS"] = options.tcp_ports
+    if options.copies.get("gateway", 1) > 1:
+        env["LINLI_GATEWAY_SHARE"] = "1"
     ours = {"LINLI_HOME", "LINLI_DEMO", "LINLI_METRICS_PORTS", "LINLI_WEB_URL"}
     return {name: value if name in ours else os.environ.get(name) or value for name, value in env.items()}
 
@@ -163,11 +178,11 @@ def _services(district: District) -> list[Service]:
         found.append(_nats(district.nats, base))
     needs = ("postgres",) if district.postgres else ()
     found.append(Service("prepare", linli("prepare"), _never, needs=needs, once=True))
-    for name, (module, needs) in PROCESSES.items():
-        if has_entry(module):
+    for kind, (module, needs) in PROCESSES.items():
+        for name in named(kind, district.options.copies) if has_entry(module) else ():
             port = district.ports[f"ops-{name}"]
             service = Service(
-                name, linli(name), _http(port, "/readyz"), alive=_http(port, "/healthz"), needs=needs, port=port
+                name, linli(kind), _http(port, "/readyz"), alive=_http(port, "/healthz"), needs=needs, port=port
             )
             found.append(service)
     found.append(_web(district, next(service for service in found if service.name == "prepare")))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from linli.engines import process
-from linli.engines.district import MARK, STOP_ORDER, District
+from linli.engines.district import MARK, STOP_ORDER, District, kind_of
 from linli.engines.process import EngineError
 from linli.engines.service import Keeper, rotate
 from linli.home import Home
@@ -116,11 +116,11 @@ class Supervisor:
 
     async def _stop_in_order(self, keepers: dict[str, asyncio.Task[None]]) -> None:
         for group in STOP_ORDER:
-            for name in group:
-                if name in keepers:
-                    keepers[name].cancel()
-            await asyncio.gather(*(keepers[n] for n in group if n in keepers), return_exceptions=True)
-            await asyncio.gather(*(self.district.services[n].stop() for n in group if n in self.district.services))
+            names = [name for name in self.district.services if kind_of(name) in group]
+            for name in names:
+                keepers[name].cancel()
+            await asyncio.gather(*(keepers[name] for name in names), return_exceptions=True)
+            await asyncio.gather(*(self.district.services[name].stop() for name in names))
 
     @property
     def ready(self) -> bool:

@@ -103,9 +103,12 @@ def serve(
 
 
 def port_of(name: str) -> int | None:
-    """The operations port the supervisor gave to process `name` (LINLI_METRICS_PORTS), if any."""
+    """The operations port the supervisor gave to this process of kind `name` (LINLI_METRICS_PORTS), if any.
+
+    The second and later ones of a kind are called `name-2`, `name-3`, ... in LINLI_PROCESS."""
     ports = json.loads(os.environ.get("LINLI_METRICS_PORTS") or "{}")
-    return int(ports[name]) if name in ports else None
+    own = os.environ.get("LINLI_PROCESS") or name
+    return ports.get(own if own.rpartition("-")[0] == name else name)
 
 
 def serve_for(

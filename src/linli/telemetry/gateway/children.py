@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 import orjson
 import psycopg
 
+from linli.kernel.steady import SteadyClock
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.mqtt import Connection
@@ -92,6 +93,7 @@ class Hub(Protocol):
     registry: Registry
     source: RegistrySource
     talk: Talk
+    clock: SteadyClock
 
     def take_message(self, device: Device, message: Message, ack: Any) -> float: ...
     def keep_attributes(self, device: Device, doc: Any, ack: Any) -> None: ...
@@ -202,7 +204,7 @@ class Children:
         if name not in children:
             session = children[name] = ChildSession(connection, child)
             child.sessions[_key(connection)] = session
-            child.last_seen = int(time.time() * 1000)
+            child.last_seen = self.gateway.clock.now_ms()
             child.state_changed = True
             self.gateway.talk.look([child], again=True)
         return child

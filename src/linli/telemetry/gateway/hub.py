@@ -14,6 +14,7 @@ from uuid import UUID
 
 import orjson
 
+from linli.kernel.steady import SteadyClock
 from linli.telemetry import stream
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.batcher import Batcher
@@ -46,6 +47,7 @@ class Gateway:
     ) -> None:
         self.registry = registry
         self.source = source
+        self.clock = SteadyClock()
         self.batcher = Batcher(publisher, registry.partitions, self._pressure)
         self.notes = notes
         self.talk = Talk(registry, store)
@@ -80,7 +82,7 @@ class Gateway:
     def entered(self, connection: Connection) -> None:
         device = connection.device
         assert device is not None
-        device.last_seen = int(time.time() * 1000)
+        device.last_seen = self.clock.now_ms()
         device.state_changed = True
 
     def identify(self, user: str, password: str) -> Device | None:
@@ -162,7 +164,7 @@ class Gateway:
     def _fill(
         self, device: Device, message: Message, ack: Any, backfill: bool, doubtful: Collection[int] = ()
     ) -> float:
-        now = time.time_ns() // 1_000_000
+        now = self.clock.now_ms()
         part = self.batcher.parts[device.partition]
         points, clamped = fill(part, device, message, now, backfill=backfill, doubtful=doubtful)
         if clamped:
@@ -189,7 +191,7 @@ class Gateway:
             device.messages += 1
             self.batcher.added(self.batcher.parts[device.partition], 0, ack)
 
-        device.last_seen = time.time_ns() // 1_000_000
+        device.last_seen = self.clock.now_ms()
         self.notes.attributes(device, values, then)
 
     def take_will(self, device: Device, topic: bytes, payload: bytes) -> None:

@@ -33,6 +33,7 @@ from linli.telemetry.gateway.stations import Door, StationConnection
 
 log = logging.getLogger("linli.gateway")
 REFRESH_S = 60.0
+CLOCK_S = 5.0
 
 
 class News:
@@ -106,6 +107,14 @@ async def _sweep(gateway: Gateway, beat: ops_server.Beat) -> None:
         beat.touch()
 
 
+async def _keep_clock(gateway: Gateway, store: PostgresSource) -> None:
+    """The district's time is PostgreSQL's: this machine's own may be set while devices speak."""
+    while True:
+        with contextlib.suppress(psycopg.Error, OSError):
+            await store.agree(gateway.clock)
+        await asyncio.sleep(CLOCK_S)
+
+
 def _tls() -> ssl.SSLContext | None:
     cert, key = os.environ.get("LINLI_TLS_CERT"), os.environ.get("LINLI_TLS_KEY")
     if not cert or not key:
@@ -167,7 +176,10 @@ async def serve() -> None:
     await _first_registry(gateway, beat)
     host = os.environ.get("LINLI_DEVICE_HOST") or "127.0.0.1"
     servers = await start_servers(gateway, host, share=os.environ.get("LINLI_GATEWAY_SHARE") == "1")
-    running = (_keep_registry(gateway, nc), gateway.notes.run(), gateway.talk.run(), _sweep(gateway, beat))
+    running = (
+        _keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
+        _sweep(gateway, beat),
+    )  # fmt: skip
     tasks = [asyncio.create_task(t) for t in running]
     gc.collect()
     gc.freeze()

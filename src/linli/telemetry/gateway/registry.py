@@ -14,6 +14,7 @@ import psycopg
 from linli.devices import contracts
 from linli.devices.contracts import RegistryRow
 from linli.kernel.ids import new_id
+from linli.kernel.steady import SteadyClock
 from linli.telemetry.batch import PRIVATE, partition_of
 
 log = logging.getLogger("linli.gateway")
@@ -124,6 +125,10 @@ class PostgresSource:
             except psycopg.Error:
                 await self._db.close()
                 raise
+
+    async def agree(self, clock: SteadyClock) -> None:
+        """Bring `clock` to PostgreSQL's."""
+        await clock.ask(self._rows)
 
     async def load(self) -> list[RegistryRow]:
         return [RegistryRow(*row) for row in await self._rows(contracts.REGISTRY_SQL)]

@@ -75,7 +75,7 @@ class StationConnection(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
         self.door = door
         self.gateway = door.gateway
-        self.talk = talk(door.protocol, lambda: time.time_ns() // 1_000_000, door.code_for)
+        self.talk = talk(door.protocol, door.gateway.clock.now_ms, door.code_for)
         self.device: Device | None = None  # who spoke last
         self.known: dict[str, str] = {}  # numbers that said who they are, with their secrets
         self.devices: dict[bytes, Device] = {}  # theirs
@@ -210,7 +210,7 @@ class StationConnection(asyncio.Protocol):
             self._sample(device, sample, rows)
         for owner, message, _ in rows.values():
             self.gateway.check(owner, message)
-        device.last_seen = time.time_ns() // 1_000_000
+        device.last_seen = self.gateway.clock.now_ms()
         if not rows:
             self._answer(Reply(turn.reply, 1, turn.close))
             return

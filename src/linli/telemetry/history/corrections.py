@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from linli.telemetry.history.store import INSERT_SETTINGS
+from linli.telemetry.history.store import insert_settings, kept_in, on_cluster
 
 HOUR_MS = 3_600_000
 MOST = 10_000
@@ -24,12 +24,13 @@ def forget(client: Any, device: bytes, prop: str, times: list[int]) -> None:
     def inside(column: str) -> str:
         return f"({touched.replace('x ', f'{column} ')})"
 
-    client.command(f"DELETE FROM raw WHERE {own} AND ts IN ({moments})", parameters=given)
+    delete = "DELETE FROM {}" + on_cluster()
+    client.command(f"{delete.format(kept_in('raw'))} WHERE {own} AND ts IN ({moments})", parameters=given)
     seconds = "toInt64(toUnixTimestamp(t)) * 1000"
     for table in ("minute", "hour"):
-        client.command(f"DELETE FROM {table} WHERE {own} AND {inside(seconds)}", parameters=given)
-    client.command(f"DELETE FROM latest WHERE {own}", parameters=given)
-    settings = {**INSERT_SETTINGS, "insert_deduplicate": 0, "insert_deduplication_token": uuid.uuid4().hex}
+        client.command(f"{delete.format(kept_in(table))} WHERE {own} AND {inside(seconds)}", parameters=given)
+    client.command(f"{delete.format(kept_in('latest'))} WHERE {own}", parameters=given)
+    settings = {**insert_settings(), "insert_deduplicate": 0, "insert_deduplication_token": uuid.uuid4().hex}
     client.command(
         "INSERT INTO minute SELECT device, property, toStartOfMinute(ts) AS t, min(value) AS lo, max(value) AS hi,"
         f" sum(value) AS total, count() AS n, max((ts, value)) AS last FROM raw WHERE {own} AND"

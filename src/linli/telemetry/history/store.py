@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,7 +90,7 @@ class Store:
             )
         else:
             client = _server_client(self.url)
-        client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}{_on_cluster()}")
+        client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}{on_cluster()}")
         client.database = DATABASE
         for name, value in settings.items():
             client.set_client_setting(name, value)
@@ -97,20 +98,8 @@ class Store:
 
     def prepare(self, client: Any) -> None:
         """Make what is missing; harmless at every start."""
-        for name, columns, engine, partition, order in TABLES:
-            client.command(
-                f"CREATE TABLE IF NOT EXISTS {name}{_on_cluster()} {columns} ENGINE = {_engine(engine)}"
-                f" PARTITION BY {partition} ORDER BY ({order}) {LIVES.get(name, '')} SETTINGS {self._table_settings()}"
-            )
-        for target, source, select in VIEWS:
-            client.command(
-                f"CREATE MATERIALIZED VIEW IF NOT EXISTS {target}_from_{source}{_on_cluster()} TO {target} AS {select}"
-            )
-
-    def _table_settings(self) -> str:
-        if _replicated():
-            return f"replicated_deduplication_window = {WINDOW}, replicated_deduplication_window_seconds = 604800"
-        return f"non_replicated_deduplication_window = {WINDOW}, fsync_after_insert = 1, fsync_part_directory = 1"
+        for statement in statements(_cluster()):
+            client.command(statement)
 
 
 def of_environment(folder: Path) -> Store:
@@ -127,14 +116,63 @@ def _server_client(url: str) -> Any:
     )  # fmt: skip
 
 
-def _replicated() -> bool:
-    return bool(os.environ.get("LINLI_HISTORY_CLUSTER"))
+def statements(cluster: str = "") -> list[str]:
+    """What makes the tables and views. With the name of a cluster, each shard keeps its devices' part in `<name>_here`,
+    replicated, with rollups beside it; `<name>` is all shards as one, for reading and for inserting."""
+    on, found = on_cluster(cluster), []
+    for name, columns, engine, partition, order in TABLES:
+        found.append(
+            f"CREATE TABLE IF NOT EXISTS {kept_in(name, cluster)}{on} {columns} ENGINE = {_engine(engine, cluster)}"
+            f" PARTITION BY {partition} ORDER BY ({order}) {LIVES.get(name, '')} SETTINGS {_table_settings(cluster)}"
+        )
+        if cluster:
+            here = kept_in(name, cluster)
+            found.append(
+                f"CREATE TABLE IF NOT EXISTS {name}{on} AS {here}"
+                f" ENGINE = Distributed('{cluster}', '{DATABASE}', '{here}', sipHash64(device))"
+            )
+    for target, source, select in VIEWS:
+        if cluster:
+            select = re.sub(rf"\bFROM {source}\b", f"FROM {kept_in(source, cluster)}", select)
+        found.append(
+            f"CREATE MATERIALIZED VIEW IF NOT EXISTS {target}_from_{source}{on}"
+            f" TO {kept_in(target, cluster)} AS {select}"
+        )
+    return found
 
 
-def _engine(family: str) -> str:
-    return f"Replicated{family}" if _replicated() else family
+def kept_in(table: str, cluster: str | None = None) -> str:
+    """The table that holds the rows of `table`, for deleting: behind a cluster's table that is another one."""
+    return f"{table}_here" if (_cluster() if cluster is None else cluster) else table
 
 
-def _on_cluster() -> str:
-    cluster = os.environ.get("LINLI_HISTORY_CLUSTER", "")
-    return f" ON CLUSTER '{cluster}'" if cluster else ""
+def on_cluster(cluster: str | None = None) -> str:
+    """Said of what changes tables on all shards at once."""
+    name = _cluster() if cluster is None else cluster
+    return f" ON CLUSTER '{name}'" if name else ""
+
+
+def insert_settings() -> dict[str, Any]:
+    """An insert returns when the rows are there, on the shards too."""
+    return INSERT_SETTINGS | ({"distributed_foreground_insert": 1} if _cluster() else {})
+
+
+def checked(name: str) -> str:
+    """The name of a cluster, or ''. Raises ValueError for anything else: it is written into SQL."""
+    if name and not re.fullmatch(r"[0-9A-Za-z_.-]{1,80}", name):
+        raise ValueError(f"{name!r} is not the name of a cluster")
+    return name
+
+
+def _cluster() -> str:
+    return checked(os.environ.get("LINLI_HISTORY_CLUSTER", ""))
+
+
+def _engine(family: str, cluster: str) -> str:
+    return f"Replicated{family}" if cluster else family
+
+
+def _table_settings(cluster: str) -> str:
+    if cluster:
+        return f"replicated_deduplication_window = {WINDOW}, replicated_deduplication_window_seconds = 604800"
+    return f"non_replicated_deduplication_window = {WINDOW}, fsync_after_insert = 1, fsync_part_directory = 1"

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from linli.telemetry.batch import NO_TIME, PRIVATE, Batch
 from linli.telemetry.history.journal import Intent
-from linli.telemetry.history.store import INSERT_SETTINGS, QUERY_SETTINGS, Store
+from linli.telemetry.history.store import QUERY_SETTINGS, Store, insert_settings
 
 log = logging.getLogger("linli.history")
 _EPOCH_BITS = 44  # seq in the store = epoch << 44 | sequence in the stream
@@ -77,7 +77,7 @@ class Writer:
         for name, mine, token in (("raw", ~private, intent.token), ("private", private, f"{intent.token}-private")):
             if (mine & keep).any():
                 table = self._table(columns, mine & keep)
-                settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
+                settings = {**insert_settings(), "insert_deduplication_token": token}
                 self.client.insert_arrow(name, table, settings=settings)
                 rows += len(table)
         self.rows += rows

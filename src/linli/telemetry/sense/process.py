@@ -15,6 +15,7 @@ import orjson
 from nats.aio.client import Client
 from nats.js.errors import APIError, NotFoundError
 
+from linli.kernel.steady import SteadyClock
 from linli.telemetry import batch, stream
 from linli.telemetry.sense import live, metrics, snapshot
 from linli.telemetry.sense.book import IDLE, PENDING, Book
@@ -30,10 +31,6 @@ STALL_S = 3.0
 LIVE_S, LIVE_MANY = 0.2, 500
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Sense:
     """`await Sense(nc, store).run()` until cancelled."""
 
@@ -42,6 +39,7 @@ class Sense:
         self.book = Book(partitions)
         self.judge = Judge(self.book)
         self.lock = asyncio.Lock()
+        self.clock = SteadyClock()
         self.epochs: dict[int, int] = {}
         self.done: dict[int, int] = {}  # last sequence judged, by partition
         self.goal: dict[int, int] = {}  # sequence at which a partition is caught up
@@ -129,6 +127,7 @@ class Sense:
 
     async def _keep_leases(self) -> None:
         for count in itertools.count():
+            await self.store.agree(self.clock)
             held = await self.store.leases(LEASE_S, self.partitions)
             async with self.lock:
                 await self._adopt(held)
@@ -179,8 +178,8 @@ class Sense:
         found = snapshot.load(self.judge, part, bytes(state) if state else None)
         if found["stream"] != made or sequence > last:
             sequence = 0
-        if found["at"] and now_ms() - found["at"] > DOWN_MS:
-            self.judge.floor = max(self.judge.floor, now_ms())
+        if found["at"] and self.clock.now_ms() - found["at"] > DOWN_MS:
+            self.judge.floor = max(self.judge.floor, self.clock.now_ms())
         self.epochs[part], self.done[part], self.saved[part] = epoch, sequence, sequence
         self.goal[part] = await self._last_of(part)
         self.judge.owned[part] = True
@@ -292,7 +291,7 @@ class Sense:
                     await self._look_again()
                 self.ticked = time.monotonic()
                 await self._catch_up()
-                self.judge.advance(now_ms(), clock=True)
+                self.judge.advance(self.clock.now_ms(), clock=True)
                 await self._flush()
                 metrics.note(self.judge)
             if self.reader and self.reader.done():
@@ -332,7 +331,7 @@ class Sense:
     async def _save(self, part: int) -> None:
         if part not in self.epochs or self.judge.out.get(part) or part in self.backlog:
             return
-        state = snapshot.save(self.judge, part, stream=self.stream_made, at=now_ms())
+        state = snapshot.save(self.judge, part, stream=self.stream_made, at=self.clock.now_ms())
         sequence = self.done[part]
         if await self.store.save(part, self.epochs[part], sequence, state):
             self.saved[part] = sequence

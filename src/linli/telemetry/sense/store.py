@@ -15,6 +15,7 @@ from psycopg.rows import tuple_row
 
 from linli.devices import contracts
 from linli.devices.contracts import RegistryRow, RuleRow
+from linli.kernel.steady import SteadyClock
 
 
 class Fenced(Exception):
@@ -92,6 +93,10 @@ class Store:
 
     async def active_alarms(self) -> list[tuple[UUID, UUID, int]]:
         return await self.rows(contracts.ACTIVE_ALARMS_SQL)
+
+    async def agree(self, clock: SteadyClock) -> None:
+        """Bring `clock` to PostgreSQL's."""
+        await clock.ask(self.rows)
 
     async def leases(self, ttl: float, partitions: int) -> dict[int, tuple[int, bool]]:
         """{partition: (epoch, surplus)} of what this process holds now."""
