@@ -1,9 +1,9 @@
 """`make bench-devices`: a city's devices on one machine, and what each part of them costs.
 
-A demo district with two gateways on one port and 100,000 devices. Parts (`--only a,b`): `lists` (registry, map, alarms),
-`flow` (20,000 messages of three readings a second, QoS 1, for `--seconds`), `quiet` (100 a second), `storm` (2,000 alarms
-at once), `hold` (15,000 connections, 10,000 come back), `tls` (the same over TLS), `year` (a year of 10-minute readings
-of `--year` devices: charts, alone and while readings come in). SensorThings is measured by its own test (docs/performance.md).
+A demo district with two gateways on one port and 100,000 devices. Parts (`--only a,b`): `lists` (registry, map,
+alarms), `flow` (20,000 messages of three readings a second, QoS 1, for `--seconds`), `quiet` (100 a second), `storm`
+(2,000 alarms at once), `hold` (15,000 connections, 10,000 come back), `tls` (the same over TLS), `year` (a year of
+10-minute readings of `--year` devices: charts, alone and while readings come in). SensorThings has its own test.
 `--home DIR` keeps the district; `--json` and `--out FILE` are for programs.
 """
 
@@ -27,6 +27,8 @@ import httpx
 from tests.bench import devices_fill, machine, telemetry
 from tests.bench.bars import Bar, against, judged
 from tests.district import District
+
+from linli.engines.testing import some_port
 
 PARTS = ("lists", "flow", "quiet", "storm", "hold", "tls", "year")
 COUNT, CONNECTIONS, HELD, BACK = 100_000, 5_000, 15_000, 10_000
@@ -105,11 +107,11 @@ def lists(district: District) -> dict[str, Any]:
 def memory_of(district: District) -> Iterator[list[float]]:
     """Memory of all servers (PSS, MB), every five seconds."""
     seen: list[float] = []
-    stop = threading.Event()
+    stop, known = threading.Event(), machine.pids(district)
 
     def watch() -> None:
         while not stop.wait(MEMORY_EVERY_S):
-            seen.append(machine.pss_mb(district)["total"])
+            seen.append(machine.pss_mb(district, known)["total"])
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -255,10 +257,8 @@ def run(home: Path, args: argparse.Namespace, wanted: set[str]) -> dict[str, Any
             measured(result, name, lambda name=name: parts[name](district))
         result["memory_mb"] = machine.pss_mb(district)
     if "tls" in wanted:
-        port = devices_port()
-        with District(
-            demo=True, home=home, args=(*words, *certificate(home / "run"), "--mqtts-port", port)
-        ) as district:
+        words += (*certificate(home / "run"), "--mqtts-port", str(some_port()))
+        with District(demo=True, home=home, args=words) as district:
             wait_for_registry(district, args.devices)
             measured(result, "tls", lambda: hold(district, tls=True))
     result["load_after"] = [round(x, 2) for x in os.getloadavg()]
@@ -271,12 +271,6 @@ def measured(result: dict[str, Any], name: str, part: Callable[[], dict[str, Any
     result[name] = {**result.get(name, {}), **part()}
     shown = {k: v for k, v in result[name].items() if k != "memory_mb_each_5_s"}
     print(json.dumps(shown), file=sys.stderr, flush=True)
-
-
-def devices_port() -> str:
-    from linli.engines.testing import some_port
-
-    return str(some_port())
 
 
 def wait_for_registry(district: District, count: int, limit: float = 180) -> None:

@@ -93,7 +93,8 @@ def year(home: Path, devices: list[str], end: datetime) -> dict[str, Any]:
         client.command(
             "INSERT INTO raw SELECT unhex(arrayJoin([" + ids + "])) AS device, 'level' AS property,"
             f" toDateTime64({int(start.timestamp())} + number * {STEP_S}, 3, 'UTC') AS ts, ts + 1 AS recv,"
-            " round(1 + 0.4 * sin(number / 22.9) + 0.2 * sin(number / 4015.3) + (sipHash64(number, device) % 1000) / 20000, 3)"
+            " round(1 + 0.4 * sin(number / 22.9) + 0.2 * sin(number / 4015.3)"
+            " + (sipHash64(number, device) % 1000) / 20000, 3)"
             f" AS value, 0 AS flags, number AS seq FROM numbers({steps})",
             settings={**store.INSERT_SETTINGS, "insert_deduplicate": 0},
         )
@@ -102,7 +103,8 @@ def year(home: Path, devices: list[str], end: datetime) -> dict[str, Any]:
         client.command(f"OPTIMIZE TABLE {table} FINAL")
     points = len(devices) * steps
     size = client.query(
-        "SELECT table, sum(bytes_on_disk), sum(rows) FROM system.parts WHERE active AND database = 'linli' GROUP BY table"
+        "SELECT table, sum(bytes_on_disk), sum(rows) FROM system.parts"
+        " WHERE active AND database = 'linli' GROUP BY table"
     ).result_rows
     client.close()
     return {

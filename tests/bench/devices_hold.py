@@ -1,6 +1,6 @@
 """Connections in a process of its own: opens many, holds them, drops them all and comes back.
 
-Reads tokens as JSON from its first line of input, then `open`, `drop`, `again` and `end`; answers each by a line of JSON.
+Reads tokens as JSON from its first line of input, then `open N`, `drop` and `end`; answers by a line of JSON each.
 `python -m tests.bench.devices_hold --port P [--tls]`.
 """
 

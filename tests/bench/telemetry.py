@@ -68,7 +68,7 @@ def measure(
     sends: dict[str, Any] | None = None,
     patience: float = 5,
 ) -> dict[str, Any]:
-    """`sends`: the tokens that send and those that cross, instead of the demo's; `patience`: seconds for late alarms."""
+    """`sends`: tokens that send and those that cross, instead of the demo's; `patience`: seconds for late alarms."""
     state = district.status()
     listener = Listener(state["url"], district.key())
     listener.start()
