@@ -59,7 +59,7 @@ class Swing(threading.Thread):
 
 def rule_for(api: Api, device: str) -> None:
     body = {
-        "code": f"swing-{device[:8]}", "model": "water_level", "title": {"zh": "水位摆动", "en": "Level swings"},
+        "code": f"swing-{device[-12:]}", "model": "water_level", "title": {"zh": "水位摆动", "en": "Level swings"},
         "property": "level", "kind": "threshold", "op": "gt", "value": 0.5, "severity": "info", "reraise_s": 0,
         "device_ids": [device],
     }  # fmt: skip
