@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.district import District
-from tests.stranger import Stranger
+from tests.stranger import Stranger, until
 
 from linli.kernel import packs
 
@@ -86,3 +88,67 @@ def test_a_private_things_stream_is_taken_and_shown_nowhere(district: District, 
     assert bench.http.get(f"devices?model={model}").json()["items"] == []
     assert bench.http.get(f"devices/latest?ids={device}").json()["items"] == []
     assert model not in {row["model"] for row in bench.http.get("devices/counts").json()["models"]}
+
+
+class Ear(threading.Thread):
+    """All that /live/ tells a key."""
+
+    def __init__(self, district: District, key: str) -> None:
+        super().__init__(daemon=True)
+        self.url, self.key = f"{district.origin}/live/events", key
+        self.heard: list[str] = []
+        self.open = threading.Event()
+
+    def run(self) -> None:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        with httpx.stream("GET", self.url, headers=headers, timeout=None, trust_env=False) as answer:
+            answer.raise_for_status()
+            self.open.set()
+            self.heard += answer.iter_lines()  # grows until the district ends
+
+
+def plain_gets(http: httpx.Client) -> list[str]:
+    """Every address of the API that reads, with nothing left to fill in but a device."""
+    doc = http.get("openapi.json").raise_for_status().json()
+    paths = [path for path, acts in doc["paths"].items() if "get" in acts]
+    return [p.removeprefix("/api/v1/") for p in paths if set(re.findall(r"{(\w+)}", p)) <= {"device_id"}]
+
+
+@pytest.mark.timeout(400)
+def test_no_route_gives_an_integrator_a_households_or_a_persons_series(district: District) -> None:
+    bench, mark = Bench(district), 123_456.75
+    ear = Ear(district, district.key())
+    ear.start()
+    assert ear.open.wait(20)
+    shown, hidden = {}, {}
+    for model, prop in (("water_level", "level"), ("water_meter_household", "volume"), ("care_pendant", "battery")):
+        code = f"X-{model}"
+        device = bench.device(code, model)
+        token, found = bench.token(device), shown if model == "water_level" else hidden
+        found[device] = code
+        until(lambda token=token, prop=prop: bench.door.post(
+            f"/api/v1/{token}/telemetry", json={"ts": int(time.time() * 1000), "values": {prop: mark}}
+        ).status_code == 200)  # fmt: skip
+    open_one = next(iter(shown))
+    until(lambda: bench.get(f"devices/{open_one}/readings")["items"])  # history has them all by now
+    asked = 0
+    for path in plain_gets(bench.http):
+        for device in hidden:
+            answer = bench.http.get(
+                path.format(device_id=device), params={"device_id": device, "ids": device, "q": "X-"}
+            )
+            asked += 1
+            assert answer.status_code < 500, (path, answer.text[:300])
+            told = answer.text
+            assert str(mark) not in told and hidden[device] not in told, (path, told[:300])
+            assert not ("{device_id}" in path and answer.status_code == 200), path
+    assert asked > 100
+    sta = httpx.Client(base_url=f"{district.origin}/sta/v1.1/", headers=bench.http.headers, timeout=30, trust_env=False)
+    told = "".join(sta.get(f"{name}?$top=1000").raise_for_status().text for name in
+                   ("Things", "Datastreams", "Locations", "Sensors", "FeaturesOfInterest"))  # fmt: skip
+    told += sta.get("Observations", params={"$filter": f"result eq {mark}"}).raise_for_status().text
+    assert shown[open_one] in told and str(mark) in told  # what may be seen is seen: the crawl looks where it should
+    heard = "\n".join(ear.heard)
+    assert open_one in heard
+    for device, code in hidden.items():
+        assert code not in told and device not in told and device not in heard and code not in heard
