@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import bench_selectors, selectors
+from linli.devices import bench_selectors, open_selectors, selectors
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, RegistryRow, RuleRow
 from linli.devices.models import Alarm, Device
 from linli.devices.services import devices as _devices
@@ -43,6 +43,17 @@ def kind(actor: Actor, device_id: UUID) -> Kind:
 def visible_devices(actor: Actor, device_ids: Iterable[UUID]) -> dict[UUID, DeviceInfo]:
     """Those of the given devices that the actor may see."""
     return {d.pk: _info(d) for d in selectors.visible_by_ids(actor, list(device_ids))}
+
+
+def open_things() -> list[tuple[Any, ...]]:
+    """(id, code, name, model, area path, owner department) of every thing of a place, for whoever keeps a copy beside
+    its readings and asks for each reader's areas itself."""
+    return open_selectors.things()
+
+
+def open_stamp() -> str:
+    """Another text whenever `open_things` gives other rows."""
+    return open_selectors.stamp()
 
 
 def open_device(*, actor: Actor, fields: Mapping[str, Any]) -> DeviceInfo:

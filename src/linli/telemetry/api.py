@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from ninja import Query, Schema
 
 from linli.kernel.errors import Invalid
 from linli.kernel.http import Router, actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
-from linli.telemetry import bench_selectors, figures, selectors
+from linli.telemetry import analyst_selectors, bench_selectors, figures, selectors
 
 router = Router(tags=["telemetry"])
 
@@ -168,6 +168,46 @@ def readings_csv(
     answer = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="readings-{device_id}.csv"'
     return answer
+
+
+class SqlIn(Schema):
+    """One SELECT over things, readings, hours and days (docs/subsystems/telemetry.md); no semicolon."""
+
+    sql: str
+    limit: int = 1_000
+
+
+class SqlColumn(Schema):
+    name: str
+    type: str
+
+
+class SqlOut(Schema):
+    """`cut`: there are more rows than `limit`, which is at most 100,000."""
+
+    columns: list[SqlColumn]
+    rows: list[list[Any]]
+    cut: bool
+    seconds: float
+
+
+@router.post("/readings/sql", permission="readings.sql", response=SqlOut)
+def sql(request: HttpRequest, body: SqlIn) -> SqlOut:
+    """Read-only SQL for analysts, limited in time, memory and to the caller's areas. Things of places only; audited."""
+    found = analyst_selectors.ask(actor_of(request), body.sql, limit=body.limit)
+    columns = [SqlColumn(name=name, type=kind) for name, kind in found.columns]
+    return SqlOut(columns=columns, rows=found.rows, cut=found.cut, seconds=found.seconds)
+
+
+@router.get("/devices/{uuid:device_id}/readings.parquet", permission="devices.view")
+def readings_parquet(
+    request: HttpRequest, device_id: UUID, start: datetime | None = None, end: datetime | None = None,
+    property: str = "",
+) -> FileResponse:  # fmt: skip
+    """All readings of the span as Apache Parquet, oldest first: at (UTC), property, value, flags."""
+    file = selectors.export_parquet(actor_of(request), device_id, prop=property, start=start, end=end)
+    return FileResponse(file, as_attachment=True, filename=f"readings-{device_id}.parquet",
+                        content_type="application/vnd.apache.parquet")  # fmt: skip
 
 
 class BenchRule(Schema):

@@ -156,9 +156,23 @@ class HistoryClient:
         body = orjson.dumps({"device": device_id.hex, "property": property, "times": list(times)})
         self._call("POST", "/forget", {}, content=body)
 
+    def sql(self, text: str, areas: Sequence[str], limit: int, zone: str, stamp: str) -> pa.Table | None:
+        """An analyst's statement (see `analyst.py`); None when history does not have the things of `stamp` yet."""
+        self._own_process()
+        asked = {"sql": text, "areas": list(areas), "limit": limit, "zone": zone, "stamp": stamp}
+        answer = self._call("POST", "/sql", {}, content=orjson.dumps(asked), other=409)
+        return None if answer.status_code == 409 else self._table(answer)
+
+    def keep_things(self, table: pa.Table, stamp: str) -> None:
+        """What analysts see of the registry, from now on."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        self._call("POST", "/things", {"stamp": stamp}, content=sink.getvalue().to_pybytes())
+
     def _own_process(self) -> None:
         if self.server:
-            raise HistoryUnavailable("with a ClickHouse server, readings are written through the gateway only")
+            raise HistoryUnavailable("with a ClickHouse server this is done there: readings come by the gateway only")
 
     def backup(self, name: str) -> tuple[str, int]:
         """Make a backup; returns the folder that holds it and how many readings are in it."""
@@ -173,12 +187,13 @@ class HistoryClient:
     def _table(self, answer: httpx.Response) -> pa.Table:
         return pa.ipc.open_stream(answer.content).read_all()
 
-    def _call(self, method: str, path: str, query: dict[str, Any], **options: Any) -> httpx.Response:
+    def _call(self, method: str, path: str, query: dict[str, Any], other: int = 200, **options: Any) -> httpx.Response:
+        """`other`: a status besides 200 that is an answer too."""
         try:
             answer = self._http.request(method, path, params=query, **options)
         except httpx.HTTPError as error:
             raise HistoryUnavailable(f"history does not answer: {type(error).__name__}") from error
-        if answer.status_code != 200:
+        if answer.status_code not in (200, other):
             _raise(answer)
         return answer
 

@@ -1,7 +1,7 @@
 """The questions of other processes, over loopback HTTP with a bearer token; answers stream as Arrow.
 
-GET /readings /series /latest /rollup /counts /arrivals /export /state, POST /backup /flush /observations /write and
-/forget. Each worker thread has its own client of the store: one client answers one question at a time.
+GET /readings /series /latest /rollup /counts /arrivals /export /state, POST /backup /flush /observations /write
+/forget /sql and /things. Each worker thread has its own client of the store: one client answers one question at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from linli.telemetry.batch import BadBatch, decode
-from linli.telemetry.history import observations, questions
+from linli.telemetry.history import analyst, observations, questions
 from linli.telemetry.history.newest import Newest
 from linli.telemetry.history.questions import BadQuestion, Question
 from linli.telemetry.history.store import QUERY_SETTINGS, Store
@@ -49,6 +49,8 @@ class Door:
         self._own = threading.local()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="question")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="export")
+        self._analysts = ThreadPoolExecutor(1, thread_name_prefix="analyst")  # one at a time: they wait for each other
+        self.stamp = ""  # the registry's stamp of what analysts see
 
     def _client(self) -> Any:
         client = getattr(self._own, "client", None)
@@ -82,7 +84,7 @@ class Door:
         if request.method == "POST" and name == "flush":
             done = await self.reached(_int(query, "sequence"), min(30, _int(query, "seconds", 10)))
             return json_response({"stored": done}, 200 if done else 504)
-        if request.method == "POST" and name in ("observations", "write", "forget"):
+        if request.method == "POST" and name in ("observations", "write", "forget", "sql", "things"):
             return await getattr(self, f"_{name}")(request)
         return problem(404, "not-found", "no such question")
 
@@ -115,6 +117,31 @@ class Door:
         except (TypeError, ValueError, KeyError) as error:
             raise BadQuestion("body", "must have device, property and times") from error
         return json_response({"forgotten": len(times)})
+
+    async def _sql(self, request: Request) -> Response:
+        """An analyst's text over the views of `analyst.py`; 409 when the things there are not those of `stamp`."""
+        asked = _body(request)
+        if asked.get("stamp") != self.stamp:
+            return problem(409, "other-things", "send the things of this stamp first")
+        try:
+            text, areas, limit, zone = asked["sql"], list(asked["areas"]), int(asked["limit"]), str(asked["zone"])
+        except (TypeError, ValueError, KeyError) as error:
+            raise BadQuestion("body", "must have sql, areas, limit and zone") from error
+        loop = asyncio.get_running_loop()
+        data = await loop.run_in_executor(
+            self._analysts, lambda: _arrow(analyst.ask(self._client(), str(text), areas, limit, zone))
+        )
+        return Response(200, data, ARROW)
+
+    async def _things(self, request: Request) -> Response:
+        try:
+            table = pa.ipc.open_stream(request.body).read_all()
+        except pa.ArrowInvalid as error:
+            raise BadQuestion("body", "is no Arrow stream") from error
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._analysts, lambda: analyst.keep_things(self._client(), table))
+        self.stamp = request.query.get("stamp", "")
+        return json_response({"things": len(table)})
 
     async def _latest(self, newest: Newest, devices: list[bytes]) -> Response:
         found = newest.find(devices)
