@@ -36,6 +36,17 @@ def loop() -> float:
     return round(time.process_time() - began, 2)
 
 
+FAST = 0.041  # CPU seconds of a million additions when nobody else uses the core: the best that was seen here
+
+
+def slowness() -> float:
+    """How much slower than at its best this machine is just now: a core that is shared costs more for the same work."""
+    began, total = time.process_time(), 0
+    for number in range(500_000):
+        total += number
+    return (time.process_time() - began) * 2 / FAST
+
+
 def fsync_p50() -> float:
     """Median of 50 fsyncs of 4 KiB in the current temporary folder, in ms."""
     import tempfile

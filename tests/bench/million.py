@@ -1,7 +1,7 @@
 """`make bench-cases`: a district with a million cases, and what each question costs it.
 
-CPU-ms of web and PostgreSQL per request, straight to web (the front door's share is in `make bench`), p50, p95 and p99;
-then the same questions by 8 users at once; then 10,000 cases an hour with rules, notices and live updates on.
+CPU-ms of web and PostgreSQL per request, and the same at the machine's full speed; straight to web (the front
+door's share is in `make bench`), p50, p95 and p99; then the same questions by 8 users at once; then 10,000 cases an hour with rules, notices and live updates on.
 `ARGS="--home DIR"` keeps the district with its data for another run, `--cases N` makes fewer, `--only a,b` measures
 some parts (lists, search, one, map, create, together, sustained), `--json` and `--out FILE` are for programs.
 """
@@ -30,22 +30,27 @@ ROLES = ("dispatcher", "intake", "member01", "crew", "leader")
 WARM_UP, ROUNDS = 12, 60
 LIST, ONE, MAP, WORDS, PAGE = 5.0, 2.0, 10.0, 15.0, 50.0
 FIGURE = "cpu_ms"
+EVEN = "even_ms"  # the same by the machine's speed of that moment: what it would be when nobody else used the cores
 
 
 def measure(ask: Callable[[], httpx.Response], cpu: Callable[[], dict[str, float]], rounds: int) -> dict[str, Any]:
     """Time of each request, and CPU of the processes that served it."""
     for _ in range(WARM_UP):
         ask().raise_for_status()
-    before, took, answer = cpu(), [], None
-    for _ in range(rounds):
+    before, took, answer, slow = cpu(), [], None, []
+    for number in range(rounds):
+        if number % 20 == 0:
+            slow.append(machine.slowness())
         began = time.perf_counter()
         answer = ask()
         took.append((time.perf_counter() - began) * 1000)
         answer.raise_for_status()
     after = cpu()
     used = {name: (after[name] - before[name]) / rounds * 1000 for name in ("web", "postgres")}
+    all_of_it, how_slow = sum(used.values()), sum(slow) / len(slow)
     return {
-        FIGURE: round(sum(used.values()), 2), "web": round(used["web"], 2), "postgres": round(used["postgres"], 2),
+        FIGURE: round(all_of_it, 2), "slow": round(how_slow, 2), EVEN: round(all_of_it / how_slow, 2),
+        "web": round(used["web"], 2), "postgres": round(used["postgres"], 2),
         **machine.spread(took), "bytes": len(answer.content) if answer else 0,
     }  # fmt: skip
 
@@ -56,7 +61,7 @@ def parts(ask: million_asks.Asks, cpu: Callable[[], dict[str, float]], wanted: s
     for part, questions in ask.by_part().items():
         for name, question in questions.items() if part in wanted else ():
             known = found.setdefault(part, {})[name] = measure(question, cpu, rounds)
-            print(f"{part}: {name}: {known[FIGURE]} CPU-ms", file=sys.stderr, flush=True)
+            print(f"{part}: {name}: {known[FIGURE]} CPU-ms, {known[EVEN]} at speed", file=sys.stderr, flush=True)
     return found
 
 
@@ -131,7 +136,8 @@ def show(result: dict[str, Any]) -> None:
         print(f"{name}: {json.dumps(result[name], ensure_ascii=False)}")
     for part in PARTS[:5]:
         for name, f in result.get(part, {}).items():
-            print(f"{part:7s} {name:34s} {f[FIGURE]:7.2f} CPU-ms (web {f['web']:.2f}, postgres {f['postgres']:.2f})"
+            print(f"{part:7s} {name:34s} {f[FIGURE]:7.2f} CPU-ms, {f[EVEN]:.2f} at full speed"
+                  f" (web {f['web']:.2f}, postgres {f['postgres']:.2f})"
                   f"  p50 {f['p50']:.1f}  p95 {f['p95']:.1f}  p99 {f['p99']:.1f} ms  {f['bytes']} bytes")  # fmt: skip
     for part in ("together", "sustained"):
         for name, value in result.get(part, {}).items():
