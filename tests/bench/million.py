@@ -1,9 +1,10 @@
 """`make bench-cases`: a district with a million cases, and what each question costs it.
 
-CPU-ms of web and PostgreSQL per request, and the same at the machine's full speed; straight to web (the front
-door's share is in `make bench`), p50, p95 and p99; then the same questions by 8 users at once; then 10,000 cases an
-hour with rules, notices and live updates on. `ARGS="--home DIR"` keeps the district with its data for another run, `--cases N` makes fewer, `--only a,b` measures
-some parts (lists, search, one, map, create, together, sustained), `--json` and `--out FILE` are for programs.
+CPU-ms of web and PostgreSQL per request, and the same at the machine's full speed; straight to web (the front door's
+share is in `make bench`), p50, p95 and p99; then the same questions by 8 users at once; then 10,000 cases an hour with
+rules, notices and live updates on. `ARGS="--home DIR"` keeps the district with its data for another run, `--cases N`
+makes fewer, `--only a,b` measures some parts (lists, search, one, map, create, together, sustained), `--json` and
+`--out FILE` are for programs.
 """
 
 from __future__ import annotations
