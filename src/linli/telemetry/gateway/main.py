@@ -176,11 +176,7 @@ async def serve() -> None:
     await _first_registry(gateway, beat)
     host = os.environ.get("LINLI_DEVICE_HOST") or "127.0.0.1"
     servers = await start_servers(gateway, host, share=os.environ.get("LINLI_GATEWAY_SHARE") == "1")
-    running = (
-        _keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
-        _sweep(gateway, beat),
-    )  # fmt: skip
-    tasks = [asyncio.create_task(t) for t in running]
+    tasks = _work(gateway, nc, store, beat)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -196,6 +192,14 @@ async def serve() -> None:
     for task in tasks:
         if task.done() and not task.cancelled() and task.exception() is not None:
             raise SystemExit(f"gateway: {task.exception()!r}")
+
+
+def _work(gateway: Gateway, nc: Any, store: PostgresSource, beat: ops_server.Beat) -> list[asyncio.Task[None]]:
+    running = (
+        _keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
+        _sweep(gateway, beat),
+    )  # fmt: skip
+    return [asyncio.create_task(t) for t in running]
 
 
 async def _first_registry(gateway: Gateway, beat: ops_server.Beat) -> None:
