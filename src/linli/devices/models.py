@@ -116,7 +116,7 @@ class DeviceStatus(models.Model):
 
 class Credential(models.Model):
     """A device's token as HMAC. The token itself is shown once, when it is made. With a `protocol` it is a station's
-    number instead, by which that protocol over TCP knows the device."""
+    number instead, by which that protocol over TCP knows the device, or (`mqtt-basic`) a user name and password."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
@@ -295,3 +295,10 @@ class SenseMember(models.Model):
 
     class Meta:
         db_table = "devices_sense_member"
+
+
+# Django finds a room's tables by importing this module.
+from linli.devices.firmware_models import Campaign, Firmware, Update  # noqa: E402
+from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile  # noqa: E402
+
+__all__ = ["Campaign", "Claim", "ClaimTry", "Firmware", "Provisioned", "ProvisioningProfile", "Update"]

@@ -18,7 +18,9 @@ from linli.telemetry import stream
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.batcher import Batcher
 from linli.telemetry.gateway.children import Children
+from linli.telemetry.gateway.firmware import Firmware
 from linli.telemetry.gateway.frames import BadFrame
+from linli.telemetry.gateway.joining import Joining
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, parse, split, translate
@@ -50,6 +52,8 @@ class Gateway:
         self.notes = notes
         self.talk = Talk(registry, store)
         self.children = Children(self)
+        self.joining = Joining(self)
+        self.firmware = Firmware(self)
         self.connections: set[Any] = set()  # MQTT's, and those of the protocols over TCP
         self.doors: list[Any] = []  # of the protocols over TCP, for the metrics
         self.refusals: Counter[str] = Counter()
@@ -83,14 +87,22 @@ class Gateway:
         device.last_seen = int(time.time() * 1000)
         device.state_changed = True
 
-    def identify(self, user: str, password: str) -> Device | None:
-        """The token is the user name, as with ThingsBoard; or user = the device's code and password = the token."""
+    def identify(self, user: str, password: str, client_id: str) -> Device | None:
+        """The token is the user name, as with ThingsBoard; or user = the device's code and password = the token; or the
+        two are a credential of their own, with the client id or without."""
         device = self.registry.find(user) if user else None
         if device is None and password:
             device = self.registry.find(password)
             if device is not None and device.code != user:
                 device = None
+            device = device or self.registry.basic(client_id, user, password)
         return device
+
+    def welcome(self, connection: Connection) -> None:
+        self.joining.welcome(connection)
+
+    def hear_guest(self, connection: Connection, topic: bytes, payload: bytes, packet: bytes) -> None:
+        self.joining.hear(connection, topic, payload, packet)
 
     def refused(self, connection: Connection, error: ValueError) -> None:
         self.count_refusal(error.code if isinstance(error, BadPayload) else "bad-frame")
@@ -207,6 +219,14 @@ class Gateway:
         assert device is not None
         if device.gateway and topic.startswith(topics.CHILDREN):
             self.children.hear(connection, topic[len(topics.CHILDREN) :], payload, packet)
+            return
+        if topic == topics.CLAIM:
+            doc = decode(payload)
+            self.joining.check_claim(doc)
+            self.joining.hear_claim(connection, [(device, doc)], packet)
+            return
+        if topic.startswith(topics.CHUNKS):
+            self.firmware.hear(connection, topic, payload, packet)
             return
         start, _, number = topic.rpartition("/")
         if not (number.isascii() and number.isdigit() and len(number) < 19):
