@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 from django.db import connection
+from tests.certificates import certificate
 
 from linli.devices import contracts
 from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile
@@ -316,3 +317,21 @@ def test_a_login_of_mqtt(gauge: Device, me: Any) -> None:
     assert len(live(gauge.pk)) == 3, "tokens change, a login stays until it is revoked"
     assert me("DELETE", f"/devices/{gauge.pk}/credentials/{made['id']}").status_code == 204
     assert len(live(gauge.pk)) == 2
+
+
+def test_a_certificate(gauge: Device, me: Any, water: ThingModel) -> None:
+    path = f"/devices/{gauge.pk}/certificates"
+    pem, _ = certificate()
+    made = me.post(path, {"certificate": pem}, 201)
+    assert made["protocol"] == "x509" and made["expires_at"] and "token" not in made
+    der = contracts.parse_certificate(pem).der
+    assert live(gauge.pk) == [contracts.certificate_hash(key(), der)]
+    assert me.post(path, {"certificate": pem}, 409)["type"].endswith("credential-taken")
+    next_ = me.post(path, {"certificate": certificate()[0]}, 201)
+    assert me("DELETE", f"/devices/{gauge.pk}/credentials/{made['id']}").status_code == 204
+    with connection.cursor() as cursor:
+        cursor.execute(contracts.CERTIFICATES_SQL)
+        assert len(cursor.fetchall()) == 1, "the next one"
+    assert me.post(path, {"certificate": pem}, 201)["id"] != next_["id"], "a revoked one may be taken up again"
+    for bad in ("", "x", pem + pem, certificate(days=-1)[0], certificate(weak=True)[0], pem.replace("A", "B")):
+        assert me.post(path, {"certificate": bad}, 422)["errors"][0]["field"] == "certificate"

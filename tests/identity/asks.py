@@ -197,23 +197,8 @@ body("PATCH /devices/{device_id}", {"name_en": "Gauge"})
 body("PATCH /devices/{device_id} [move]", lambda t: {"area_path": f"{ROOT}.002.01"})
 body("POST /devices/{device_id}/retire", {"reason": "坏"})
 body("POST /devices/{device_id}/credentials/rotate", {"grace_s": 0})
-body("POST /devices/{device_id}/mqtt-logins", {"username": "u"})
 body("PATCH /devices/{device_id}/attributes", {"attributes": {"rate": 5}})
 body("POST /devices/{device_id}/stations", lambda t: {"protocol": "hj212", "number": ids.new_id().hex})
-body("POST /provisioning-profiles", lambda t: {"model": "matrix-gauge", "name_zh": "自注册", "area_path": t.leaf,
-                                               "max_devices": 5})  # fmt: skip
-body("PATCH /provisioning-profiles/{profile_id}", {"version": 1, "enabled": False})
-body("POST /devices/claim", lambda t: {"code": f"CL-{t.side}", "secret": "1234", "owner_department": "园林",
-                                       "area_path": t.leaf})  # fmt: skip
-REQUESTS["POST /firmware"] = lambda t, _: Ask(files=_file("f.bin", "new", "application/octet-stream") | {
-    "model": "matrix-gauge", "title": "t", "version": "9", "area_path": t.leaf})  # fmt: skip
-body("POST /campaigns", lambda t: {"firmware_id": str(t["firmware_id"]), "name": "升级", "area_path": t.leaf})
-for key, name in (("advance", "running"), ("pause", "running"), ("resume", "paused")):
-    REQUESTS[f"POST /campaigns/{{campaign_id}}/{key}"] = lambda t, _, name=name: Ask(  # type: ignore[misc]
-        {}, path={"campaign_id": t[name]}
-    )
-REQUESTS["GET /files/{file_id} [firmware]"] = lambda t, _: Ask(path={"file_id": t["firmware_file_id"]})
-REQUESTS["POST /devices/{device_id}/unclaim"] = lambda t, _: Ask({}, path={"device_id": t["claimed_id"]})
 for variant in ("", " [household]"):
     body("POST /devices/{device_id}/commands" + variant, {"method": "open"})
 for verb in ("acknowledge", "clear", "comments"):
@@ -396,3 +381,5 @@ def _act(action: str) -> Factory:
 
 for action in ACTS:
     REQUESTS[f"POST /cases/{{case_id}}/actions/{{action}} [{action}]"] = _act(action)
+
+from tests.identity import device_asks  # noqa: E402, F401

@@ -53,17 +53,25 @@ def key(transactional_db: None) -> bytes:
 @pytest.fixture
 def played(broker: Nats, run: Callable[..., Any], key: bytes) -> Callable[[Callable[[Any], Any]], None]:
     """`play` runs beside the loop of a gateway whose registry is the test's own PostgreSQL database."""
-    from django.db import connection
+    from django.db import connection, connections
     from tests.telemetry.gatewaykit import gateway
 
     from linli.telemetry.gateway.registry import PostgresSource
 
+    def apart(play: Callable[[Any], Any], kit: Any) -> None:
+        try:
+            play(kit)
+        finally:
+            connections.close_all()  # this thread's
+
     async def go(play: Callable[[Any], Any]) -> None:
         at = connection.settings_dict
         source = PostgresSource(f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}")
-        async with gateway(broker, [], source, key) as kit:
-            await asyncio.to_thread(play, kit)
-        if source._db is not None:
-            await source._db.close()
+        try:
+            async with gateway(broker, [], source, key) as kit:
+                await asyncio.to_thread(apart, play, kit)
+        finally:
+            if source._db is not None:
+                await source._db.close()
 
     return lambda play: run(go(play))

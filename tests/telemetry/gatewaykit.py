@@ -75,6 +75,9 @@ class Rows:
     async def provision(self, ask: dict[str, Any], secret: bytes, credential: bytes) -> tuple[str, Any]:
         raise AssertionError("provisioning is tested with PostgreSQL")
 
+    async def certificates(self) -> list[bytes]:
+        return []
+
     async def firmware(self, device: UUID, kind: str) -> Any:
         return None
 

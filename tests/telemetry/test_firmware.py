@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
+import json
 import queue
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -20,7 +23,7 @@ from linli.devices import contracts
 from linli.devices.firmware_models import Campaign, Firmware, Update
 from linli.devices.models import Credential, Device, ThingModel
 from linli.kernel import ids, storage
-from linli.telemetry.gateway import firmware
+from linli.telemetry.gateway import firmware, main
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 DATA = bytes(range(256)) * 2000  # 512,000 bytes
@@ -130,6 +133,7 @@ def test_a_pause_is_felt_and_another_file_is_not_mixed_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(firmware, "KNOWN_S", 0.0)
+    monkeypatch.setattr(firmware, "NOTHING_S", 0.0)
     other = storage.store().put(storage.new_key(), b"other" * 1000)
     row = Firmware.objects.create(model=campaign.firmware.model, kind="firmware", title="gauge", version="3", size=5000,
                                   file_id=ids.new_id(), sha256=other.sha256, key=other.key)  # fmt: skip
@@ -184,7 +188,7 @@ def test_a_device_has_a_pace_and_a_client_a_limit(
             assert time.monotonic() - begun > 0.9, "half a megabyte a second after the first"
         with loader(kit, "a", paho.MQTTv5, 10_000) as one:
             one.ask(1, 0)
-            assert one.refused.get(timeout=10).value == 0x87
+            assert one.refused.get(timeout=10).value == 0x87 and b"10000 bytes" in one.next()[1]
             one.ask(1, 0, "9000")
             assert len(one.next()[1]) == 9000
 
@@ -194,6 +198,7 @@ def test_a_device_has_a_pace_and_a_client_a_limit(
 def test_the_cache_is_bounded_and_a_file_is_read_once(
     played: Callable,
     campaign: Campaign,
+    devices: list[Device],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reads: list[str] = []
@@ -219,6 +224,17 @@ def test_the_cache_is_bounded_and_a_file_is_read_once(
             one.ask(2, 0, "10000")
             assert one.next()[1] == DATA[::-1][:10000]
             assert list(kit.gateway.firmware.files) == [second.key]
+            monkeypatch.setattr(firmware, "KNOWN_S", 100.0)
+            one.ask(3, 0, "10000")
+            assert one.next()[1] == DATA[::-1][:10000]
+            Campaign.objects.update(firmware=campaign.firmware)
+            one.ask(4, 0, "10000")
+            assert one.next()[1] == DATA[::-1][:10000], "remembered for a while"
+            news = {"ref": str(devices[0].pk), "data": {"change": "attributes", "names": ["fw_title"]}}
+            told = main.News(kit.gateway).device(SimpleNamespace(data=json.dumps(news)))
+            asyncio.run_coroutine_threadsafe(told, kit.gateway._loop).result(10)
+            one.ask(5, 0, "10000")
+            assert one.next()[1] == DATA[:10000], "until it is told something else"
 
     played(play)
 

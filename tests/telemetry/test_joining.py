@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import queue
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import paho.mqtt.client as paho
 import pytest
 from django.conf import settings
+from tests.certificates import certificate
 from tests.telemetry.gatewaykit import Kit
+from tests.telemetry.test_gateway_doors import certificate as server_certificate
 from tests.telemetry.test_talk import Peer, peer
 
 from linli.devices import contracts
 from linli.devices.models import Claim, Credential, Device, ProvisioningProfile, ThingModel
+from linli.engines.testing import some_port
+from linli.kernel import clock
 from linli.telemetry.gateway import joining
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
@@ -138,8 +145,8 @@ def test_credentials_that_the_device_brings(played: Any, guests: Any, profile: P
         assert not enters(kit, "p" * 20) and not enters(kit, "u-3")
         any_id = guest.ask(deviceName="T-4", credentialsType="MQTT_BASIC", username="u-4")["credentialsValue"]
         assert any_id["clientId"] == "" and enters(kit, "u-4", any_id["password"])
-        x509 = guest.ask(deviceName="T-5", credentialsType="X509_CERTIFICATE", hash="x")
-        assert x509["status"] == "FAILURE" and "credentialsType" in x509["errorMsg"]
+        for more in ({"credentialsType": "X509_CERTIFICATE", "hash": "x"}, {"credentialsType": "NONE"}):
+            assert guest.ask(deviceName="T-5", **more)["status"] == "FAILURE"
         assert guest.ask(deviceName="T-5", gateway=True)["status"] == "SUCCESS"
         assert guest.ask(deviceName="T-6")["errorMsg"] == joining.REASONS["full"]
 
@@ -232,3 +239,62 @@ def test_claims_of_a_device_and_of_children(played: Any, profile: ProvisioningPr
     found = {c.device_id: bytes(c.secret_hash) for c in Claim.objects.all()}
     assert found == {hub.pk: contracts.secret_hash(key, str(hub.pk), "abcd"),
                      mine.pk: contracts.secret_hash(key, str(mine.pk), "efgh")} and owned.pk not in found  # fmt: skip
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Whether a client with a certificate, or a user name, is let in over TLS; the port is the environment's."""
+    cert, key = server_certificate(tmp_path)
+    port = some_port()
+    for name, value in (("TLS_CERT", cert), ("TLS_KEY", key), ("MQTTS_PORT", port)):
+        monkeypatch.setenv(f"LINLI_{name}", str(value))
+
+    def enter(shown: tuple[str, str] | None, user: str = "", then: Callable[[], Any] = bool) -> bool:
+        codes: queue.Queue[bool] = queue.Queue()
+        one = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=uuid.uuid4().hex)
+        files = [tmp_path / f"{uuid.uuid4().hex}.pem" for _ in shown or ()]
+        for path, text in zip(files, shown or (), strict=True):
+            path.write_text(text)
+        one.tls_set(str(cert), *(str(path) for path in files))
+        if user:
+            one.username_pw_set(user)
+        one.on_connect = lambda _c, _u, _f, code, _p: codes.put(not code.is_failure)
+        one.on_disconnect = lambda *_: codes.put(False)
+        with contextlib.suppress(OSError):
+            one.connect("127.0.0.1", port)
+            one.loop_start()
+            found = codes.get(timeout=10)
+            then()
+            one.disconnect()
+            one.loop_stop()
+            return found
+        return False
+
+    return enter
+
+
+def test_certificates_of_devices(played: Any, guests: Any, profile: ProvisioningProfile, tls: Any, key: bytes) -> None:
+    first, second, third, registered = (certificate() for _ in range(4))
+    known = Device.objects.create(code="X-9", name_zh="x", model=profile.model, area_path=AREA)
+    made = contracts.parse_certificate(registered[0])
+    Credential.objects.create(device=known, token_hash=contracts.certificate_hash(key, made.der), protocol="x509",
+                              certificate=made.der, expires_at=made.expires_at)  # fmt: skip
+    Credential.objects.create(device=known, token_hash=contracts.token_hash(key, "token-x"))
+
+    def play(kit: Kit) -> None:
+        guest, told = guests(kit), {}
+        for name, shown in (("X-1", first), ("X-2", second)):
+            told[name] = guest.ask(deviceName=name, credentialsType="X509_CERTIFICATE", hash=shown[0])
+            assert told[name]["credentialsType"] == "X509_CERTIFICATE"
+        connected = lambda: {d.code for d in kit.gateway.registry.devices.values() if d.sessions}  # noqa: E731
+        for shown, code in ((first, "X-1"), (second, "X-2"), (registered, "X-9")):
+            seen: list[set[str]] = []
+            assert tls(shown, then=lambda seen=seen: seen.append(connected())) and seen == [{code}], "all of one name"
+        assert not tls(third), "nobody's"
+        assert tls(None, "token-x") and tls(registered, "token-x") and not tls(first, "token-x"), "another's"
+        assert not tls(None) and not tls(None, told["X-1"]["credentialsValue"]), "its fingerprint opens nothing"
+        Credential.objects.filter(device__code="X-1").update(revoked_at=clock.now())
+        asyncio.run_coroutine_threadsafe(kit.gateway.refresh(), kit.gateway._loop).result(10)
+        assert not tls(first) and tls(second)
+
+    played(play)

@@ -23,6 +23,12 @@ class LoginIn(Schema):
     client_id: str = ""
 
 
+class CertificateIn(Schema):
+    """One X.509 certificate in PEM, of any signer or its own."""
+
+    certificate: str
+
+
 class LoginMade(CredentialOut):
     """`password` is shown this once."""
 
@@ -57,6 +63,13 @@ def create_login(request: HttpRequest, device_id: UUID, body: LoginIn) -> HttpRe
     """A user name and password of MQTT for the device, bound to a client id if one is given."""
     row, password = services.create_basic(actor=actor_of(request), device_id=device_id, **body.dict())
     return once(CredentialOut.of(row).dict() | {"password": password}, 201)
+
+
+@router.post("/devices/{uuid:device_id}/certificates", permission="devices.credentials", response={201: CredentialOut})
+def register_certificate(request: HttpRequest, device_id: UUID, body: CertificateIn) -> Status[CredentialOut]:
+    """The certificate that the device shows over MQTT with TLS; it holds until it expires or is revoked."""
+    row = services.create_certificate(actor=actor_of(request), device_id=device_id, pem=body.certificate)
+    return Status(201, CredentialOut.of(row))
 
 
 @router.post(

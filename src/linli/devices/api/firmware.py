@@ -122,7 +122,7 @@ def add_firmware(
     version: str = Form(...), kind: str = Form("firmware"), area_path: str = Form(""), note: str = Form(""),
     sha256: str = Form(""),
 ) -> Status[Any]:  # fmt: skip
-    """A file of at most 15 MB (multipart). With `sha256` it is refused unless it came whole."""
+    """A file of at most 12 MB (multipart). With `sha256` it is refused unless it came whole."""
     if (file.size or 0) > services.MAX_BYTES:
         raise TooLarge(f"a file has at most {services.MAX_BYTES} bytes", field="file")
     row = services.add_firmware(

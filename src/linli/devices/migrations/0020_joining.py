@@ -90,5 +90,6 @@ class Migration(migrations.Migration):
             model_name='provisioningprofile',
             index=models.Index(fields=['area_path'], name='devices_provisioning_area', opclasses=['varchar_pattern_ops']),
         ),
+        migrations.AddField("credential", "certificate", models.BinaryField(null=True)),
         migrations.RunSQL((SQL / "provisioning.sql").read_text(encoding="utf-8"), migrations.RunSQL.noop),
     ]

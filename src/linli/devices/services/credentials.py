@@ -95,6 +95,28 @@ def create_basic(
         return row, plain
 
 
+def create_certificate(*, actor: Actor, device_id: UUID, pem: str) -> Credential:
+    """The device is who shows this certificate over TLS, until it expires or is revoked. To change it: register the
+    next one, let the device take it, revoke the old."""
+    try:
+        found = contracts.parse_certificate(pem)
+    except ValueError as error:
+        raise Invalid("certificate", str(error)) from error
+    with services.unit(actor):
+        device = _device(actor, device_id)
+        _room(device)
+        hashed = contracts.certificate_hash(_key(), found.der)
+        same = Credential.objects.filter(token_hash=hashed)
+        same.filter(revoked_at__isnull=False).delete()
+        if same.exists():
+            raise Conflict("a device has this certificate", code="credential-taken")
+        row = Credential(device=device, token_hash=hashed, hint=found.fingerprint[-4:], protocol=contracts.X509,
+                         certificate=found.der, expires_at=found.expires_at)  # fmt: skip
+        row.save(force_insert=True)
+        _note(actor, device, row, "credential.create")
+        return row
+
+
 def create_credential(*, actor: Actor, device_id: UUID) -> tuple[Credential, str]:
     """One more token for a device; the token itself is returned now and never again."""
     with services.unit(actor):

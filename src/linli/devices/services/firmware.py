@@ -19,7 +19,7 @@ from linli.kernel.models import StoredFile
 from linli.places import facade as places
 
 OWNER = "device_firmware"
-MAX_BYTES = 15_000_000
+MAX_BYTES = 12_000_000  # as much as an upload with an Idempotency-Key may hold
 _WORD = re.compile(r"[^\x00-\x1f\x7f/]{1,60}")  # devices make a file's name of the title
 
 

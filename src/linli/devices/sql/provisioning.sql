@@ -1,6 +1,6 @@
 -- Devices that register themselves by the key of a profile, on behalf of the gateway. One statement, one transaction.
 
--- `ask`: {key, name, new_id, protocol, hint, gateway, heard}; `secret` and `credential` are HMACs; `words` search words.
+-- `ask`: {key, name, new_id, protocol, hint, gateway, heard, certificate, expires_at}; `secret` and `credential` are HMACs; `words` search words.
 -- `heard`: the gateway heard the device of that code lately, which may not be written down yet. Status: made, again (its
 -- answer was lost, or a person let it), known (it has just this credential), or why not.
 CREATE OR REPLACE FUNCTION devices_provision(ask jsonb, secret bytea, credential bytea, words text[])
@@ -79,11 +79,12 @@ BEGIN
             UPDATE devices_device SET gateway = true, updated_at = now_ WHERE id = d.id;
         END IF;
         UPDATE devices_credential SET revoked_at = now_
-        WHERE device_id = d.id AND revoked_at IS NULL AND protocol IN ('', 'mqtt-basic');
+        WHERE device_id = d.id AND revoked_at IS NULL AND protocol IN ('', 'mqtt-basic', 'x509');
         area := d.area_path;
     END IF;
-    INSERT INTO devices_credential (id, device_id, token_hash, hint, protocol, created_at)
-    VALUES (gen_random_uuid(), found, credential, ask->>'hint', ask->>'protocol', now_);
+    INSERT INTO devices_credential (id, device_id, token_hash, hint, protocol, certificate, expires_at, created_at)
+    VALUES (gen_random_uuid(), found, credential, ask->>'hint', ask->>'protocol', decode(ask->>'certificate', 'hex'),
+            (ask->>'expires_at')::timestamptz, now_);
     INSERT INTO devices_provisioned AS r (device_id, profile_id, at, open_until, forced)
     VALUES (found, p.id, now_, now_ + interval '10 minutes', false)
     ON CONFLICT (device_id) DO UPDATE SET

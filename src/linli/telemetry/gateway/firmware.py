@@ -30,6 +30,7 @@ CACHE = 64 << 20
 SMALL = 64 << 10  # what is written without waiting for a place
 PLACES = 8  # large parts on their way at a time
 SLOW_S = 120.0
+NOTHING_S = 0.5
 KNOWN_S = 5.0  # how long it is remembered what a device is to load: so long a paused campaign still gives
 BYTES_PER_S, BURST = float(4 << 20), float(32 << 20)
 MAX_TASKS = 20_000
@@ -83,11 +84,19 @@ class Firmware:
             found = Load(*row) if row is not None else None
             if len(self.known) > MAX_TASKS:
                 self.known.clear()
-            self.known[device.id, kind] = (now + KNOWN_S, found)
+            self.known[device.id, kind] = (now + (KNOWN_S if found else NOTHING_S), found)
         return found
+
+    def forget(self, device_id: UUID) -> None:
+        """It was told something else: what is remembered of it does not hold."""
+        for kind in KINDS.values():
+            self.known.pop((device_id.bytes, kind), None)
 
     async def _bytes(self, load: Load) -> bytes:
         """One file is read at a time, so that a thousand who ask for it wait for one reading."""
+        if (data := self.files.get(load.key)) is not None:
+            self.files.move_to_end(load.key)
+            return data
         async with self.reading:
             data = self.files.get(load.key)
             if data is None:
@@ -164,7 +173,7 @@ class Firmware:
             connection.refuse_publish(packet, frames.NOT_ALLOWED, str(error))
         else:
             connection.acknowledge(packet)
-        if connection.topics & topics.FIRMWARE_ERRORS:
+        if connection.topics & topics.ERRORS[word]:
             connection.send(f"v2/{word}/error", str(error).encode())
 
     async def _send(self, connection: Connection, topic: str, data: memoryview) -> None:

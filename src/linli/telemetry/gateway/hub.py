@@ -26,6 +26,7 @@ from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, parse, split, translate
 from linli.telemetry.gateway.registry import Device, Registry, RegistrySource
 from linli.telemetry.gateway.talk import Store, Talk, chosen
+from linli.telemetry.gateway.tls import Trust
 from linli.telemetry.gateway.topics import ATTRIBUTES
 
 log = logging.getLogger("linli.gateway")
@@ -55,6 +56,7 @@ class Gateway:
         self.joining = Joining(self)
         self.firmware = Firmware(self)
         self.connections: set[Any] = set()  # MQTT's, and those of the protocols over TCP
+        self.trust: Trust | None = None  # in certificates of devices
         self.doors: list[Any] = []  # of the protocols over TCP, for the metrics
         self.refusals: Counter[str] = Counter()
         self.messages = self.points = self.clamped = 0
@@ -97,6 +99,9 @@ class Gateway:
                 device = None
             device = device or self.registry.basic(client_id, user, password)
         return device
+
+    def certified(self, der: bytes) -> Device | None:
+        return self.registry.certified(der)
 
     def welcome(self, connection: Connection) -> None:
         self.joining.welcome(connection)
@@ -270,11 +275,15 @@ class Gateway:
     # --- registry ---------------------------------------------------------------------------------------------------
 
     async def refresh(self) -> None:
+        if self.trust is not None:
+            await self.trust.refresh()
         for device in self.registry.replace_all(await self.source.load()):
             self._expel(device)
         self.talk.look(self.registry.devices.values(), again=False)  # should the news of one have been lost
 
     async def refresh_some(self, ids: list[UUID]) -> None:
+        if self.trust is not None:
+            await self.trust.refresh()
         for device in self.registry.replace_some(ids, await self.source.some(ids)):
             self._expel(device)
 

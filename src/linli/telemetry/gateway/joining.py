@@ -54,6 +54,8 @@ class Offer(NamedTuple):
     hash: bytes
     hint: str
     value: Any
+    certificate: str | None = None
+    expires_at: str | None = None
 
 
 class Hub(Protocol):
@@ -136,7 +138,7 @@ class Joining:
         offer = offered(registry.key, doc, name)
         same = next((d for d in registry.devices.values() if d.code == name), None)
         ask = {"key": key, "name": name, "new_id": str(new_id()), "protocol": offer.protocol, "hint": offer.hint,
-               "gateway": doc.get("gateway") is True,
+               "gateway": doc.get("gateway") is True, "certificate": offer.certificate, "expires_at": offer.expires_at,
                "heard": same is not None and bool(same.sessions or same.last_seen)}  # fmt: skip
         hashed = contracts.secret_hash(registry.key, key, secret)
         status, found = await self.gateway.talk.store.provision(ask, hashed, offer.hash)
@@ -234,7 +236,20 @@ def offered(key: bytes, doc: dict[str, Any], name: str) -> Offer:
         hashed = contracts.basic_hash(key, client, user, password)
         value = {"clientId": client, "userName": user, "password": password}
         return Offer(contracts.MQTT_BASIC, kind, hashed, user[-4:], value)
-    raise BadPayload("credentialsType", "is ACCESS_TOKEN or MQTT_BASIC here")
+    if kind == "X509_CERTIFICATE":
+        return _certified(key, doc.get("hash"))
+    raise BadPayload("credentialsType", "is ACCESS_TOKEN, MQTT_BASIC or X509_CERTIFICATE")
+
+
+def _certified(key: bytes, pem: Any) -> Offer:
+    """ThingsBoard's gateway calls it hash; it is the certificate in PEM."""
+    try:
+        found = contracts.parse_certificate(pem if type(pem) is str else "")
+    except ValueError as error:
+        raise BadPayload("hash", str(error)) from None
+    hashed = contracts.certificate_hash(key, found.der)
+    return Offer(contracts.X509, "X509_CERTIFICATE", hashed, found.fingerprint[-4:], found.fingerprint,
+                 found.der.hex(), found.expires_at.isoformat())  # fmt: skip
 
 
 def _strong(given: Any, field: str) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import time
 from typing import Any, Protocol, cast
 
-from linli.telemetry.gateway import frames, topics
+from linli.telemetry.gateway import frames, tls, topics
 from linli.telemetry.gateway.frames import (
     CONNECT,
     DISCONNECT,
@@ -45,6 +45,7 @@ class Hub(Protocol):
     def closed(self, connection: Connection) -> None: ...
     def entered(self, connection: Connection) -> None: ...
     def identify(self, user: str, password: str, client_id: str) -> Device | None: ...
+    def certified(self, der: bytes) -> Device | None: ...
     def welcome(self, connection: Connection) -> None: ...
     def hear_guest(self, connection: Connection, topic: bytes, payload: bytes, packet: bytes) -> None: ...
     def refused(self, connection: Connection, error: ValueError) -> None: ...
@@ -59,8 +60,8 @@ class Hub(Protocol):
 class Connection(Outgoing, asyncio.Protocol):
     """One client, from its first byte to its last."""
 
-    __slots__ = ("asked", "children", "client_id", "device", "gateway", "heard", "keep_alive", "loads", "own_topic",
-                 "paused", "peer", "rest", "will")  # fmt: skip
+    __slots__ = ("asked", "certificate", "children", "client_id", "device", "gateway", "heard", "keep_alive", "loads",
+                 "own_topic", "paused", "peer", "rest", "will")  # fmt: skip
 
     def __init__(self, gateway: Hub) -> None:
         super().__init__()
@@ -74,6 +75,7 @@ class Connection(Outgoing, asyncio.Protocol):
         self.heard = time.monotonic()
         self.paused = 0  # how many reasons there are not to read
         self.peer = ""
+        self.certificate: bytes | None = None
         self.children: dict[str, Any] | None = None
         self.loads: dict[str, Any] | None = None  # what it is loading: fw or sw → (its number, which file)
         self.asked = -1  # requests of a guest, who is no device yet; -1: it is none
@@ -84,6 +86,7 @@ class Connection(Outgoing, asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if peer else ""
+        self.certificate = tls.peer_certificate(transport.get_extra_info("ssl_object"))
         self.gateway.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -250,7 +253,12 @@ class Connection(Outgoing, asyncio.Protocol):
         if not self.gateway.ready:
             self._no(frames.UNAVAILABLE, "registry is not loaded yet")
         device = self.gateway.identify(said.user, said.password, said.client_id)
-        if device is None and said.user == GUEST and said.will is None:
+        if self.certificate is not None:
+            shown = self.gateway.certified(self.certificate)
+            if device is not None and device is not shown:
+                self._no(frames.NOT_ALLOWED, "the certificate is another's than the token")
+            device = shown
+        elif device is None and said.user == GUEST and said.will is None:
             self.keep_alive = float(said.keep_alive)
             self.gateway.welcome(self)
             self._let_in(said)

@@ -104,6 +104,7 @@ def _limits(spec: dict[str, Any]) -> Limits:
 
 
 class RegistrySource(Protocol):
+    async def certificates(self) -> list[bytes]: ...
     async def load(self) -> list[RegistryRow]: ...
     async def some(self, ids: list[UUID]) -> list[RegistryRow]: ...
 
@@ -158,6 +159,9 @@ class PostgresSource:
         found: tuple[str, Any] = (await self._rows(contracts.PROVISION_SQL, args))[0]
         return found
 
+    async def certificates(self) -> list[bytes]:
+        return [bytes(row[0]) for row in await self._rows(contracts.CERTIFICATES_SQL)]
+
     async def firmware(self, device: UUID, kind: str) -> Any:
         """(id, key, size, title, version) of what a device is to load now, or None."""
         return next(iter(await self._rows(contracts.FIRMWARE_SQL, (device, kind))), None)
@@ -189,6 +193,11 @@ class Registry:
             if device is not None and device.enabled:
                 return device
         return None
+
+    def certified(self, der: bytes) -> Device | None:
+        """By the certificate that a connection showed."""
+        device = self.by_hash.get(contracts.certificate_hash(self.key, der))
+        return device if device is not None and device.enabled else None
 
     def station(self, protocol: str, number: str, secret: str) -> Device | None:
         """By its number in a protocol. A number that was registered with a secret needs it; one without takes any."""

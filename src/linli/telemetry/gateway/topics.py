@@ -23,7 +23,8 @@ CHILD_RPC = "v1/gateway/rpc"
 # A connection keeps what it subscribed to as bits. WANTS_* are those by which the district speaks first.
 WANTS_ATTRIBUTES, WANTS_COMMANDS, CHILDREN_ATTRIBUTES, CHILDREN_COMMANDS = 1, 2, 4, 8
 SURE = 16  # × a WANTS bit: with QoS 1
-_OTHER, FIRMWARE_ERRORS = 1024, 2048
+_OTHER = 1024
+ERRORS = {"fw": 2048, "sw": 4096}
 
 OWN = {
     "v1/devices/me/attributes": WANTS_ATTRIBUTES,
@@ -31,10 +32,10 @@ OWN = {
     "v1/devices/me/rpc/request/+": WANTS_COMMANDS,
     "v1/devices/me/rpc/response/+": _OTHER,
 }
-for _word in ("fw", "sw"):
+for _word, _bit in ERRORS.items():
     # The SDK's own filter is the first, which by MQTT's rules hears nothing: answers are sent to who asked, as there.
     OWN |= dict.fromkeys((f"v2/{_word}/response/+", f"v2/{_word}/response/+/chunk/+"), _OTHER)
-    OWN[f"v2/{_word}/error"] = FIRMWARE_ERRORS
+    OWN[f"v2/{_word}/error"] = _bit
 FOR_CHILDREN = {CHILD_ATTRIBUTES: CHILDREN_ATTRIBUTES, CHILD_ANSWER: _OTHER, CHILD_RPC: CHILDREN_COMMANDS}
 
 
