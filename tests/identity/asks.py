@@ -382,3 +382,5 @@ def _act(action: str) -> Factory:
 
 for action in ACTS:
     REQUESTS[f"POST /cases/{{case_id}}/actions/{{action}} [{action}]"] = _act(action)
+
+from tests.identity import device_asks  # noqa: E402, F401

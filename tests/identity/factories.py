@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from shapely.geometry import box, mapping, shape
@@ -25,7 +26,19 @@ from linli.cases.models import Call, Case, Photo, Reporter
 from linli.cases.services import routing
 from linli.command import card_services, operation_plan, operation_services
 from linli.command.models import BoardNote, Handover
-from linli.devices.models import Alarm, Command, Credential, Device, Rule, ThingModel
+from linli.devices.contracts import TOKEN_KEY, secret_hash
+from linli.devices.models import (
+    Alarm,
+    Campaign,
+    Claim,
+    Command,
+    Credential,
+    Device,
+    ProvisioningProfile,
+    Rule,
+    ThingModel,
+)
+from linli.devices.services import campaigns, firmware
 from linli.field.models import Entry
 from linli.identity import facade as identity
 from linli.identity.models import Account, ApiKey, RoleGrant, Session
@@ -211,6 +224,29 @@ def _devices(things: Things, model: ThingModel) -> None:
         "device_id": device.id, "command_id": command.id, "rule_id": rule.id, "alarm_id": alarm.id,
         "credential_id": credential.id, "household_id": pendant.id, "code": model.code,
     }  # fmt: skip
+    _joining(things, model)
+
+
+def _joining(things: Things, model: ThingModel) -> None:
+    """A profile, a device that may be claimed by 1234, one that is claimed."""
+    at = {"model": model, "area_path": things.leaf, "grid_id": things["grid_id"]}
+    profile = ProvisioningProfile.objects.create(
+        key=f"key-{things.side}", secret_hash=b"x" * 32, name_zh="自注册", max_devices=5, **at
+    )
+    free = Device.objects.create(code=f"CL-{things.side}", name_zh="待认领", state="planned", **at)
+    hashed = secret_hash(settings.HOME.secret(TOKEN_KEY), str(free.id), "1234")
+    Claim.objects.create(device=free, secret_hash=hashed, expires_at=clock.now() + timedelta(days=1))
+    taken = Device.objects.create(code=f"CT-{things.side}", name_zh="已认领", owner_department="园林", **at)
+    Claim.objects.create(device=taken, claimed_at=clock.now(), before={"area_path": things.leaf})
+    things.ids |= {"profile_id": profile.id, "claimed_id": taken.id}
+    new = firmware.add_firmware(actor=SYSTEM, model=model.code, kind="firmware", title=things.side, version="1",
+                                data=b"new", area_path=things.leaf)  # fmt: skip
+    plan = campaigns.create_campaign(actor=SYSTEM, firmware_id=new.id, name="升级", area_path=things.leaf,
+                                     device_ids=[things["device_id"]], stages=[50, 100])  # fmt: skip
+    for state in ("running", "paused"):
+        things.ids[state] = Campaign.objects.create(firmware=new, name=state, area_path=things.leaf, state=state,
+                                                    stage=1, stages=[50, 100]).id  # fmt: skip
+    things.ids |= {"firmware_id": new.id, "campaign_id": plan.id, "firmware_file_id": new.file_id}
 
 
 def _case(things: Things, *, private: bool = False) -> tuple[UUID, str]:

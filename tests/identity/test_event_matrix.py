@@ -39,7 +39,8 @@ pytestmark = pytest.mark.django_db
 HERE = Path(__file__).parent
 WORK = (  # one act for each kind of event that seeding alone does not make
     "POST /tasks", "POST /duty/{duty_id}/positions [mine]", "PUT /duty/{duty_id}", "PATCH /devices/{device_id}",
-    "POST /devices/{device_id}/commands",
+    "POST /devices/{device_id}/commands", "PATCH /provisioning-profiles/{profile_id}",
+    "POST /campaigns/{campaign_id}/start", "POST /firmware",
     "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge", "PATCH /grids/{grid_id}",
     "POST /units/{unit_id}/qr/rotate", "PATCH /teams/{team_id}", "PATCH /centres/{centre_id}",
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",

@@ -1,4 +1,4 @@
-"""Run by an interpreter that has ThingsBoard's SDK, unchanged: `tb_sdk.py device|gateway PORT TOKEN`.
+"""Run by an interpreter that has ThingsBoard's SDK, unchanged: `tb_sdk.py WHAT PORT TOKEN`.
 
 Does what a device or a gateway does with it, and tells each thing that came as a line of JSON.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+from tb_device_http import TBHTTPDevice
 from tb_device_mqtt import TBDeviceMqttClient
 from tb_gateway_mqtt import TBGatewayMqttClient
 
@@ -51,6 +53,48 @@ def gateway(port: int, token: str) -> None:
     client.gw_request_shared_attributes("Meter one", ["rate"], lambda values, _: tell("attributes", values))
 
 
+def provision(port: int, words: str) -> None:
+    """Registers itself, speaks by what it got, and says by what it may be claimed. `words`: key,secret,name."""
+    key, secret, name = words.split(",")
+    made = TBDeviceMqttClient.provision("127.0.0.1", key, secret, port=port, device_name=name)
+    tell("made", made)
+    tell("again", TBDeviceMqttClient.provision("127.0.0.1", key, secret + "x", port=port, device_name=name))
+    client = TBDeviceMqttClient("127.0.0.1", port=port, username=made["credentialsValue"])
+    client.connect()
+    tell("sent", client.send_telemetry({"level": 4.5}).get())
+    tell("sent", client.claim("secret-1", 60_000).get())
+
+
+def http(port: int, words: str) -> None:
+    """The SDK for HTTP: registers itself, speaks, loads its firmware when told to."""
+    key, secret, name = words.split(",")
+    device = TBHTTPDevice.provision(f"http://127.0.0.1:{port}", name, key, secret)
+    device.chunk_size = 3000
+    device.send_telemetry({"level": 5.5})
+    tell("made", device.token)
+    sys.stdin.readline()
+    device.get_firmware_update()
+    tell("loaded", Path("gauge-http").read_bytes().hex())
+
+
+def firmware(port: int, token: str) -> None:
+    """Chunk by chunk; then a second one, which comes while it is connected."""
+    client = TBDeviceMqttClient("127.0.0.1", port=port, username=token, chunk_size=4000)
+    client.connect()
+    while not client.is_connected():
+        time.sleep(0.1)
+    client.get_firmware_update()
+    seen = ""
+    while True:
+        now = client.current_firmware_info.get("fw_state", "")
+        version = client.current_firmware_info.get("current_fw_version", "")
+        if now == "UPDATED" and version != seen:
+            seen = version
+            tell("loaded", Path(client.current_firmware_info["current_fw_title"]).read_bytes().hex())
+        time.sleep(0.05)
+
+
 if __name__ == "__main__":
-    {"device": device, "gateway": gateway}[sys.argv[1]](int(sys.argv[2]), sys.argv[3])
+    acts = {"device": device, "gateway": gateway, "provision": provision, "http": http, "firmware": firmware}
+    acts[sys.argv[1]](int(sys.argv[2]), sys.argv[3])
     sys.stdin.read()  # until the test is done with us

@@ -48,7 +48,8 @@ def api(district: District) -> Api:
 class Api(Stranger):
     def __init__(self, district: District) -> None:
         super().__init__(district)
-        self.mqtt = district.status()["ports"]["mqtt"]
+        ports = district.status()["ports"]
+        self.mqtt, self.http_port = ports["mqtt"], ports["device"]
 
     def made(self, code: str, **more: Any) -> tuple[str, str]:
         """(id, token) of a new device."""
@@ -61,6 +62,29 @@ class Api(Stranger):
 
     def set(self, device: str, **attributes: Any) -> None:
         self.ask("PATCH", f"devices/{device}/attributes", {"attributes": attributes})
+
+    def profile(self, **more: Any) -> dict[str, Any]:
+        area = self.get("devices?limit=1")["items"][0]["area_path"]
+        body = {"name_zh": "自注册", "model": "water_level", "area_path": area, "max_devices": 9}
+        made: dict[str, Any] = self.post("provisioning-profiles", body | more)
+        return made
+
+    def coded(self, code: str) -> dict[str, Any] | None:
+        return next((d for d in self.get(f"devices?q={code}")["items"] if d["code"] == code), None)
+
+    def bring(self, device: str, title: str, version: str, data: bytes) -> str:
+        """A campaign that brings a file to a device; its id."""
+        form = {"model": "water_level", "title": title, "version": version}
+        area = self.get(f"devices/{device}")["area_path"]
+        answer = self.http.post("firmware", data=form | {"area_path": area}, files={"file": ("f.bin", data)})
+        assert answer.status_code == 201, answer.text
+        body = {"firmware_id": answer.json()["id"], "name": title, "area_path": area, "device_ids": [device]}
+        campaign = self.post("campaigns", body)["id"]
+        self.ask("POST", f"campaigns/{campaign}/start")
+        return str(campaign)
+
+    def updated(self, campaign: str) -> bool:
+        return self.get(f"campaigns/{campaign}")["counts"]["updated"] == 1
 
     def child(self, gateway: str, name: str) -> dict[str, Any] | None:
         found = self.get(f"devices?q={name.split()[0]}")["items"]
@@ -86,6 +110,7 @@ class Talk:
     """What the script of the other interpreter tells."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
         self.lines: queue.Queue[list[Any]] = queue.Queue()
         self.kept: list[list[Any]] = []
         threading.Thread(target=self._read, args=(process,), daemon=True).start()
@@ -105,10 +130,10 @@ class Talk:
 
 
 @contextmanager
-def sdk(kind: str, port: int, token: str) -> Iterator[Talk]:
+def sdk(kind: str, port: int, token: str, folder: Path | None = None) -> Iterator[Talk]:
     process = subprocess.Popen(
         [PYTHON, HERE / "tb_sdk.py", kind, str(port), token], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | QUIET,
+        env=os.environ | QUIET, cwd=folder,
     )  # fmt: skip
     try:
         yield Talk(process)
@@ -154,12 +179,17 @@ def test_the_gateway_sdk(api: Api) -> None:
 
 
 @contextmanager
-def iot_gateway(folder: Path, port: int, token: str, listen: int) -> Iterator[None]:
+def iot_gateway(
+    folder: Path, port: int, token: str, listen: int, profile: dict[str, Any] | None = None
+) -> Iterator[None]:
     """thingsboard-gateway with its TCP connector, in a process of its own."""
     shipped = next((PYTHON.parents[1] / "lib").glob("python3*/site-packages/thingsboard_gateway/config"))
     main = json.loads((shipped / "tb_gateway.json").read_text())
     main["thingsboard"] |= {"host": "127.0.0.1", "port": port, "remoteConfiguration": False,
                             "security": {"type": "accessToken", "accessToken": token}}  # fmt: skip
+    if profile is not None:
+        del main["thingsboard"]["security"]
+        main["thingsboard"]["provisioning"] = profile
     main["connectors"] = [{"type": "socket", "name": "TCP", "configuration": "socket.json"}]
     line = json.loads((shipped / "socket.json").read_text())
     line["socket"]["port"] = listen
@@ -197,4 +227,59 @@ def test_the_iot_gateway(api: Api, tmp_path: Path) -> None:
         child = until(lambda: api.child(gateway, "Weir"), PATIENCE_S)
         level = until(lambda: api.last(child["id"], "level") or (send(listen, b"3.25") and None), PATIENCE_S)
         assert level == 3.25
+    assert "Traceback" not in (tmp_path / "out.log").read_text()
+
+
+def test_a_device_registers_itself_and_is_claimed(api: Api) -> None:
+    profile = api.profile(claimable=True)
+    with sdk("provision", api.mqtt, f"{profile['key']},{profile['secret']},TB-P1") as talk:
+        made = talk.next("made")
+        assert (made["status"], made["credentialsType"]) == ("SUCCESS", "ACCESS_TOKEN")
+        assert talk.next("again") is None, "a wrong secret"
+        assert talk.next("sent") == talk.next("sent") == 0
+    device = until(lambda: api.coded("TB-P1"), PATIENCE_S)
+    assert until(lambda: api.last(device["id"], "level"), PATIENCE_S) == 4.5 and device["state"] == "planned"
+    body = {"code": "TB-P1", "owner_department": "水务", "area_path": device["area_path"]}
+    api.ask("POST", "devices/claim", body | {"secret": "secret-2"}, 409)
+    assert api.ask("POST", "devices/claim", body | {"secret": "secret-1"})["owner_department"] == "水务"
+
+
+def test_a_device_over_http_registers_itself_and_loads(api: Api, tmp_path: Path) -> None:
+    profile, data = api.profile(), os.urandom(10_000)
+    with sdk("http", api.http_port, f"{profile['key']},{profile['secret']},TB-H1", tmp_path) as talk:
+        assert talk.next("made")
+        device = until(lambda: api.coded("TB-H1"), PATIENCE_S)["id"]
+        assert until(lambda: api.last(device, "level"), PATIENCE_S) == 5.5
+        campaign = api.bring(device, "gauge-http", "1.1", data)
+        assert talk.process.stdin
+        talk.process.stdin.write("go\n")
+        talk.process.stdin.flush()
+        assert bytes.fromhex(talk.next("loaded")) == data
+        until(lambda: api.updated(campaign), PATIENCE_S)
+
+
+def test_firmware_before_and_while_a_device_is_connected(api: Api, tmp_path: Path) -> None:
+    device, token = api.made("TB-FW")
+    first, second = os.urandom(50_000), os.urandom(3_000)
+    campaign = api.bring(device, "gauge", "2.0", first)
+    with sdk("firmware", api.mqtt, token, tmp_path) as talk:
+        assert bytes.fromhex(talk.next("loaded")) == first
+        until(lambda: api.updated(campaign), PATIENCE_S)
+        campaign = api.bring(device, "gauge", "2.1", second)
+        assert bytes.fromhex(talk.next("loaded")) == second
+        until(lambda: api.updated(campaign), PATIENCE_S)
+
+
+def test_the_iot_gateway_registers_itself(api: Api, tmp_path: Path) -> None:
+    """By user name and password: it brings short ones of its own and takes what it is told."""
+    profile = api.profile(gateways=True)
+    listen = some_port()
+    words = {"type": "MQTT_BASIC", "provisionDeviceKey": profile["key"], "provisionDeviceSecret": profile["secret"],
+             "deviceName": "TB-IOT-P"}  # fmt: skip
+    with iot_gateway(tmp_path, api.mqtt, "", listen, words):
+        gateway = until(lambda: api.coded("TB-IOT-P"), PATIENCE_S)
+        assert gateway["gateway"]
+        until(lambda: send(listen, b"3.75"), PATIENCE_S)
+        child = until(lambda: api.child(gateway["id"], "Weir"), PATIENCE_S)
+        assert until(lambda: api.last(child["id"], "level") or (send(listen, b"3.75") and None), PATIENCE_S) == 3.75
     assert "Traceback" not in (tmp_path / "out.log").read_text()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from linli.devices import contracts
 from linli.engines.nats import Nats
 from linli.engines.testing import some_port, start_nats
 
@@ -39,3 +40,38 @@ def port() -> int:
 def refuses(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture
+def key(transactional_db: None) -> bytes:
+    """The district's key for tokens of devices."""
+    from django.conf import settings
+
+    return settings.HOME.secret(contracts.TOKEN_KEY)
+
+
+@pytest.fixture
+def played(broker: Nats, run: Callable[..., Any], key: bytes) -> Callable[[Callable[[Any], Any]], None]:
+    """`play` runs beside the loop of a gateway whose registry is the test's own PostgreSQL database."""
+    from django.db import connection, connections
+    from tests.telemetry.gatewaykit import gateway
+
+    from linli.telemetry.gateway.registry import PostgresSource
+
+    def apart(play: Callable[[Any], Any], kit: Any) -> None:
+        try:
+            play(kit)
+        finally:
+            connections.close_all()  # this thread's
+
+    async def go(play: Callable[[Any], Any]) -> None:
+        at = connection.settings_dict
+        source = PostgresSource(f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}")
+        try:
+            async with gateway(broker, [], source, key) as kit:
+                await asyncio.to_thread(apart, play, kit)
+        finally:
+            if source._db is not None:
+                await source._db.close()
+
+    return lambda play: run(go(play))

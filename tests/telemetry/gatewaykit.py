@@ -72,6 +72,18 @@ class Rows:
             self.rows.append(made)
         return made.device_id
 
+    async def provision(self, ask: dict[str, Any], secret: bytes, credential: bytes) -> tuple[str, Any]:
+        raise AssertionError("provisioning is tested with PostgreSQL")
+
+    async def certificates(self) -> list[bytes]:
+        return []
+
+    async def firmware(self, device: UUID, kind: str) -> Any:
+        return None
+
+    async def claim(self, device: UUID, secret: bytes, holds_ms: int) -> bool:
+        raise AssertionError("claims are tested with PostgreSQL")
+
 
 class Kit:
     def __init__(self, gateway: hub.Gateway, nc: Any, noted: list[dict[str, Any]], start: int) -> None:
@@ -98,21 +110,24 @@ class Kit:
 
 
 @contextlib.asynccontextmanager
-async def gateway(broker: Nats, rows: list[RegistryRow]) -> AsyncIterator[Kit]:
+async def gateway(broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY) -> AsyncIterator[Kit]:
+    """`source`: PostgreSQL's instead of `rows`, with the key of its hashes."""
     os.environ["LINLI_MQTT_PORT"] = str(some_port())
     os.environ["LINLI_DEVICE_PORT"] = str(some_port())
     nc = await stream.connect("test-gateway", url=broker.url)
     await stream.ensure_stream(nc)
     publisher = stream.Publisher(nc, timeout=1)
     await publisher.start()
-    registry = Registry(KEY, 4)
+    registry = Registry(key, 4)
     noted: list[dict[str, Any]] = []
 
     async def write(text: str) -> None:
         noted.extend(json.loads(text))
+        if source is not None:
+            await source.note(text)
 
-    source = Rows(rows)
-    g = hub.Gateway(registry, source, publisher, Notes(registry, write), source)
+    store = source or Rows(rows)
+    g = hub.Gateway(registry, store, publisher, Notes(registry, write), store)
     await g.refresh()
     servers = await main.start_servers(g, "127.0.0.1")
     tasks = [asyncio.create_task(g.notes.run()), asyncio.create_task(g.talk.run())]

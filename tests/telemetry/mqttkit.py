@@ -17,6 +17,7 @@ TOPICS = (
     *topics.OWN, *topics.FOR_CHILDREN, "v1/devices/me/telemetry", "v1/devices/me/rpc/response/7",
     "v1/gateway/telemetry",
     "v1/devices/me/attributes/request/1", "linli/A/telemetry", "#", "x/y", "中",
+    "/provision/request", "/provision/response", "v2/fw/request/1/chunk/0", "v1/devices/me/claim",
 )  # fmt: skip
 PAYLOADS = (
     b'{"level": 1}', b"[]", b"{}", b"nonsense", b'{"ts": 1, "values": {"level": 2.5}}', b'{"A": [{"level": 1}]}',
@@ -64,8 +65,18 @@ class Ear:
     def slow_down(self, connection: Connection, seconds: float) -> None: ...
     def subscribed(self, connection: Connection) -> None: ...
 
-    def identify(self, user: str, password: str) -> Any:
+    def identify(self, user: str, password: str, client_id: str) -> Any:
         return REGISTRY.find(user)
+
+    def certified(self, der: bytes) -> Any:
+        return None
+
+    def welcome(self, connection: Connection) -> None:
+        connection.asked = 0
+
+    def hear_guest(self, connection: Connection, topic: bytes, payload: bytes, packet: bytes) -> None:
+        assert connection.device is None
+        self.hear(connection, "v1/guest", payload, packet)
 
     def take(self, device: Any, payload: bytes, ack: Any) -> float:
         split(device, parse(payload))
@@ -113,7 +124,7 @@ def hello(chance: random.Random, five: bool) -> bytes:
     body = _text("MQTT") + bytes((5 if five else 4, 0x82 | (4 if will else 0))) + b"\0\x3c" + asks + _text("abc")
     if will:
         body += _properties(chance, five, b"\x18\0\0\0\x01") + _text("v1/devices/me/telemetry") + _text(b'{"on": 0}')
-    return _pack(0x10, body + _text("token-a" if chance.random() < 0.95 else "nobody"))
+    return _pack(0x10, body + _text(chance.choice(("token-a",) * 16 + ("provision",) * 3 + ("nobody",))))
 
 
 def packet(chance: random.Random, five: bool) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from linli.devices import text, things
+from linli.devices import certificates, text, things
 
 model_problems = things.problems
 """What is wrong with a thing model of a pack, given the UCUM codes in use: a list of FieldError."""
@@ -96,6 +96,30 @@ def station_code(key: bytes, number: str, secret: str) -> str:
     return f"{secret}.{hmac.new(key, bytes((0xFE,)) + text, hashlib.sha256).hexdigest()[:20]}"
 
 
+def basic_hash(key: bytes, client_id: str, user: str, password: str) -> bytes:
+    """How a client id, user name and password of MQTT are stored and looked up together. '' as the id: any."""
+    text = "\0".join((client_id, user, password)).encode("utf-8", "replace")
+    return hmac.new(key, b"\xfd" + text, hashlib.sha256).digest()
+
+
+def certificate_hash(key: bytes, der: bytes) -> bytes:
+    """How a device's certificate is looked up."""
+    return hmac.new(key, b"\xfb" + hashlib.sha256(der).digest(), hashlib.sha256).digest()
+
+
+parse_certificate = certificates.parse
+"""A certificate in PEM → (DER, fingerprint, when it ends); ValueError says what is wrong with it."""
+
+
+def secret_hash(key: bytes, whose: str, secret: str) -> bytes:
+    """How the secret of a provisioning profile (`whose`: its key) or of a claim (the device's id) is stored."""
+    return hmac.new(key, b"\xfc" + f"{whose}\0{secret}".encode("utf-8", "replace"), hashlib.sha256).digest()
+
+
+MQTT_BASIC, X509 = "mqtt-basic", "x509"
+"""`protocol` of a credential that is a client id, user name and password; or a certificate."""
+
+
 def new_token() -> str:
     """A device token: 160 random bits, URL-safe."""
     return secrets.token_urlsafe(20)
@@ -120,6 +144,22 @@ COMMANDS_SETTLE_SQL = "SELECT devices_commands_settle(%s::jsonb)"
 CHILD_SQL = "SELECT devices_child(%s, %s, %s, %s, %s)"
 """(gateway id, the child's name, thing model or '', id for a new one, search words) → the child's id, or NULL."""
 search_words = text.terms
+PROVISION_SQL = "SELECT status, device FROM devices_provision(%s::jsonb, %s::bytea, %s::bytea, %s::text[])"
+"""(JSON {key, name, new_id, protocol, hint, gateway, heard, certificate, expires_at}, hash of the secret, hash of the
+credential, search words) → (made | again | known | why not, the device's id)."""
+FIRMWARE_SQL = (
+    "SELECT f.id, f.key, f.size, f.title, f.version FROM devices_update u JOIN devices_device d ON d.id = u.device_id"
+    " JOIN devices_campaign c ON c.id = u.campaign_id JOIN devices_firmware f ON f.id = c.firmware_id"
+    " WHERE u.device_id = %s AND u.kind = %s AND u.open AND u.state <> 'waiting' AND c.state = 'running'"
+    " AND f.withdrawn_at IS NULL AND d.state <> 'retired'"
+)
+"""(device id, firmware | software) → what this device is to load: (id, key of the store, size, title, version)."""
+CERTIFICATES_SQL = (
+    "SELECT certificate FROM devices_credential WHERE protocol = 'x509' AND revoked_at IS NULL AND expires_at > now()"
+)
+"""Certificates of devices, as they go over the line."""
+CLAIM_SQL = "SELECT devices_claim_ask(%s::uuid, %s::bytea, %s::bigint)"
+"""(device id, hash of the secret, milliseconds that it holds) → whether this device may be claimed."""
 
 
 # --- rules, leases, alarms: sense -----------------------------------------------------------------------------------

@@ -19,3 +19,19 @@ def register() -> None:
             where="t.cleared_at IS NULL",
         )
     )  # fmt: skip
+    places.rehome_table(
+        places.RehomedTable(
+            name="devices.provisioning_profile", label_zh="设备自注册配置", label_en="Provisioning profiles",
+            table="devices_provisioning_profile", where="t.ended_at IS NULL", lon_column="", lat_column="",
+        )
+    )  # fmt: skip
+    for name, zh, en, where in (
+        ("firmware", "设备固件", "Firmware", "t.withdrawn_at IS NULL"),
+        ("campaign", "固件升级计划", "Firmware campaigns", "t.state IN ('draft', 'running', 'paused')"),
+    ):
+        places.rehome_table(
+            places.RehomedTable(
+                name=f"devices.{name}", label_zh=zh, label_en=en, table=f"devices_{name}", where=where,
+                grid_column="", lon_column="", lat_column="",
+            )
+        )  # fmt: skip

@@ -116,12 +116,14 @@ class DeviceStatus(models.Model):
 
 class Credential(models.Model):
     """A device's token as HMAC. The token itself is shown once, when it is made. With a `protocol` it is a station's
-    number instead, by which that protocol over TCP knows the device."""
+    number instead, by which that protocol over TCP knows the device, or a user name and password (`mqtt-basic`),
+    or a certificate (`x509`)."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
     token_hash = models.BinaryField()
     hint = models.CharField(max_length=8, default="")
+    certificate = models.BinaryField(null=True)
     protocol = models.CharField(max_length=12, default="", db_default="")
     created_at = models.DateTimeField(default=clock.now)
     expires_at = models.DateTimeField(null=True)
@@ -295,3 +297,10 @@ class SenseMember(models.Model):
 
     class Meta:
         db_table = "devices_sense_member"
+
+
+# Django finds a room's tables by importing this module.
+from linli.devices.firmware_models import Campaign, Firmware, Update  # noqa: E402
+from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile  # noqa: E402
+
+__all__ = ["Campaign", "Claim", "ClaimTry", "Firmware", "Provisioned", "ProvisioningProfile", "Update"]

@@ -18,6 +18,7 @@ from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Invalid, NotFound
 
 MAX_LIVE = 5
+MIN_PASSWORD = 16
 
 
 def _key() -> bytes:
@@ -64,6 +65,53 @@ def register_station(*, actor: Actor, device_id: UUID, protocol: str, number: st
         same.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=clock.now())).delete()
         if same.exists():
             raise Conflict("another device has this number", code="number-taken")
+        row.save(force_insert=True)
+        _note(actor, device, row, "credential.create")
+        return row
+
+
+def create_basic(
+    *, actor: Actor, device_id: UUID, username: str, password: str = "", client_id: str = ""
+) -> tuple[Credential, str]:
+    """A user name and password of MQTT, which hold with the client id, or with any; the password is told now and never
+    again. One that is given has at least 16 characters."""
+    for name, value in (("username", username), ("password", password), ("client_id", client_id)):
+        if len(value) > 200 or not value.isprintable():
+            raise Invalid(name, "has at most 200 characters, none a control")
+    if not username:
+        raise Invalid("username", "is missing")
+    if password and len(password) < MIN_PASSWORD:
+        raise Invalid("password", f"has at least {MIN_PASSWORD} characters; without one you get one")
+    plain = password or contracts.new_token()
+    with services.unit(actor):
+        device = _device(actor, device_id)
+        _room(device)
+        hashed = contracts.basic_hash(_key(), client_id, username, plain)
+        if Credential.objects.filter(token_hash=hashed).exists():
+            raise Conflict("choose another password", code="credential-taken")
+        row = Credential(device=device, token_hash=hashed, hint=username[-4:], protocol=contracts.MQTT_BASIC)
+        row.save(force_insert=True)
+        _note(actor, device, row, "credential.create")
+        return row, plain
+
+
+def create_certificate(*, actor: Actor, device_id: UUID, pem: str) -> Credential:
+    """The device is who shows this certificate over TLS, until it expires or is revoked. To change it: register the
+    next one, let the device take it, revoke the old."""
+    try:
+        found = contracts.parse_certificate(pem)
+    except ValueError as error:
+        raise Invalid("certificate", str(error)) from error
+    with services.unit(actor):
+        device = _device(actor, device_id)
+        _room(device)
+        hashed = contracts.certificate_hash(_key(), found.der)
+        same = Credential.objects.filter(token_hash=hashed)
+        same.filter(revoked_at__isnull=False).delete()
+        if same.exists():
+            raise Conflict("a device has this certificate", code="credential-taken")
+        row = Credential(device=device, token_hash=hashed, hint=found.fingerprint[-4:], protocol=contracts.X509,
+                         certificate=found.der, expires_at=found.expires_at)  # fmt: skip
         row.save(force_insert=True)
         _note(actor, device, row, "credential.create")
         return row

@@ -19,6 +19,7 @@ import psycopg
 from linli.kernel.steady import SteadyClock
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.frames import BadFrame
+from linli.telemetry.gateway.joining import Joining
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.payload import BadPayload, Message, decode, shape
 from linli.telemetry.gateway.registry import VIA_GATEWAY, Device, Registry, RegistrySource
@@ -94,6 +95,7 @@ class Hub(Protocol):
     source: RegistrySource
     talk: Talk
     clock: SteadyClock
+    joining: Joining
 
     def take_message(self, device: Device, message: Message, ack: Any) -> float: ...
     def keep_attributes(self, device: Device, doc: Any, ack: Any) -> None: ...
@@ -113,9 +115,10 @@ class Children:
         doc = decode(payload)
         if type(doc) is not dict:
             raise BadPayload("body", "must be an object", "bad-shape")
-        if what in ("telemetry", "attributes"):
+        parts = {"telemetry": self._telemetry, "attributes": self._attributes, "claim": self._claim}
+        if what in parts:
             doc = {_name(name, "body"): value for name, value in doc.items()}
-            act = self._telemetry if what == "telemetry" else self._attributes
+            act = parts[what]
             self._with(connection, dict.fromkeys(doc, ""), partial(act, connection, doc, packet))
             return
         acts = {"connect": self._connect, "disconnect": self._disconnect, "attributes/request": self._asked,
@@ -150,6 +153,10 @@ class Children:
 
     def _attributes(self, connection: Connection, doc: dict[str, Any], packet: bytes) -> None:
         self._each(connection, doc, packet, self.gateway.keep_attributes)
+
+    def _claim(self, connection: Connection, doc: dict[str, Any], packet: bytes) -> None:
+        found = [(child, value) for name, value in doc.items() if (child := self._child(connection, name)) is not None]
+        self.gateway.joining.hear_claim(connection, found, packet)
 
     def _each(
         self, connection: Connection, doc: dict[str, Any], packet: bytes, act: Callable[[Device, Any, Joint], None]

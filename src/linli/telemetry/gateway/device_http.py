@@ -6,14 +6,18 @@ from __future__ import annotations
 import asyncio
 import re
 
+import psycopg
+
 from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.http_talk import STORE_S, talk
 from linli.telemetry.gateway.hub import Gateway
-from linli.telemetry.gateway.payload import BadPayload
+from linli.telemetry.gateway.payload import BadPayload, decode
 from linli.telemetry.gateway.registry import Device
 from linli.telemetry.http1 import Request, Response, json_response, problem
 
-_PATH = re.compile(r"/api/v1/([^/]{1,200})/(telemetry|attributes/updates|attributes|rpc)(?:/([0-9]{1,18}))?")
+_PATH = re.compile(
+    r"/api/v1/([^/]{1,200})/(telemetry|attributes/updates|attributes|rpc|claim|firmware|software)(?:/([0-9]{1,18}))?"
+)
 
 
 class DeviceDoor:
@@ -21,6 +25,8 @@ class DeviceDoor:
         self.gateway = gateway
 
     async def handle(self, request: Request) -> Response:
+        if request.path == "/api/v1/provision":
+            return await self._provision(request)
         match = _PATH.fullmatch(request.path)
         if match is None:
             return problem(404, "not-found", "devices speak at /api/v1/{token}/telemetry, /attributes or /rpc")
@@ -31,10 +37,12 @@ class DeviceDoor:
         if device is None:
             gateway.count_refusal("unknown-token")
             return problem(401, "unauthenticated", "no enabled device has this token", [("token", "is not known")])
-        if request.method != "POST" or match[2] == "rpc":
+        if request.method != "POST" or match[2] in ("rpc", "firmware", "software"):
             return await self._talk(device, match[2], match[3] or "", request)
         if match[3] or "/" in match[2]:
             return problem(404, "not-found", "nothing is posted there")
+        if match[2] == "claim":
+            return await self._claim(device, request.body)
         if device.budget < 0 and device.allow(0):
             device.refuse("more values a second than one device may send", bad=False)
             answer = problem(429, "too-many", "more values a second than one device may send")
@@ -58,6 +66,26 @@ class DeviceDoor:
         if clamped:
             reason = f"{clamped} values had a clock more than 10 minutes ahead or 400 days behind; stored at our time"
             return json_response({"warnings": [{"field": "ts", "reason": reason}]})
+        return json_response({})
+
+    async def _provision(self, request: Request) -> Response:
+        if request.method != "POST":
+            return problem(405, "method-not-allowed", "a device posts here what it registers itself by")
+        if not self.gateway.ready:
+            return self._busy()
+        try:
+            doc = decode(request.body)
+        except BadPayload as error:
+            return problem(400, error.code, str(error), [(error.field, error.reason)])
+        return json_response(await self.gateway.joining.provision(doc, request.peer))
+
+    async def _claim(self, device: Device, body: bytes) -> Response:
+        try:
+            await self.gateway.joining.claim(device, decode(body))
+        except BadPayload as error:
+            return self._refused(device, error)
+        except (psycopg.Error, OSError):
+            return self._busy()
         return json_response({})
 
     async def _talk(self, device: Device, what: str, number: str, request: Request) -> Response:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+
 from linli.telemetry.gateway.hub import Gateway, asked_attributes
 from linli.telemetry.gateway.payload import BadPayload, decode
 from linli.telemetry.gateway.registry import VIA_GATEWAY, Device
@@ -51,10 +53,12 @@ class Waiting:
 
 
 async def talk(gateway: Gateway, device: Device, what: str, number: str, request: Request) -> Response | None:
-    """The answer to `what` (attributes, attributes/updates, rpc) with a number or ''; None when there is no such."""
+    """The answer to `what` (attributes, attributes/updates, rpc, firmware, software) with a number or '', or None."""
     ask = (request.method, what, bool(number))
     if ask == ("GET", "attributes", False):
         return await _attributes(gateway, device, request)
+    if ask in (("GET", "firmware", False), ("GET", "software", False)):
+        return await _firmware(gateway, device, what, request)
     if ask in (("GET", "rpc", False), ("GET", "attributes/updates", False)):
         return await _wait(gateway, device, request, commands=what == "rpc")
     if ask == ("POST", "rpc", False):
@@ -62,6 +66,19 @@ async def talk(gateway: Gateway, device: Device, what: str, number: str, request
     if ask == ("POST", "rpc", True):
         return await _answer(gateway, device, int(number), request.body)
     return None
+
+
+async def _firmware(gateway: Gateway, device: Device, kind: str, request: Request) -> Response:
+    try:
+        body = await gateway.firmware.asked(device, kind, dict(request.query))
+    except BadPayload as error:
+        if error.code != "no-firmware":
+            raise
+        gateway.count_refusal(error.code)
+        return problem(404, error.code, str(error), [(error.field, error.reason)])
+    except (psycopg.Error, OSError):
+        return problem(503, "unavailable", "it cannot be read at the moment; ask again")
+    return Response(200, body, "application/octet-stream")
 
 
 async def _attributes(gateway: Gateway, device: Device, request: Request) -> Response:

@@ -19,12 +19,15 @@ from linli.telemetry import stream
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.batcher import Batcher
 from linli.telemetry.gateway.children import Children
+from linli.telemetry.gateway.firmware import Firmware
 from linli.telemetry.gateway.frames import BadFrame
+from linli.telemetry.gateway.joining import Joining
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, parse, split, translate
 from linli.telemetry.gateway.registry import Device, Registry, RegistrySource
 from linli.telemetry.gateway.talk import Store, Talk, chosen
+from linli.telemetry.gateway.tls import Trust
 from linli.telemetry.gateway.topics import ATTRIBUTES
 
 log = logging.getLogger("linli.gateway")
@@ -52,7 +55,10 @@ class Gateway:
         self.notes = notes
         self.talk = Talk(registry, store)
         self.children = Children(self)
+        self.joining = Joining(self)
+        self.firmware = Firmware(self)
         self.connections: set[Any] = set()  # MQTT's, and those of the protocols over TCP
+        self.trust: Trust | None = None  # in certificates of devices
         self.doors: list[Any] = []  # of the protocols over TCP, for the metrics
         self.refusals: Counter[str] = Counter()
         self.messages = self.points = self.clamped = 0
@@ -85,14 +91,25 @@ class Gateway:
         device.last_seen = self.clock.now_ms()
         device.state_changed = True
 
-    def identify(self, user: str, password: str) -> Device | None:
-        """The token is the user name, as with ThingsBoard; or user = the device's code and password = the token."""
+    def identify(self, user: str, password: str, client_id: str) -> Device | None:
+        """The token is the user name, as with ThingsBoard; or user = the device's code and password = the token; or the
+        two are a credential of their own, with the client id or without."""
         device = self.registry.find(user) if user else None
         if device is None and password:
             device = self.registry.find(password)
             if device is not None and device.code != user:
                 device = None
+            device = device or self.registry.basic(client_id, user, password)
         return device
+
+    def certified(self, der: bytes) -> Device | None:
+        return self.registry.certified(der)
+
+    def welcome(self, connection: Connection) -> None:
+        self.joining.welcome(connection)
+
+    def hear_guest(self, connection: Connection, topic: bytes, payload: bytes, packet: bytes) -> None:
+        self.joining.hear(connection, topic, payload, packet)
 
     def refused(self, connection: Connection, error: ValueError) -> None:
         self.count_refusal(error.code if isinstance(error, BadPayload) else "bad-frame")
@@ -210,6 +227,14 @@ class Gateway:
         if device.gateway and topic.startswith(topics.CHILDREN):
             self.children.hear(connection, topic[len(topics.CHILDREN) :], payload, packet)
             return
+        if topic == topics.CLAIM:
+            doc = decode(payload)
+            self.joining.check_claim(doc)
+            self.joining.hear_claim(connection, [(device, doc)], packet)
+            return
+        if topic.startswith(topics.CHUNKS):
+            self.firmware.hear(connection, topic, payload, packet)
+            return
         start, _, number = topic.rpartition("/")
         if not (number.isascii() and number.isdigit() and len(number) < 19):
             start = ""
@@ -252,11 +277,15 @@ class Gateway:
     # --- registry ---------------------------------------------------------------------------------------------------
 
     async def refresh(self) -> None:
+        if self.trust is not None:
+            await self.trust.refresh()
         for device in self.registry.replace_all(await self.source.load()):
             self._expel(device)
         self.talk.look(self.registry.devices.values(), again=False)  # should the news of one have been lost
 
     async def refresh_some(self, ids: list[UUID]) -> None:
+        if self.trust is not None:
+            await self.trust.refresh()
         for device in self.registry.replace_some(ids, await self.source.some(ids)):
             self._expel(device)
 

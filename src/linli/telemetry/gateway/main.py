@@ -8,7 +8,6 @@ import gc
 import logging
 import os
 import signal
-import ssl
 import time
 from functools import partial
 from typing import Any
@@ -30,6 +29,7 @@ from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.registry import PostgresSource, Registry
 from linli.telemetry.gateway.stations import Door, StationConnection
+from linli.telemetry.gateway.tls import Trust, server_context
 
 log = logging.getLogger("linli.gateway")
 REFRESH_S = 60.0
@@ -56,6 +56,7 @@ class News:
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
             event = orjson.loads(msg.data)
             if event["data"].get("change") == "attributes":
+                self.gateway.firmware.forget(UUID(event["ref"]))
                 self.gateway.talk.attributes_changed(UUID(event["ref"]), event["data"]["names"])
                 return
             self.changed.add(UUID(event["ref"]))
@@ -115,15 +116,6 @@ async def _keep_clock(gateway: Gateway, store: PostgresSource) -> None:
         await asyncio.sleep(CLOCK_S)
 
 
-def _tls() -> ssl.SSLContext | None:
-    cert, key = os.environ.get("LINLI_TLS_CERT"), os.environ.get("LINLI_TLS_KEY")
-    if not cert or not key:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return context
-
-
 async def start_servers(gateway: Gateway, host: str, *, share: bool = False) -> list[Any]:
     """Open the ports the environment names; fails if one is taken."""
     loop = asyncio.get_running_loop()
@@ -131,8 +123,10 @@ async def start_servers(gateway: Gateway, host: str, *, share: bool = False) -> 
     options: dict[str, Any] = {"backlog": 4096, "reuse_port": share or None}
     if port := os.environ.get("LINLI_MQTT_PORT"):
         servers.append(await loop.create_server(lambda: Connection(gateway), host, int(port), **options))
-    if (port := os.environ.get("LINLI_MQTTS_PORT")) and (tls := _tls()):
-        servers.append(await loop.create_server(lambda: Connection(gateway), host, int(port), ssl=tls, **options))
+    if (port := os.environ.get("LINLI_MQTTS_PORT")) and (context := server_context()):
+        gateway.trust = Trust(context, gateway.source)
+        await gateway.trust.refresh()
+        servers.append(await loop.create_server(lambda: Connection(gateway), host, int(port), ssl=context, **options))
     if port := os.environ.get("LINLI_DEVICE_PORT"):
         door = http1.Server(DeviceDoor(gateway).handle, max_body=MAX_BODY)
         await door.start(host, int(port), share=share)

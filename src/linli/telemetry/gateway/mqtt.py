@@ -11,13 +11,14 @@ import asyncio
 import time
 from typing import Any, Protocol, cast
 
-from linli.telemetry.gateway import frames, topics
+from linli.telemetry.gateway import frames, tls, topics
 from linli.telemetry.gateway.frames import (
     CONNECT,
     DISCONNECT,
     MAX_PACKET,
     PINGREQ,
     PUBACK,
+    PUBLISH,
     SUBSCRIBE,
     UNSUBSCRIBE,
     BadFrame,
@@ -29,6 +30,7 @@ from linli.telemetry.gateway.registry import Device
 from linli.telemetry.gateway.topics import ATTRIBUTES, TELEMETRY
 
 CONNECT_S = 10.0
+GUEST = "provision"
 MAX_SESSIONS = 4
 
 
@@ -42,7 +44,10 @@ class Hub(Protocol):
     def opened(self, connection: Connection) -> None: ...
     def closed(self, connection: Connection) -> None: ...
     def entered(self, connection: Connection) -> None: ...
-    def identify(self, user: str, password: str) -> Device | None: ...
+    def identify(self, user: str, password: str, client_id: str) -> Device | None: ...
+    def certified(self, der: bytes) -> Device | None: ...
+    def welcome(self, connection: Connection) -> None: ...
+    def hear_guest(self, connection: Connection, topic: bytes, payload: bytes, packet: bytes) -> None: ...
     def refused(self, connection: Connection, error: ValueError) -> None: ...
     def slow_down(self, connection: Connection, seconds: float) -> None: ...
     def take(self, device: Device, payload: bytes, ack: Any) -> float: ...
@@ -55,8 +60,8 @@ class Hub(Protocol):
 class Connection(Outgoing, asyncio.Protocol):
     """One client, from its first byte to its last."""
 
-    __slots__ = ("children", "client_id", "device", "gateway", "heard", "keep_alive", "own_topic", "paused", "peer",
-                 "rest", "will")  # fmt: skip
+    __slots__ = ("asked", "certificate", "children", "client_id", "device", "gateway", "heard", "keep_alive", "loads",
+                 "own_topic", "paused", "peer", "rest", "will")  # fmt: skip
 
     def __init__(self, gateway: Hub) -> None:
         super().__init__()
@@ -70,7 +75,10 @@ class Connection(Outgoing, asyncio.Protocol):
         self.heard = time.monotonic()
         self.paused = 0  # how many reasons there are not to read
         self.peer = ""
+        self.certificate: bytes | None = None
         self.children: dict[str, Any] | None = None
+        self.loads: dict[str, Any] | None = None  # what it is loading: fw or sw → (its number, which file)
+        self.asked = -1  # requests of a guest, who is no device yet; -1: it is none
 
     # --- asyncio ----------------------------------------------------------------------------------------------------
 
@@ -78,6 +86,7 @@ class Connection(Outgoing, asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if peer else ""
+        self.certificate = tls.peer_certificate(transport.get_extra_info("ssl_object"))
         self.gateway.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -171,8 +180,10 @@ class Connection(Outgoing, asyncio.Protocol):
             self.refuse_publish(packet, code, str(error))
 
     def _take(self, topic: bytes, payload: bytes, packet: bytes) -> None:
-        device = cast(Device, self.device)
-        if topic == TELEMETRY or topic == self.own_topic:
+        device = self.device
+        if device is None:
+            self.gateway.hear_guest(self, topic, payload, packet)
+        elif topic == TELEMETRY or topic == self.own_topic:
             wait = self.gateway.take(device, payload, (self, packet) if packet else None)
             if wait:
                 self.gateway.slow_down(self, wait)
@@ -187,13 +198,15 @@ class Connection(Outgoing, asyncio.Protocol):
     def _other(self, data: bytes, first: int, at: int, end: int) -> None:
         kind, flags = first >> 4, first & 15
         if kind == CONNECT:
-            if self.device is not None:
+            if self.device is not None or self.asked >= 0:
                 raise BadFrame("second CONNECT")
             if flags:
                 raise BadFrame("reserved flags are set")
             self._connect(data, at, end)
-        elif self.device is None:
+        elif self.device is None and self.asked < 0:
             raise BadFrame("first packet is not CONNECT")
+        elif kind == PUBLISH:
+            self._publish(data, first, at, end)  # a guest's; those of devices took the short way
         elif kind == PINGREQ and not flags:
             self.write(b"\xd0\x00")
         elif kind == PUBACK:
@@ -227,6 +240,7 @@ class Connection(Outgoing, asyncio.Protocol):
         self.five = said.level == 5
         self.verbose = said.asks.get(frames.PROBLEMS, 1) == 1
         self.receive_max = min(self.receive_max, said.asks.get(frames.RECEIVE_MAX, 0xFFFF))
+        self.largest = said.asks.get(frames.LARGEST, 0)
         if not self.receive_max:
             raise BadFrame("the receive maximum is 0")
         if frames.METHOD in said.asks:
@@ -238,7 +252,17 @@ class Connection(Outgoing, asyncio.Protocol):
     def _enter(self, said: frames.Connect) -> None:
         if not self.gateway.ready:
             self._no(frames.UNAVAILABLE, "registry is not loaded yet")
-        device = self.gateway.identify(said.user, said.password)
+        device = self.gateway.identify(said.user, said.password, said.client_id)
+        if self.certificate is not None:
+            shown = self.gateway.certified(self.certificate)
+            if device is not None and device is not shown:
+                self._no(frames.NOT_ALLOWED, "the certificate is another's than the token")
+            device = shown
+        elif device is None and said.user == GUEST and said.will is None:
+            self.keep_alive = float(said.keep_alive)
+            self.gateway.welcome(self)
+            self._let_in(said)
+            return
         if device is None:
             self._no(frames.NOT_ALLOWED if said.user else frames.BAD_LOGIN, "unknown token")
             return
@@ -247,12 +271,18 @@ class Connection(Outgoing, asyncio.Protocol):
             device.refuse("will topic is not this device's to publish to")
             self._no(frames.NOT_ALLOWED, "will topic is not allowed")
         self.device, self.own_topic, self.will = device, own, said.will
-        self.client_id = said.client_id or f"-{id(self):x}"
+        self.client_id = said.client_id or self._name()
         self.keep_alive = float(said.keep_alive)
         self._take_over(device)
         self.gateway.entered(self)
-        told = frames.welcome(said.asks, "" if said.client_id else self.client_id) if self.five else b""
+        self._let_in(said)
+
+    def _let_in(self, said: frames.Connect) -> None:
+        told = frames.welcome(said.asks, "" if said.client_id else self._name()) if self.five else b""
         self.write(frames.connack(frames.OK, five=self.five, said=told))
+
+    def _name(self) -> str:
+        return f"-{id(self):x}"
 
     def _no(self, code: int, reason: str) -> None:
         self.write(frames.connack(code, five=self.five))
@@ -272,17 +302,19 @@ class Connection(Outgoing, asyncio.Protocol):
 
     def _subscribe(self, kind: int, data: bytes, at: int, end: int) -> None:
         packet, wishes = frames.parse_filters(kind, data, at, end, five=self.five)
-        device, codes, held = cast(Device, self.device), bytearray(), self.topics
+        device, codes, held = self.device, bytearray(), self.topics
+        gateway, guest = device is not None and device.gateway, device is None
         for name, qos in wishes:
             if kind == UNSUBSCRIBE:
-                held &= ~topics.wish(name, 1, gateway=device.gateway)
+                held &= ~topics.wish(name, 1, gateway=gateway, guest=guest)
                 codes.append(frames.OK)
-            elif bits := topics.wish(name, qos, gateway=device.gateway):
+            elif bits := topics.wish(name, qos, gateway=gateway, guest=guest):
                 held |= bits
                 codes.append(min(qos, 1))
             else:
                 codes.append(frames.NOT_ALLOWED if self.five else 0x80)
-                device.refuse(f"topic {name[:100]!r} may not be subscribed to", bad=False)
+                if device is not None:
+                    device.refuse(f"topic {name[:100]!r} may not be subscribed to", bad=False)
         body = packet + (b"\0" if self.five else b"")
         if kind == SUBSCRIBE or self.five:
             body += bytes(codes)

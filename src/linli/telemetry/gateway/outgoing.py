@@ -15,7 +15,7 @@ MAX_WAITING = 1_000  # messages to a client that acknowledges none
 
 
 class Outgoing:
-    __slots__ = ("five", "in_flight", "packet", "receive_max", "topics", "transport", "verbose", "waiting")
+    __slots__ = ("five", "in_flight", "largest", "packet", "receive_max", "topics", "transport", "verbose", "waiting")
 
     def __init__(self) -> None:
         self.transport: Any = None
@@ -23,6 +23,7 @@ class Outgoing:
         self.verbose = True  # wants reasons in words
         self.topics = self.packet = 0
         self.receive_max = 100
+        self.largest = 0  # bytes of a packet that MQTT 5 takes; 0: any
         self.in_flight: dict[int, Callable[[], None]] | None = None
         self.waiting: deque[tuple[str, bytes, Callable[[], None]]] | None = None
 

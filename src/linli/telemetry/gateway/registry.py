@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
+import orjson
 import psycopg
 
 from linli.devices import contracts
@@ -104,6 +105,7 @@ def _limits(spec: dict[str, Any]) -> Limits:
 
 
 class RegistrySource(Protocol):
+    async def certificates(self) -> list[bytes]: ...
     async def load(self) -> list[RegistryRow]: ...
     async def some(self, ids: list[UUID]) -> list[RegistryRow]: ...
 
@@ -156,6 +158,23 @@ class PostgresSource:
         found: UUID | None = (await self._rows(contracts.CHILD_SQL, args))[0][0]
         return found
 
+    async def provision(self, ask: dict[str, Any], secret: bytes, credential: bytes) -> tuple[str, Any]:
+        """(status, device id) of a device that registers itself; see `contracts.PROVISION_SQL`."""
+        args = (orjson.dumps(ask).decode(), secret, credential, contracts.search_words(ask["name"]))
+        found: tuple[str, Any] = (await self._rows(contracts.PROVISION_SQL, args))[0]
+        return found
+
+    async def certificates(self) -> list[bytes]:
+        return [bytes(row[0]) for row in await self._rows(contracts.CERTIFICATES_SQL)]
+
+    async def firmware(self, device: UUID, kind: str) -> Any:
+        """(id, key, size, title, version) of what a device is to load now, or None."""
+        return next(iter(await self._rows(contracts.FIRMWARE_SQL, (device, kind))), None)
+
+    async def claim(self, device: UUID, secret: bytes, holds_ms: int) -> bool:
+        """Keep by which secret a device may be claimed; False when it may not be."""
+        return bool((await self._rows(contracts.CLAIM_SQL, (device, secret, holds_ms)))[0][0])
+
 
 class Registry:
     """Devices by id and by token hash. `find(token)` is one HMAC and one look-up."""
@@ -170,6 +189,19 @@ class Registry:
 
     def find(self, token: str) -> Device | None:
         device = self.by_hash.get(contracts.token_hash(self.key, token))
+        return device if device is not None and device.enabled else None
+
+    def basic(self, client_id: str, user: str, password: str) -> Device | None:
+        """By a client id, user name and password of MQTT; a credential without a client id goes with any."""
+        for name in dict.fromkeys((client_id, "")):
+            device = self.by_hash.get(contracts.basic_hash(self.key, name, user, password))
+            if device is not None and device.enabled:
+                return device
+        return None
+
+    def certified(self, der: bytes) -> Device | None:
+        """By the certificate that a connection showed."""
+        device = self.by_hash.get(contracts.certificate_hash(self.key, der))
         return device if device is not None and device.enabled else None
 
     def station(self, protocol: str, number: str, secret: str) -> Device | None:

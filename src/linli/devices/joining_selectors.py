@@ -1,0 +1,60 @@
+"""Reads of provisioning profiles and of claims."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from linli.devices.joining_models import Claim, Provisioned, ProvisioningProfile
+from linli.devices.models import Device
+from linli.kernel import paging
+from linli.kernel.actor import Actor
+from linli.kernel.errors import NotFound
+from linli.kernel.scope import area_q, within
+
+PERMISSION = "devices.credentials"
+
+
+def profiles(
+    actor: Actor, *, area: str = "", ended: bool = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT
+) -> tuple[list[ProvisioningProfile], str | None]:
+    """A page, newest first; each row carries `used`, how many devices came by it."""
+    found = ProvisioningProfile.objects.filter(area_q(actor, PERMISSION), within(area), ended_at__isnull=not ended)
+    rows, after = paging.keyset(found.select_related("model"), key=("-created_at", "-id"), cursor=cursor, limit=limit)
+    count(rows)
+    return rows, after
+
+
+def profile(actor: Actor, profile_id: UUID) -> ProvisioningProfile:
+    found = ProvisioningProfile.objects.filter(area_q(actor, PERMISSION), pk=profile_id).select_related("model").first()
+    if found is None:
+        raise NotFound()
+    count([found])
+    return found
+
+
+def profile_for_update(actor: Actor, profile_id: UUID) -> ProvisioningProfile:
+    found = ProvisioningProfile.objects.select_for_update(of=("self",)).select_related("model")
+    row = found.filter(area_q(actor, PERMISSION), pk=profile_id).first()
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def count(rows: list[ProvisioningProfile]) -> None:
+    found = Provisioned.objects.filter(profile_id__in=[r.pk for r in rows]).values("profile_id").annotate(n=Count("pk"))
+    counts = {r["profile_id"]: r["n"] for r in found.order_by("profile_id")}
+    for row in rows:
+        row.used = counts.get(row.pk, 0)  # type: ignore[attr-defined]
+
+
+def claimable(code: str) -> tuple[Device, Claim] | None:
+    """For the service, which asks for the secret: a device by code, locked, with what it said about being claimed."""
+    device = Device.objects.select_for_update(of=("self",)).select_related("model").filter(code=code).first()
+    claim = Claim.objects.select_for_update().filter(device=device).first() if device is not None else None
+    return (device, claim) if device is not None and claim is not None else None
+
+
+def claim_of(device_id: UUID) -> Claim | None:
+    return Claim.objects.filter(Q(claimed_at__isnull=False), device_id=device_id).first()

@@ -1,0 +1,24 @@
+"""As `asks`: routes of how devices join, and of firmware."""
+
+from __future__ import annotations
+
+from tests.certificates import certificate
+from tests.identity.asks import REQUESTS, _file, body
+from tests.identity.factories import Ask
+
+body("POST /provisioning-profiles", lambda t: {"model": "matrix-gauge", "name_zh": "自注册", "area_path": t.leaf,
+                                               "max_devices": 5})  # fmt: skip
+body("PATCH /provisioning-profiles/{profile_id}", {"version": 1, "enabled": False})
+body("POST /devices/claim", lambda t: {"code": f"CL-{t.side}", "secret": "1234", "owner_department": "园林",
+                                       "area_path": t.leaf})  # fmt: skip
+REQUESTS["POST /firmware"] = lambda t, _: Ask(files=_file("f.bin", "new", "application/octet-stream") | {
+    "model": "matrix-gauge", "title": "t", "version": "9", "area_path": t.leaf})  # fmt: skip
+body("POST /campaigns", lambda t: {"firmware_id": str(t["firmware_id"]), "name": "升级", "area_path": t.leaf})
+for key, name in (("advance", "running"), ("pause", "running"), ("resume", "paused")):
+    REQUESTS[f"POST /campaigns/{{campaign_id}}/{key}"] = lambda t, _, name=name: Ask(  # type: ignore[misc]
+        {}, path={"campaign_id": t[name]}
+    )
+REQUESTS["GET /files/{file_id} [firmware]"] = lambda t, _: Ask(path={"file_id": t["firmware_file_id"]})
+REQUESTS["POST /devices/{device_id}/unclaim"] = lambda t, _: Ask({}, path={"device_id": t["claimed_id"]})
+body("POST /devices/{device_id}/mqtt-logins", {"username": "u"})
+body("POST /devices/{device_id}/certificates", lambda t: {"certificate": certificate()[0]})
