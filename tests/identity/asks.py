@@ -188,6 +188,9 @@ def _import_units(things: Things, account: Account | None) -> Ask:
     return Ask(files=_file("c.csv", rows, "text/csv"), query="kind=compounds&apply=true")
 
 
+for key in ("GET /devices/quality/devices", "GET /devices/quality/devices [household]"):
+    REQUESTS[key] = lambda things, account: Ask(query="what=devices")
+REQUESTS["GET /devices/quality.{form}"] = lambda things, account: Ask(path={"form": "csv"})
 REQUESTS["POST /devices/import"] = lambda t, _: Ask(
     raw=(f"code,model,name_zh,lon,lat\nI-{t.side},matrix-gauge,新,{t.lon},{t.lat}\n".encode(), "text/csv")
 )

@@ -10,12 +10,13 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Schema, Status
 
 from linli.kernel.errors import Invalid
-from linli.kernel.http import Router, actor_of
+from linli.kernel.http import actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
-from linli.telemetry import bench_selectors, bench_services, figures, selectors
+from linli.telemetry import bench_selectors, bench_services, figures, quality_api, selectors
 from linli.telemetry.models import BenchRun
+from linli.telemetry.router import router
 
-router = Router(tags=["telemetry"])
+__all__ = ["quality_api", "router"]
 
 
 class ReadingOut(Schema):

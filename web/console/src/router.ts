@@ -32,6 +32,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/rosters/import", name: "roster-import", component: () => import("./centres/RosterImport.vue"), meta: { title: "rosterImport.title", permission: "rosters.manage" } },
   { path: "/indicators", name: "indicators", component: () => import("./insight/IndicatorPage.vue"), meta: { title: "nav.indicators", permission: "cases.view" } },
   { path: "/devices", name: "devices", component: () => import("./devices/DeviceList.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
+  { path: "/devices/quality", name: "quality", component: () => import("./devices/DeviceQuality.vue"), meta: { title: "nav.quality", permission: "devices.view" } },
   { path: "/devices/:id", name: "device", component: () => import("./devices/DevicePage.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/alarms/:id?", name: "alarms", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
   { path: "/rules/:id?", name: "rules", component: () => import("./devices/RuleList.vue"), meta: { title: "nav.rules", permission: "rules.view" } },
