@@ -163,6 +163,7 @@ SCREENS = (
     Screen("console-quality", "/console/devices/quality?days=7", "dispatcher", "[data-testid=quality-table]", HALL),
     Screen("console-quality-devices", "/console/devices/quality?by=model&what=unreported", "dispatcher",
            "[data-testid=quality-device]", HALL),
+    Screen("console-health", "/console/devices/health", "integrator", "[data-testid=health-processes]", HALL),
     Screen("console-alarms", "/console/alarms", "dispatcher", "[data-testid=alarm-list]", DESK),
     Screen("console-alarm", "/console/alarms/{alarm}", "dispatcher", "[data-testid=alarm-panel] h2", DESK),
     Screen("console-import", "/console/case-imports", "dutylead", "[data-testid=import-page]", DESK),

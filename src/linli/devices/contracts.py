@@ -206,6 +206,18 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Who evaluates a partition of the stream, up to which message it saved its state, and until when it is its."""
+
+    partition: int
+    owner: str
+    epoch: int
+    sequence: int
+    expires_at: datetime
+    saved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A device in use, when it was last heard and what the gateway counted of it since it is registered."""
 

@@ -12,8 +12,19 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from linli.devices import text
-from linli.devices.contracts import Standing
-from linli.devices.models import SEVERITIES, STATES, Alarm, AlarmNote, Credential, Device, Rule, RuleVersion, ThingModel
+from linli.devices.contracts import Lease, Standing
+from linli.devices.models import (
+    SEVERITIES,
+    STATES,
+    Alarm,
+    AlarmNote,
+    Credential,
+    Device,
+    Rule,
+    RuleVersion,
+    SenseLease,
+    ThingModel,
+)
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor, contains
 from linli.kernel.errors import Forbidden, Invalid, NotFound
@@ -194,6 +205,15 @@ def thing_model(code: str) -> ThingModel:
     if found is None:
         raise NotFound()
     return found
+
+
+def leases(actor: Actor) -> list[Lease]:
+    """Who evaluates which partition of the stream, for those who configure devices."""
+    actor.require("devices.manage")
+    found = SenseLease.objects.order_by("partition")
+    return [
+        Lease(*row) for row in found.values_list("partition", "owner", "epoch", "sequence", "expires_at", "saved_at")
+    ]
 
 
 # --- rules ----------------------------------------------------------------------------------------------------------

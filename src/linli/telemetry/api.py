@@ -12,11 +12,11 @@ from ninja import Query, Schema, Status
 from linli.kernel.errors import Invalid
 from linli.kernel.http import actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
-from linli.telemetry import bench_selectors, bench_services, figures, quality_api, selectors
+from linli.telemetry import bench_selectors, bench_services, figures, health_api, quality_api, selectors
 from linli.telemetry.models import BenchRun
 from linli.telemetry.router import router
 
-__all__ = ["quality_api", "router"]
+__all__ = ["health_api", "quality_api", "router"]
 
 
 class ReadingOut(Schema):

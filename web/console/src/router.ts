@@ -33,6 +33,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/indicators", name: "indicators", component: () => import("./insight/IndicatorPage.vue"), meta: { title: "nav.indicators", permission: "cases.view" } },
   { path: "/devices", name: "devices", component: () => import("./devices/DeviceList.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/devices/quality", name: "quality", component: () => import("./devices/DeviceQuality.vue"), meta: { title: "nav.quality", permission: "devices.view" } },
+  { path: "/devices/health", name: "health", component: () => import("./devices/DeviceHealth.vue"), meta: { title: "nav.health", permission: "devices.manage" } },
   { path: "/devices/:id", name: "device", component: () => import("./devices/DevicePage.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/alarms/:id?", name: "alarms", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
   { path: "/rules/:id?", name: "rules", component: () => import("./devices/RuleList.vue"), meta: { title: "nav.rules", permission: "rules.view" } },

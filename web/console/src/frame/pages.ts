@@ -45,6 +45,7 @@ export const GROUPS: Group[] = [
   ] },
   { key: "nav.group.settings", entries: [
     { name: "grids", permission: "grids.view", icon: "M4 4h16v16H4zM4 10h16M11 4v16" },
+    { name: "health", permission: "devices.manage", icon: "M3 12h4l2-5 4 11 3-8 1 2h4" },
     { name: "routing", permission: "routing.view", icon: "M6 20V10a4 4 0 0 1 4-4h10M16 2l4 4-4 4M6 14h6a4 4 0 0 1 4 4v2" },
     { name: "import", permission: "cases.import", icon: "M12 3v11M8 10l4 4 4-4M4 16v4h16v-4" },
     { name: "people", permission: "people.view", icon: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM5 20c0-5 14-5 14 0" },
