@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from tests.identity.accounts import actor_for, make_account
 
 from linli.devices import contracts
 from linli.devices.models import Command, Device, ThingModel
@@ -107,6 +108,37 @@ def test_a_model_that_names_its_commands_has_no_others(gauge: Device, me: Any) -
     ThingModel.objects.filter(pk=gauge.model_id).update(commands=[{"code": "reset", "name": {}, "parameters": []}])
     assert me.post(f"/devices/{gauge.pk}/commands", {"method": "open"}, 422)["errors"][0]["field"] == "method"
     me.post(f"/devices/{gauge.pk}/commands", {"method": "reset"}, 201)
+
+
+GATE = {"code": "set", "name": {"zh": "设定", "en": "set"}, "parameters": [
+    {"code": "opening", "type": "number", "range": [0, 100]}, {"code": "lit", "type": "bool"},
+    {"code": "plan", "type": "text", "choices": [{"code": "day"}, {"code": "night"}]},
+    {"code": "words", "type": "text"},
+]}  # fmt: skip
+GOOD = {"opening": 40, "lit": True, "plan": "night", "words": "注意积水"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"opening": 101}, "opening"), ({"opening": True}, "opening"), ({"opening": "40"}, "opening"), ({"lit": 1}, "lit"),
+     ({"plan": "noon"}, "plan"), ({"words": " "}, "words"), ({"words": None}, "words"), ({"gate": 1}, "gate")],
+)  # fmt: skip
+def test_parameters_fit_what_the_model_declares(gauge: Device, me: Any, change: dict[str, Any], field: str) -> None:
+    ThingModel.objects.filter(pk=gauge.model_id).update(commands=[GATE])
+    path = f"/devices/{gauge.pk}/commands"
+    assert me.post(path, {"method": "set", "params": GOOD}, 201)["params"] == GOOD
+    answer = me.post(path, {"method": "set", "params": GOOD | change}, 422)
+    assert [e["field"] for e in answer["errors"]] == [f"params.{field}"]
+    missing = {k: v for k, v in GOOD.items() if k != "opening"}
+    assert me.post(path, {"method": "set", "params": missing}, 422)["errors"][0]["field"] == "params.opening"
+    assert me.post(path, {"method": "set"}, 422)["errors"][0]["field"] == "params"
+
+
+def test_a_command_tells_who_sent_it(gauge: Device, me: Any) -> None:
+    sender = make_account(("dispatcher", gauge.area_path))
+    made = commands.send_command(actor=actor_for(sender.id), device_id=gauge.pk, method="open")
+    assert me.get(f"/commands/{made.id}")["by"] == sender.display_name
+    assert me.get(f"/devices/{gauge.pk}/commands")["items"][0]["by"] == sender.display_name
 
 
 def test_a_hundred_open_ones_are_enough(gauge: Device, me: Any) -> None:

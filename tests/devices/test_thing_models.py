@@ -68,6 +68,9 @@ def test_steps_add_up_to_today() -> None:
         ({"properties": [GAUGE["properties"][0] | {"quality": {"stuck": 2}}]}, "properties.lvl.quality.stuck"),
         ({"properties": [GAUGE["properties"][0] | {"quality": {"mood": 2}}]}, "properties.lvl.quality.mood"),
         ({"commands": [{"code": "dim", "name": {"zh": "调光"}}]}, "commands.dim"),
+        ({"commands": [{"code": "c", "name": {"zh": "令", "en": "c"}, "parameters": [
+            {"code": "p", "name": {"zh": "甲", "en": "p"}, "type": "number", "choices": [{"code": "a"}]}]}]},
+         "commands.c.p.choices"),
         ({"events": [{"code": "e", "name": {"zh": "事", "en": "e"}, "parameters": [
             {"code": "p", "name": {"zh": "甲", "en": "p"}, "unit": "furlong"}]}]}, "events.e.p.unit"),
         ({"version": 2, "migrate": [TO_2]}, "migrate"),  # becomes `level`, which is no property

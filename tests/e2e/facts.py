@@ -32,6 +32,7 @@ class Facts:
     case: str = ""
     number: str = ""
     device: str = ""
+    lamp: str = ""
     alarm: str = ""
     rule: str = ""
     grid: str = ""
@@ -65,7 +66,8 @@ def gather(district: District) -> Facts:
     return Facts(
         unit=unit, old_code=replaced(known, staff["admin"]), ticket=report.secret, case=case["id"],
         number=report.number,
-        device=device["id"], alarm=alarm["id"], rule=rule["id"],
+        device=device["id"], lamp=commanded(staff["admin"], known.devices["street-lamp-0003"]),
+        alarm=alarm["id"], rule=rule["id"],
         grid=next(g["id"] for g in staff["admin"].pages("grids", limit=200) if g["name_zh"] == GRID),
         team=team["id"], task=task_for(desk, staff["crew"], team), routing=routing(staff["admin"], team),
         passwords=known.accounts,
@@ -79,6 +81,16 @@ def routing(admin: Client, team: dict[str, Any]) -> str:
     draft = admin.post("routing", {"rules": [watch, *admin.get("routing/packs")["rules"]], "note": "值守试行"})
     admin.post(f"routing/{draft['id']}/dry-run", {"days": 30})
     return str(draft["id"])
+
+
+def commanded(admin: Client, lamp: dict[str, Any]) -> str:
+    """A lamp with commands in several states and a shared attribute."""
+    admin.patch(f"devices/{lamp['id']}/attributes", {"attributes": {"night_level": 25}})
+    for level, expires in ((30, 1), (80, 86_400), (55, 86_400)):
+        made = admin.post(f"devices/{lamp['id']}/commands",
+                          {"method": "dim", "params": {"level": level}, "expires_s": expires})  # fmt: skip
+    admin.post(f"commands/{made['id']}/cancel", {})
+    return str(lamp["id"])
 
 
 def new_case(district: District, text: str, **more: Any) -> dict[str, Any]:

@@ -104,6 +104,24 @@ def split(page: Page) -> None:
     page.get_by_test_id("grid-preview").wait_for()
 
 
+def bench(page: Page) -> None:
+    """A stricter limit tried on the last day: the alarm that was raised, and more."""
+    page.get_by_test_id("rule-panel").locator("input[type=number]").first.fill("1.2")
+    page.get_by_test_id("rule-bench").get_by_role("radio").first.click()
+    page.get_by_test_id("bench-go").click()
+    page.get_by_test_id("bench-said").scroll_into_view_if_needed()
+    page.get_by_test_id("rule-panel").evaluate("panel => panel.scrollTo(0, panel.scrollHeight)")
+
+
+def command(page: Page) -> None:
+    """A command under the second look."""
+    page.get_by_test_id("tab-commands").click()
+    page.get_by_test_id("command-dim").click()
+    page.locator("[data-testid^=parameter-]").first.fill("60")
+    page.get_by_test_id("command-send").click()
+    page.get_by_test_id("command-sure").wait_for()
+
+
 DESK = ("laptop",)
 HALL = ("laptop", "wall")
 HAND = ("phone",)
@@ -142,11 +160,19 @@ SCREENS = (
     Screen("console-new-case", "/console/cases?new=1", "intake", DIALOG, DESK),
     Screen("console-devices", "/console/devices", "dispatcher", "[data-testid=device-list]", HALL),
     Screen("console-device", "/console/devices/{device}", "dispatcher", "[data-testid=chart]", HALL),
+    Screen("console-quality", "/console/devices/quality?days=7", "dispatcher", "[data-testid=quality-table]", HALL),
+    Screen("console-quality-devices", "/console/devices/quality?by=model&what=unreported", "dispatcher",
+           "[data-testid=quality-device]", HALL),
+    Screen("console-health", "/console/devices/health", "integrator", "[data-testid=health-processes]", HALL),
     Screen("console-alarms", "/console/alarms", "dispatcher", "[data-testid=alarm-list]", DESK),
     Screen("console-alarm", "/console/alarms/{alarm}", "dispatcher", "[data-testid=alarm-panel] h2", DESK),
     Screen("console-import", "/console/case-imports", "dutylead", "[data-testid=import-page]", DESK),
     Screen("console-rules", "/console/rules", "dispatcher", "[data-testid=rules]", DESK),
     Screen("console-rule", "/console/rules/{rule}", "integrator", "[data-testid=rule-panel]", DESK),
+    Screen("console-rule-bench", "/console/rules/{rule}", "integrator", "[data-testid=rule-bench]", HALL, act=bench),
+    Screen("console-commands", "/console/devices/{lamp}", "integrator", "[data-testid=tab-commands]", HALL,
+           act=click("[data-testid=tab-commands]", "[data-testid=command-list]")),
+    Screen("console-command", "/console/devices/{lamp}", "dispatcher", "[data-testid=tab-commands]", DESK, act=command),
     Screen("console-indicators", "/console/indicators?period=week", "leader", "[data-testid=figures]", DESK),
     Screen("console-league", "/console/indicators?tab=league&by=grid&indicator=validReportRate", "leader", "h1", DESK),
     Screen("console-own-figures", "/console/indicators?tab=mine", "crew", "[data-testid=figures]", DESK),

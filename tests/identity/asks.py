@@ -188,6 +188,9 @@ def _import_units(things: Things, account: Account | None) -> Ask:
     return Ask(files=_file("c.csv", rows, "text/csv"), query="kind=compounds&apply=true")
 
 
+for key in ("GET /devices/quality/devices", "GET /devices/quality/devices [household]"):
+    REQUESTS[key] = lambda things, account: Ask(query="what=devices")
+REQUESTS["GET /devices/quality.{form}"] = lambda things, account: Ask(path={"form": "csv"})
 REQUESTS["POST /devices/import"] = lambda t, _: Ask(
     raw=(f"code,model,name_zh,lon,lat\nI-{t.side},matrix-gauge,新,{t.lon},{t.lat}\n".encode(), "text/csv")
 )
@@ -210,6 +213,8 @@ body("POST /rules", lambda t: {
 body("POST /readings/sql", {"sql": "SELECT 1"})
 body("POST /rules/bench", lambda t: {
     "rule_id": str(t["rule_id"]), "start": "2026-11-01T00:00:00+08:00", "end": clock.now().isoformat()})  # fmt: skip
+for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):
+    REQUESTS[key] = lambda things, account: Ask(path={"run_id": ids.new_id()})
 body("PATCH /rules/{rule_id}", {"version": 1, "enabled": False})
 body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
 

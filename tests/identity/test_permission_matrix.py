@@ -198,6 +198,10 @@ class History:
     def sql(self, *asked: Any) -> pa.Table:
         return pa.table({"one": [1]})
 
+    def flagged(self, *asked: Any) -> pa.Table:
+        names = ("device", "readings", "clamped", "out_of_range", "late", "doubtful")
+        return pa.table({n: pa.array([], pa.int64()) for n in names})
+
     def counts(self, *asked: Any) -> pa.Table:
         return pa.table({n: pa.array([], pa.int64()) for n in ("device", "property", "count")})
 
@@ -230,6 +234,10 @@ def devices_total(body: Any) -> int:
     return int(body["total"])
 
 
+def quality_total(body: Any) -> int:
+    return int(body["total"]["devices"])
+
+
 def alarms_total(body: Any) -> int:
     return int(body["active"])
 
@@ -241,11 +249,13 @@ def cases_total(body: Any) -> int:
 HAVE_PRIVATE = {"intake", "duty_lead", "dispatcher", "centre_lead", "supervisor"}
 SIDE_COUNT: dict[str, Callable[[str], int]] = {
     "devices_total": lambda role: 3,
+    "quality_total": lambda role: 3,
     "alarms_total": lambda role: 1,
     "cases_total": lambda role: 3 if role in HAVE_PRIVATE else 2,
 }
 SHOWN: dict[str, Callable[[Any, Things, World, str], bool]] = {
     "GET /devices/counts": _count(devices_total),
+    "GET /devices/quality": _count(quality_total),
     "GET /alarms/counts": _count(alarms_total),
     "GET /cases/counts": _count(cases_total),
     **{

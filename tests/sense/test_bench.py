@@ -210,8 +210,9 @@ def someone(*permissions: str, area: str = "d") -> Actor:
 
 def ask(one: Any, begin: int, actor: Actor | None = None, **body: Any) -> dict[str, Any]:
     start, end = (datetime.fromtimestamp(x, UTC) for x in (begin / 1000 - 86_400, time.time()))
-    return bench_selectors.try_rule(actor or someone(), rule_id=one.pk, version=None, body=body, model="",
-                                    start=start, end=end)  # fmt: skip
+    actor = actor or someone()
+    what = bench_selectors.asked(actor, rule_id=one.pk, version=None, body=body, model="", start=start, end=end)
+    return bench_selectors.at_once(actor, what)
 
 
 def compare(one: Any, begin: int) -> None:

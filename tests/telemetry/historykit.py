@@ -56,8 +56,8 @@ class HistoryProcess:
 
 
 @contextlib.contextmanager
-def filled(home: Path, broker: Nats, data: bytes) -> Iterator[HistoryProcess]:
-    """A history process that has stored one encoded batch."""
+def filled(home: Path, broker: Nats, *batches: bytes) -> Iterator[HistoryProcess]:
+    """A history process that has stored encoded batches."""
     process = HistoryProcess(home, broker)
     process.start()
 
@@ -65,7 +65,9 @@ def filled(home: Path, broker: Nats, data: bytes) -> Iterator[HistoryProcess]:
         nc = await stream.connect("test", url=broker.url)
         publisher = stream.Publisher(nc)
         await publisher.start()
-        last = await publisher.publish("readings.0", data, str(time.time()))
+        last = 0
+        for number, data in enumerate(batches):
+            last = await publisher.publish("readings.0", data, f"{time.time()}-{number}")
         await nc.close()
         return last
 

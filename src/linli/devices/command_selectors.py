@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from linli.devices import selectors
 from linli.devices.models import COMMAND_STATES, Command
+from linli.identity import facade as identity
 from linli.kernel import paging
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Forbidden, Invalid, NotFound
@@ -22,6 +24,11 @@ def commands(
     if state:
         found = found.filter(state=state)
     return paging.keyset(found, key=("-number",), cursor=cursor, limit=limit)
+
+
+def senders(rows: Iterable[Command]) -> dict[UUID, str]:
+    """Names of those who sent these commands, for staff who see the device."""
+    return identity.display_name({r.account_id for r in rows if r.account_id})
 
 
 def command(actor: Actor, command_id: UUID) -> Command:

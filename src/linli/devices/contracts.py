@@ -9,7 +9,9 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -241,6 +243,37 @@ class Kind:
     interval_s: int
     properties: list[dict[str, Any]]
     attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who evaluates a partition of the stream, up to which message it saved its state, and until when it is its."""
+
+    partition: int
+    owner: str
+    epoch: int
+    sequence: int
+    expires_at: datetime
+    saved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A device in use, when it was last heard and what the gateway counted of it since it is registered."""
+
+    id: UUID
+    code: str
+    name: Mapping[str, str]
+    model: str
+    model_name: Mapping[str, str]
+    owner: str
+    area_path: str
+    last_seen: datetime | None
+    online_until: datetime | None
+    bad: int
+    refused: int
+    last_error: str
+    last_error_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from linli.devices import bench_selectors, open_selectors, selectors
-from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, RegistryRow, RuleRow
+from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing
 from linli.devices.models import Alarm, Device
 from linli.devices.services import devices as _devices
 from linli.devices.services import imports
@@ -38,6 +38,16 @@ def kind(actor: Actor, device_id: UUID) -> Kind:
     """A device the actor may see, with its model's properties; NotFound otherwise."""
     found = selectors.device(actor, device_id)
     return Kind(_info(found), found.model.interval_s, found.model.properties, found.attributes_shared)
+
+
+def standings(actor: Actor, *, area: str = "") -> list[Standing]:
+    """Every device of a place in use that the actor may see in an area, by code, with what the gateway noted of it."""
+    return selectors.standings(actor, area=area)
+
+
+def leases(actor: Actor) -> list[Lease]:
+    """Who evaluates which partition of the stream of readings; needs `devices.manage`."""
+    return selectors.leases(actor)
 
 
 def visible_devices(actor: Actor, device_ids: Iterable[UUID]) -> dict[UUID, DeviceInfo]:

@@ -12,7 +12,19 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from linli.devices import text
-from linli.devices.models import SEVERITIES, STATES, Alarm, AlarmNote, Credential, Device, Rule, RuleVersion, ThingModel
+from linli.devices.contracts import Lease, Standing
+from linli.devices.models import (
+    SEVERITIES,
+    STATES,
+    Alarm,
+    AlarmNote,
+    Credential,
+    Device,
+    Rule,
+    RuleVersion,
+    SenseLease,
+    ThingModel,
+)
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor, contains
 from linli.kernel.errors import Forbidden, Invalid, NotFound
@@ -122,6 +134,25 @@ def device_counts(actor: Actor, *, area: str = "") -> dict[str, Any]:
     }  # fmt: skip
 
 
+MAX_STANDINGS = 100_000
+_STANDING = ("pk", "code", "name_zh", "name_en", "model_id", "model__name_zh", "model__name_en", "owner_department",
+             "area_path", "status__last_seen", "status__online_until", "status__bad", "status__refused",
+             "status__last_error", "status__last_error_at")  # fmt: skip
+
+
+def standings(actor: Actor, *, area: str = "") -> list[Standing]:
+    """Devices in use, by code, with what the gateway noted of them; in one query, without their models' bodies."""
+    found = _visible(actor).filter(within(area), state="active").order_by("code").values_list(*_STANDING)
+    rows = list(found[: MAX_STANDINGS + 1])
+    if len(rows) > MAX_STANDINGS:
+        raise Invalid("area", f"has more than {MAX_STANDINGS:,} devices; take a smaller one")
+    return [
+        Standing(pk, code, {"zh": zh, "en": en or zh}, model, {"zh": m_zh, "en": m_en}, owner, path, seen, until,
+                 bad or 0, refused or 0, error or "", error_at)
+        for pk, code, zh, en, model, m_zh, m_en, owner, path, seen, until, bad, refused, error, error_at in rows
+    ]  # fmt: skip
+
+
 _PINS = """
 SELECT d.id::text, d.lon, d.lat, d.model_id, d.state, coalesce(s.online_until > now(), false),
        coalesce(a.worst, -1), d.code
@@ -174,6 +205,15 @@ def thing_model(code: str) -> ThingModel:
     if found is None:
         raise NotFound()
     return found
+
+
+def leases(actor: Actor) -> list[Lease]:
+    """Who evaluates which partition of the stream, for those who configure devices."""
+    actor.require("devices.manage")
+    found = SenseLease.objects.order_by("partition")
+    return [
+        Lease(*row) for row in found.values_list("partition", "owner", "epoch", "sequence", "expires_at", "saved_at")
+    ]
 
 
 # --- rules ----------------------------------------------------------------------------------------------------------

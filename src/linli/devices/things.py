@@ -6,6 +6,7 @@ version renames and re-units; the gateway turns what an old device sends into th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -32,7 +33,8 @@ def problems(raw: Mapping[str, Any], units: Collection[str]) -> list[FieldError]
         for act in raw.get(kind) or ():
             found += _named(f"{where}.{kind}.{act.get('code')}", act)
             for part in act.get("parameters") or ():
-                found += _quantity(f"{where}.{kind}.{act.get('code')}.{part.get('code')}", part, units)
+                place = f"{where}.{kind}.{act.get('code')}.{part.get('code')}"
+                found += [*_quantity(place, part, units), *_choices(place, part)]
     for kind in ("properties", "events", "commands"):
         codes = [one.get("code") for one in raw.get(kind) or ()]
         found += [
@@ -59,6 +61,43 @@ def _quantity(where: str, raw: Mapping[str, Any], units: Collection[str]) -> Che
     usual = raw.get("usual")
     if usual is not None and (not usual[0] < usual[1] or (span and not span[0] <= usual[0] < usual[1] <= span[1])):
         yield FieldError(f"{where}.usual", "lies within the range")
+
+
+def _choices(where: str, raw: Mapping[str, Any]) -> Check:
+    codes = [c.get("code") for c in raw.get("choices") or ()]
+    if codes and (raw.get("type") != "text" or len(set(codes)) < len(codes)):
+        yield FieldError(f"{where}.choices", "are different codes of a text")
+
+
+def wrong_parameters(command: Mapping[str, Any], params: Any) -> list[FieldError]:
+    """What of `params` does not fit the parameters that a command declares: all of them and no others. A command that
+    declares none takes what it is given."""
+    declared = {p["code"]: p for p in command.get("parameters") or ()}
+    if not declared:
+        return []
+    if not isinstance(params, dict):
+        return [FieldError("params", f"must have {', '.join(declared)}")]
+    found = [FieldError(f"params.{code}", "is no parameter of this command") for code in params if code not in declared]
+    for code, part in declared.items():
+        if reason := "is missing" if code not in params else _unfit(part, params[code]):
+            found.append(FieldError(f"params.{code}", reason))
+    return found
+
+
+def _unfit(part: Mapping[str, Any], value: Any) -> str:
+    """Why a value is none for a parameter; '' when it is."""
+    kind = part.get("type", "number")
+    if kind == "bool":
+        return "" if isinstance(value, bool) else "must be true or false"
+    if kind == "text":
+        codes = [c["code"] for c in part.get("choices") or ()]
+        if codes and value not in codes:
+            return f"must be one of {', '.join(codes)}"
+        return "" if isinstance(value, str) and value.strip() else "must be a text"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return "must be a number"
+    low, high = part.get("range") or (-math.inf, math.inf)
+    return "" if low <= value <= high else f"must be {low} to {high}"
 
 
 def _quality(where: str, raw: Mapping[str, Any]) -> Check:

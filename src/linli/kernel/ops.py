@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -66,14 +67,67 @@ def _is_migrated() -> bool:
 
 def figures(request: HttpRequest) -> HttpResponse:
     """Prometheus text of this and all other processes; each sample carries the label `process`."""
+    return HttpResponse("".join(merged(_texts())), content_type=CONTENT_TYPE_LATEST)
+
+
+def _texts() -> dict[str, str | None]:
+    """What each process tells Prometheus; None for one that does not answer."""
     texts: dict[str, str | None] = {"web": _own_text()}
     with httpx.Client(trust_env=False, timeout=2) as client:
-        for name, port in json.loads(os.environ.get("LINLI_METRICS_PORTS") or "{}").items():
+        for name, port in _ports().items():
             try:
                 texts[name] = client.get(f"http://127.0.0.1:{port}/metrics").raise_for_status().text
             except httpx.HTTPError:
                 texts[name] = None
-    return HttpResponse("".join(merged(texts)), content_type=CONTENT_TYPE_LATEST)
+    return texts
+
+
+def _ports() -> dict[str, int]:
+    found: dict[str, int] = json.loads(os.environ.get("LINLI_METRICS_PORTS") or "{}")
+    return found
+
+
+Samples = dict[str, list[tuple[dict[str, str], float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """A process as its operations door tells it: whether it answers, can work, and its samples by name."""
+
+    name: str
+    up: bool
+    ready: bool
+    state: dict[str, Any]
+    samples: Samples
+
+
+def processes() -> list[ProcessState]:
+    """This process and those whose doors it was told (LINLI_METRICS_PORTS): on one machine all of them."""
+    states = _states()
+    return [
+        ProcessState(name, text is not None, bool(states.get(name, {}).get("ready", name == "web")),
+                     states.get(name, {}), _samples(text or ""))
+        for name, text in _texts().items()
+    ]  # fmt: skip
+
+
+def _states() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    with httpx.Client(trust_env=False, timeout=2) as client:
+        for name, port in _ports().items():
+            try:
+                found[name] = client.get(f"http://127.0.0.1:{port}/readyz").json()
+            except (httpx.HTTPError, ValueError):
+                found[name] = {}
+    return found
+
+
+def _samples(text: str) -> Samples:
+    found: Samples = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((dict(sample.labels), float(sample.value)))
+    return found
 
 
 def _own_text() -> str:

@@ -7,14 +7,24 @@ from typing import Any
 from uuid import UUID
 
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
-from ninja import Query, Schema
+from ninja import Query, Schema, Status
 
 from linli.kernel.errors import Invalid
-from linli.kernel.http import Router, actor_of
+from linli.kernel.http import actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
-from linli.telemetry import analyst_selectors, bench_selectors, figures, selectors
+from linli.telemetry import (
+    analyst_selectors,
+    bench_selectors,
+    bench_services,
+    figures,
+    health_api,
+    quality_api,
+    selectors,
+)  # fmt: skip
+from linli.telemetry.models import BenchRun
+from linli.telemetry.router import router
 
-router = Router(tags=["telemetry"])
+__all__ = ["health_api", "quality_api", "router"]
 
 
 class ReadingOut(Schema):
@@ -304,11 +314,65 @@ class BenchOut(Schema):
     old_alarms: list[BenchOld]
 
 
-@router.post("/rules/bench", permission="rules.view", response=BenchOut)
-def bench(request: HttpRequest, body: BenchIn) -> dict[str, Any]:
-    """Which alarms a rule would have raised over a past span, beside those that were raised. Changes nothing."""
-    rule = body.rule or BenchRule()
-    return bench_selectors.try_rule(
-        actor_of(request), rule_id=body.rule_id, version=body.version, body=rule.body(), model=rule.model,
+class BenchRunOut(Schema):
+    """A span too long to be judged while the caller waits. `state`: queued, running, done, failed or cancelled;
+    `reason` of a failure: a code of problems, error or lost. `judged` of about `total` readings."""
+
+    id: UUID
+    rule_id: UUID | None
+    state: str
+    total: int
+    judged: int
+    reason: str
+    created_at: datetime
+    ended_at: datetime | None
+    kept_until: datetime
+
+
+class BenchRunWhole(BenchRunOut):
+    """`ask` as it was sent, with the rule's version and the span of then; `result` when it is done, for some days."""
+
+    ask: dict[str, Any]
+    result: dict[str, Any] | None
+
+
+def run_out(row: BenchRun, *, whole: bool = True) -> dict[str, Any]:
+    plain = ("id", "rule_id", "state", "total", "judged", "reason", "created_at", "ended_at")
+    found = {n: getattr(row, n) for n in plain} | {"kept_until": row.created_at + bench_services.KEPT}
+    return {**found, "ask": row.ask, "result": row.result} if whole else found
+
+
+@router.post("/rules/bench", permission="rules.view", response={200: BenchOut, 202: BenchRunWhole})
+def bench(request: HttpRequest, body: BenchIn) -> Status[Any]:
+    """Which alarms a rule would have raised over a past span, beside those that were raised. Changes no rule. Up to
+    200,000 readings are judged at once (200); more become a run (202), read again at `/rules/bench/runs/{id}`."""
+    actor, rule = actor_of(request), body.rule or BenchRule()
+    what = bench_selectors.asked(
+        actor, rule_id=body.rule_id, version=body.version, body=rule.body(), model=rule.model,
         start=body.start, end=body.end,
     )  # fmt: skip
+    if what.points <= bench_selectors.AT_ONCE:
+        return Status(200, bench_selectors.at_once(actor, what))
+    row = bench_services.start_run(actor=actor, what=what, body=rule.body(), model=rule.model)
+    return Status(202, run_out(row))
+
+
+@router.get("/rules/bench/runs", permission="rules.view", response=Page[BenchRunOut])
+def bench_runs(
+    request: HttpRequest, rule_id: UUID | None = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> dict[str, Any]:
+    """One's own runs of the last days, newest first."""
+    rows, after = bench_selectors.runs(actor_of(request), rule_id=rule_id, cursor=cursor, limit=limit)
+    return {"items": [run_out(r, whole=False) for r in rows], "next": after}
+
+
+@router.get("/rules/bench/runs/{uuid:run_id}", permission="rules.view", response=BenchRunWhole)
+def bench_run(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
+    """How far it is; its result, as `POST /rules/bench` gives it, when it is done."""
+    return run_out(bench_selectors.run(actor_of(request), run_id))
+
+
+@router.post("/rules/bench/runs/{uuid:run_id}/cancel", permission="rules.view", response=BenchRunWhole)
+def cancel_bench(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
+    """End a run that is not over."""
+    return run_out(bench_services.cancel_run(actor=actor_of(request), run_id=run_id))

@@ -1,22 +1,29 @@
-"""A draft rule over readings of the past: the alarms it would have raised, beside those that were raised."""
+"""A draft rule over readings of the past: the alarms it would have raised, beside those that were raised.
+
+`asked` says what is to be judged and how much that is, `answer` judges it. What is small is answered at once; the rest
+is a run (`bench_services`).
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from linli.devices import facade as devices
 from linli.devices.contracts import RegistryRow, RuleRow
-from linli.kernel import clock
+from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Invalid, TooMany
+from linli.kernel.errors import Invalid, NotFound, TooMany
 from linli.telemetry import selectors
+from linli.telemetry.models import BenchRun
 from linli.telemetry.sense.bench import Bench, Occurrence
 
-MAX_POINTS = 6_000_000  # about ten seconds of one core
+AT_ONCE = 200_000  # readings: about a second of one core, answered by the request itself
+MAX_POINTS = 30_000_000  # a few minutes of one core
 MAX_DEVICES = 5_000
 GROUP_POINTS, GROUP_DEVICES = 1_000_000, 1_000  # judged at once
 MAX_SHOWN = 2_000
@@ -24,33 +31,84 @@ DAY_MS = 86_400_000
 _one = threading.Semaphore(1)  # a bench takes a core: one at a time leaves the others to everybody
 
 
-def try_rule(
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be judged. `counts` are the readings by device, rounded up to whole hours."""
+
+    rule: RuleRow
+    rule_id: UUID | None
+    rows: list[tuple[RegistryRow, dict[str, str]]]
+    counts: dict[UUID, int]
+    begin: int
+    since: int
+    until: int
+
+    @property
+    def points(self) -> int:
+        return sum(self.counts.values())
+
+
+def asked(
     actor: Actor, *, rule_id: UUID | None, version: int | None, body: Mapping[str, Any] | None, model: str,
     start: datetime, end: datetime,
-) -> dict[str, Any]:  # fmt: skip
-    """What `POST /rules/bench` answers. Raises Invalid for a rule or span that cannot be tried, TooMany while another
-    is being tried."""
+) -> Asked:  # fmt: skip
+    """Raises Invalid for a rule or span that cannot be tried."""
     since, until = selectors.span(start, min(end, clock.now()) if end.tzinfo else end)
     if until <= since:
         raise Invalid("end", "must be after start, and start in the past")
     rule = devices.draft_rule(actor, rule_id=rule_id, version=version, body=body, model=model)
     rows = devices.judged_devices(actor, rule, MAX_DEVICES)
     lead = max(DAY_MS, 2000 * (rule.duration_s + rule.no_data_s + rule.reraise_s))
+    begin = max(0, since - lead)
+    counts = _counts([row for row, _ in rows], rule.property, begin, until)
+    if (total := sum(counts.values())) > MAX_POINTS:
+        raise Invalid("start", f"about {total:,} readings lie in that span, at most {MAX_POINTS:,} are judged at once;"
+                      " take a shorter span or a smaller area")  # fmt: skip
+    return Asked(rule, rule_id, rows, counts, begin, since, until)
+
+
+def at_once(actor: Actor, what: Asked) -> dict[str, Any]:
+    """The answer, made by this process. Raises TooMany while it makes another."""
     if not _one.acquire(blocking=False):
         raise TooMany("another rule is being tried; try again in a few seconds", retry_after=5)
     try:
-        found = _judge(rule, [row for row, _ in rows], max(0, since - lead), since, until)
+        return answer(actor, what)
     finally:
         _one.release()
+
+
+def answer(actor: Actor, what: Asked, tell: Callable[[int], None] = lambda judged: None) -> dict[str, Any]:
+    """What `POST /rules/bench` answers. `tell` hears now and then how many readings are judged, and may raise."""
+    found = _judge(what, tell)
+    since, until = what.since, what.until
     new = [o for o in found.pop("alarms") if o.raised_at < until and (o.ended_at is None or o.ended_at >= since)]
     _cut(new, until)
-    ids = [row.device_id for row, _ in rows]
+    ids = [row.device_id for row, _ in what.rows]
     old = (
-        [] if rule_id is None else devices.raised_alarms(actor, rule_id, ids, selectors.at(since), selectors.at(until))
-    )
-    names = {row.device_id: {"id": row.device_id, "code": row.code, "name": name} for row, name in rows}
-    return {"start": selectors.at(since), "end": selectors.at(until), "devices": len(rows), **found,
+        [] if what.rule_id is None
+        else devices.raised_alarms(actor, what.rule_id, ids, selectors.at(since), selectors.at(until))
+    )  # fmt: skip
+    names = {row.device_id: {"id": row.device_id, "code": row.code, "name": name} for row, name in what.rows}
+    return {"start": selectors.at(since), "end": selectors.at(until), "devices": len(what.rows), **found,
             **_told(new, old, names, since, until)}  # fmt: skip
+
+
+def runs(actor: Actor, *, rule_id: UUID | None, cursor: str | None, limit: int) -> tuple[list[BenchRun], str | None]:
+    """One's own runs, newest first, without their results."""
+    actor.require("rules.view")
+    found = BenchRun.objects.filter(created_by=actor.account_id).defer("result", "ask")
+    if rule_id is not None:
+        found = found.filter(rule_id=rule_id)
+    return paging.keyset(found, key=("-created_at", "-id"), cursor=cursor, limit=limit)
+
+
+def run(actor: Actor, run_id: UUID) -> BenchRun:
+    """One's own run: its result holds names of devices that its caller might see."""
+    actor.require("rules.view")
+    found = BenchRun.objects.filter(pk=run_id, created_by=actor.account_id).first()
+    if found is None:
+        raise NotFound()
+    return found
 
 
 def _cut(new: list[Occurrence], until: int) -> None:
@@ -60,24 +118,20 @@ def _cut(new: list[Occurrence], until: int) -> None:
             one.ended_at = None
 
 
-def _judge(rule: RuleRow, rows: list[RegistryRow], begin: int, since: int, until: int) -> dict[str, Any]:
-    properties = [rule.property] if rule.property else []
-    counts = _counts(rows, rule.property, begin, until)
-    if (total := sum(counts.values())) > MAX_POINTS:
-        raise Invalid("start", f"about {total:,} readings lie in that span, at most {MAX_POINTS:,} are judged at once;"
-                      " take a shorter span or a smaller area")  # fmt: skip
+def _judge(what: Asked, tell: Callable[[int], None]) -> dict[str, Any]:
+    properties = [what.rule.property] if what.rule.property else []
     alarms: list[Occurrence] = []
     points = unfit = late = 0
-    for group in _groups([r for r in rows if counts.get(r.device_id)], counts):
-        bench = Bench(rule, group)
-        pages = selectors.history().arrivals([r.device_id for r in group], properties, begin, until)
+    for group in _groups([r for r, _ in what.rows if what.counts.get(r.device_id)], what.counts):
+        bench = Bench(what.rule, group, lambda judged, before=points: tell(before + judged))  # type: ignore[misc]
+        pages = selectors.history().arrivals([r.device_id for r in group], properties, what.begin, what.until)
         for page in selectors.asked(pages):
             bench.take(page)
         alarms += bench.finish()
         points, unfit, late = points + bench.points, unfit + bench.unfit, late + bench.judge.late
-    silent = sum(1 for r in rows if not counts.get(r.device_id))
-    return {"alarms": alarms, "points": points, "unfit": unfit, "late": late, "line_unknown": rule.no_data_s > 0,
-            "read_from": selectors.at(begin), "silent_devices": silent}  # fmt: skip
+    silent = sum(1 for r, _ in what.rows if not what.counts.get(r.device_id))
+    return {"alarms": alarms, "points": points, "unfit": unfit, "late": late, "line_unknown": what.rule.no_data_s > 0,
+            "read_from": selectors.at(what.begin), "silent_devices": silent}  # fmt: skip
 
 
 def _counts(rows: list[RegistryRow], prop: str, begin: int, until: int) -> dict[UUID, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,7 +29,8 @@ class CommandIn(Schema):
 
 
 class CommandOut(Schema):
-    """queued → sent → delivered → answered or failed; or expired, or cancelled. `result` is the device's answer."""
+    """queued → sent → delivered → answered or failed; or expired, or cancelled. `result` is the device's answer, `by`
+    the name of whoever sent it."""
 
     id: UUID
     number: int
@@ -40,6 +42,7 @@ class CommandOut(Schema):
     tries: int
     result: Any
     account_id: UUID | None
+    by: str
     created_at: datetime
     expires_at: datetime
     sent_at: datetime | None
@@ -57,9 +60,12 @@ _PLAIN = ("id", "number", "device_id", "method", "params", "one_way", "state", "
           "created_at", "expires_at", "sent_at", "delivered_at", "ended_at")  # fmt: skip
 
 
-def command_out(row: Command) -> dict[str, Any]:
+def command_out(row: Command, names: Mapping[UUID, str] | None = None) -> dict[str, Any]:
     """A `CommandOut` as a plain dict."""
-    return {name: getattr(row, name) for name in _PLAIN}
+    if names is None:
+        names = selectors.senders([row])
+    by = names.get(row.account_id, "") if row.account_id else ""
+    return {**{name: getattr(row, name) for name in _PLAIN}, "by": by}
 
 
 @router.get("/devices/{uuid:device_id}/commands", permission="devices.view", response=paging.Page[CommandOut])
@@ -69,7 +75,8 @@ def list_commands(
 ) -> HttpResponse:  # fmt: skip
     """What a device was asked to do, newest first."""
     rows, after = selectors.commands(actor_of(request), device_id, state=state, cursor=cursor, limit=limit)
-    return reply({"items": [command_out(r) for r in rows], "next": after})
+    names = selectors.senders(rows)
+    return reply({"items": [command_out(r, names) for r in rows], "next": after})
 
 
 @router.post("/devices/{uuid:device_id}/commands", permission="devices.command", response={201: CommandOut})

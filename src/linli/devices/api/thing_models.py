@@ -42,12 +42,29 @@ class PropertyOut(QuantityOut):
     usual: list[float] | None = None
 
 
+class ChoiceOut(Schema):
+    code: str
+    name: Label
+
+
+class ParameterOut(QuantityOut):
+    """`choices`: the texts that it may be."""
+
+    choices: list[ChoiceOut] | None = None
+
+
 class ActOut(Schema):
     """An event that the thing tells, or a command that it takes."""
 
     code: str
     name: Label
-    parameters: list[QuantityOut] = []
+    parameters: list[ParameterOut] = []
+
+
+class CommandOut(ActOut):
+    """`harmless`: nothing in the street changes by it, so that a screen need not ask twice."""
+
+    harmless: bool = False
 
 
 class AttributeOut(Schema):
@@ -76,7 +93,7 @@ class ModelOut(Schema):
     properties: list[PropertyOut]
     attributes: list[AttributeOut]
     events: list[ActOut]
-    commands: list[ActOut]
+    commands: list[CommandOut]
     translations: list[TranslationOut]
 
     @classmethod

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from linli.devices import command_selectors, selectors
+from linli.devices import command_selectors, selectors, things
 from linli.devices.models import Command, Device
 from linli.devices.services.common import OPEN, emit_device
 from linli.kernel import audit, clock, services
@@ -39,9 +39,7 @@ def send_command(
         raise Invalid("params", f"is longer than {MAX_BYTES} bytes as JSON")
     with services.unit(actor):
         device = _device(actor, device_id, "devices.command")
-        known = [c["code"] for c in device.model.commands]
-        if known and method not in known:
-            raise Invalid("method", f"is none of this model's: {', '.join(known)}")
+        _declared(device, method, params)
         if Command.objects.filter(device=device, ended_at=None).count() >= MAX_OPEN:
             raise Conflict(f"{MAX_OPEN} commands of this device are still open", code="too-many-commands")
         now = clock.now()
@@ -89,6 +87,15 @@ def set_shared_attributes(*, actor: Actor, device_id: UUID, values: Mapping[str,
                          area=device.area_path, detail={"names": names[:50]})  # fmt: skip
             emit_device(device, "attributes", names=names)
     return device
+
+
+def _declared(device: Device, method: str, params: Any) -> None:
+    """A model that names its commands has no others, and each only with the parameters that it declares."""
+    known = {c["code"]: c for c in device.model.commands}
+    if known and method not in known:
+        raise Invalid("method", f"is none of this model's: {', '.join(known)}")
+    if known and (found := things.wrong_parameters(known[method], params)):
+        raise Invalid(errors=found)
 
 
 def _device(actor: Actor, device_id: UUID, permission: str) -> Device:

@@ -97,6 +97,12 @@ class HistoryClient:
             return self._ask(questions.counts([d.bytes for d in device_ids], start, end))
         return self._get("counts", {"devices": _ids(device_ids), "start": start, "end": end})
 
+    def flagged(self, device_ids: Sequence[UUID], start: int, end: int) -> pa.Table:
+        """device, readings, clamped, out_of_range, late, doubtful: counts of the span."""
+        if self.server:
+            return self._ask(questions.flagged([d.bytes for d in device_ids], start, end))
+        return self._get("flagged", {"devices": _ids(device_ids), "start": start, "end": end})
+
     def arrivals(
         self, device_ids: Sequence[UUID], properties: Sequence[str], start: int, end: int, *, size: int = 1_000_000
     ) -> Iterator[pa.Table]:

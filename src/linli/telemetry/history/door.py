@@ -1,7 +1,8 @@
 """The questions of other processes, over loopback HTTP with a bearer token; answers stream as Arrow.
 
-GET /readings /series /latest /rollup /counts /arrivals /export /state, POST /backup /flush /observations /write
-/forget /sql and /things. Each worker thread has its own client of the store: one client answers one question at a time.
+GET /readings /series /latest /rollup /counts /flagged /arrivals /export /state, POST /backup /flush /observations
+/write /forget /sql and /things. Each worker thread has its own client of the store: one client answers one question at
+a time.
 """
 
 from __future__ import annotations
@@ -278,6 +279,10 @@ def _counts(query: dict[str, str]) -> Question:
     return questions.counts(_devices(query), _int(query, "start"), _int(query, "end"))
 
 
+def _flagged(query: dict[str, str]) -> Question:
+    return questions.flagged(_devices(query), _int(query, "start"), _int(query, "end"))
+
+
 def _arrivals(query: dict[str, str]) -> Question:
     return questions.arrivals(
         _devices(query), [p for p in query.get("properties", "").split(",") if p], _int(query, "start"),
@@ -291,5 +296,6 @@ _QUESTIONS: dict[str, Callable[[dict[str, str]], Question]] = {
     "latest": lambda query: questions.latest(_devices(query)),
     "rollup": _rollup,
     "counts": _counts,
+    "flagged": _flagged,
     "arrivals": _arrivals,
 }

@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from linli.telemetry.batch import CLAMPED, DOUBTFUL, LATE, OUT_OF_RANGE
+
 MAX_POINTS = 20_000
 MAX_ROWS = 50_000
 MAX_ARRIVALS = 1_000_000
@@ -148,6 +150,17 @@ def counts(devices: list[bytes], start: int, end: int) -> Question:
         AND t < toDateTime(intDiv({{end:Int64}} + 999, 1000), 'UTC')
         GROUP BY device, property ORDER BY device, property"""
     return Question(sql.replace("AS t FROM", "AS newest FROM"), {"start": start, "end": end})
+
+
+def flagged(devices: list[bytes], start: int, end: int) -> Question:
+    """How many readings each device has in the span, and how many of them carry which flag."""
+    _span(start, end)
+    bits = {"clamped": CLAMPED, "out_of_range": OUT_OF_RANGE, "late": LATE, "doubtful": DOUBTFUL}
+    counted = ", ".join(f"countIf(bitAnd(flags, {bit}) > 0) AS {name}" for name, bit in bits.items())
+    sql = f"""SELECT device, count() AS readings, {counted} FROM raw WHERE {_in(devices)}
+        AND ts >= fromUnixTimestamp64Milli({{start:Int64}}) AND ts < fromUnixTimestamp64Milli({{end:Int64}})
+        GROUP BY device ORDER BY device"""
+    return Question(sql, {"start": start, "end": end})
 
 
 def arrivals(

@@ -12,7 +12,7 @@ sense calls no device silent).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -41,13 +41,18 @@ class Occurrence:
 
 
 class Bench:
-    def __init__(self, rule: RuleRow, devices: Iterable[RegistryRow]) -> None:
+    """`tell` hears after each slice how many readings are judged; what it raises ends the bench."""
+
+    def __init__(
+        self, rule: RuleRow, devices: Iterable[RegistryRow], tell: Callable[[int], None] = lambda judged: None
+    ) -> None:
         self.book = Book(1)
         self.book.put_rules([rule])
         self.book.put_devices(devices, whole=True)
         self.judge = Judge(self.book, line=False)
         self.judge.owned[:] = self.judge.ready[:] = True
         self.points = self.unfit = 0
+        self._tell = tell
         self._low = rule.op in ("lt", "le")
         self._measured = not rule.no_data_s
         self._ledger: dict[str, list[Occurrence]] = {}
@@ -57,6 +62,7 @@ class Bench:
         """Readings in the order of `seq`; rows of one `seq` are never split over tables."""
         if not len(table):
             return
+        before, share = self.points, len(table)
         self.points += len(table)
         columns = self._columns(table)
         message = columns[-1]
@@ -71,6 +77,7 @@ class Bench:
             if self._measured:
                 self._peaks(part[0], part[2], part[4], (part[5] & NOT_JUDGED) == 0)
             start = stop
+            self._tell(before + share * stop // len(message))
 
     def _columns(self, table: pa.Table) -> list[Any]:
         """The table by the book's numbers; readings of devices that it does not have are left out."""

@@ -42,7 +42,8 @@ export interface Team { id: string; code: string; kind: string; name_zh: string;
 export interface Label { zh: string; en: string }
 export interface Property { code: string; name: Label; type: string; unit: string; shown_unit: string; range?: [number, number] | null; precision?: number | null; quality?: { stuck?: number | null; jump?: number | null; spike?: number | null } | null }
 /** An event or a command of a kind of device. */
-export interface Act { code: string; name: Label; parameters: Property[] }
+export interface Act { code: string; name: Label; parameters: Parameter[]; harmless?: boolean }
+export interface Parameter extends Property { choices?: { code: string; name: Label }[] | null }
 export interface ThingModel { code: string; version: number; name: Label; subject: string; category: string; icon: string; interval_s: number; properties: Property[]; attributes: { code: string; name: Label }[]; events: Act[]; commands: Act[] }
 export interface DeviceStatus {
   last_seen: string | null; online: boolean; connected: boolean; messages: number; points: number; bad: number; refused: number; late: number;

@@ -39,11 +39,13 @@ export const GROUPS: Group[] = [
   ] },
   { key: "nav.group.sensing", entries: [
     { name: "devices", permission: "devices.view", icon: "M12 14v6M8 20h8M7 11a5 5 0 0 1 10 0M4 11a8 8 0 0 1 16 0" },
+    { name: "quality", permission: "devices.view", icon: "M4 20h16M6 16l4-5 4 3 5-8M19 6h-4M19 6v4" },
     { name: "alarms", permission: "alarms.view", icon: "M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4", count: () => (counts.value.alarms ? { n: counts.value.alarms, urgent: counts.value.ringing > 0 } : null) },
     { name: "rules", permission: "rules.view", icon: "M4 7h10M18 7h2M16 5v4M4 17h2M10 17h10M8 15v4" },
   ] },
   { key: "nav.group.settings", entries: [
     { name: "grids", permission: "grids.view", icon: "M4 4h16v16H4zM4 10h16M11 4v16" },
+    { name: "health", permission: "devices.manage", icon: "M3 12h4l2-5 4 11 3-8 1 2h4" },
     { name: "routing", permission: "routing.view", icon: "M6 20V10a4 4 0 0 1 4-4h10M16 2l4 4-4 4M6 14h6a4 4 0 0 1 4 4v2" },
     { name: "import", permission: "cases.import", icon: "M12 3v11M8 10l4 4 4-4M4 16v4h16v-4" },
     { name: "people", permission: "people.view", icon: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM5 20c0-5 14-5 14 0" },
