@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sense.reference import occurrences
 from tests.sense.test_judge import T, device, rule
 from tests.telemetry.historykit import HistoryProcess
 
@@ -83,30 +84,13 @@ def live(one_rule: RuleRow, made: list[list[Point]], rng: random.Random) -> list
         said += judge.drain().get(0, [])
     judge.advance(T + 10**12, clock=True)
     said += judge.drain().get(0, [])
-    return _occurrences(said)
+    return occurrences(said)
 
 
 def _batch(points: list[Point]) -> batch.Batch:
     keys = [uuid.UUID(int=1000 + n).bytes for n in range(4)]
     dev, ts, recv, value, flags = zip(*points, strict=True)
     return batch.decode(batch.encode(batch.make(keys, ["level"], dev, [0] * len(dev), ts, recv, value, flags)))
-
-
-def _occurrences(said: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """What the database keeps of these operations, told independently of the bench."""
-    rows: list[list[Any]] = []
-    for o in said:
-        mine = [r for r in rows if r[0] == o["device_id"]]
-        if o["op"] == "raise":
-            started, raised = o["started_at"], o["raised_at"]
-            if any(r[1] == started or r[3] is None or (r[1] <= started and r[3] > raised) for r in mine):
-                continue
-            rows.append([o["device_id"], started, raised, None])
-        else:
-            for r in mine:
-                if r[3] is None:
-                    r[3] = max(r[2], o["cleared_at"])
-    return sorted(tuple(r) for r in rows)
 
 
 def stored(made: list[list[Point]]) -> list[tuple[int, Point]]:

@@ -48,7 +48,7 @@ def rules_of(code: str) -> list[RuleRow]:
             found.append(RuleRow(
                 uuid.UUID(int=number + 1), rule["code"], 1, code, w.get("property", ""), w["kind"], w.get("op", ""),
                 w.get("value"), w.get("clear_value"), w.get("duration_s", 0), w.get("no_data_s", 0), rule["reraise_s"],
-                rule["severity"],
+                rule["severity"], condition=w.get("condition"),
             ))  # fmt: skip
     return found
 
@@ -134,4 +134,4 @@ def test_every_model_has_its_sample_and_every_rule_its_alarm() -> None:
     assert len(MODELS) >= 50 and {s["model"] for s in SAMPLES} == set(MODELS)
     assert places == {r["when"]["model"] for r in RULES}
     fired = {a["rule"] for s in SAMPLES for a in s["alarms"]}
-    assert fired == {r["code"] for r in RULES if r["when"].get("op")}
+    assert fired == {r["code"] for r in RULES if r["when"]["kind"] != "no_data"}

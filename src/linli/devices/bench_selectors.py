@@ -20,7 +20,7 @@ from linli.kernel.errors import Invalid, NotFound
 from linli.kernel.scope import area_q, within
 
 _PLAIN = ("property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s", "reraise_s", "severity",
-          "area_path", "device_ids")  # fmt: skip
+          "area_path", "device_ids", "condition")  # fmt: skip
 
 
 def draft(

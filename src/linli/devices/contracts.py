@@ -126,13 +126,14 @@ search_words = text.terms
 
 RULES_SQL = (
     "SELECT rule_id, code, version, model, property, kind, op, value, clear_value, duration_s, no_data_s,"
-    " reraise_s, severity, area_path, device_ids FROM devices_rules_v1"
+    " reraise_s, severity, area_path, device_ids, condition FROM devices_rules_v2"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """One row of RULES_SQL: `RuleRow(*row)`. Only enabled rules are in the view."""
+    """One row of RULES_SQL: `RuleRow(*row)`. Only enabled rules are in the view. `condition` (`conditions.py`) is that
+    of the kind `terms`; other kinds stand in the plain fields."""
 
     rule_id: UUID
     code: str
@@ -149,6 +150,7 @@ class RuleRow:
     severity: str
     area_path: str = ""
     device_ids: list[UUID] | None = field(default=None)
+    condition: dict[str, Any] | None = field(default=None)
 
 
 LEASES_SQL = "SELECT partition, epoch, surplus FROM devices_sense_leases(%s, %s::float8, %s::integer, %s::text[])"

@@ -12,7 +12,7 @@ from linli.kernel import clock, ids
 SUBJECTS = ["place", "household", "person", "vehicle"]
 STATES = ["planned", "active", "maintenance", "retired"]
 SEVERITIES = ["info", "warning", "severe", "urgent"]
-RULE_KINDS = ["threshold", "duration", "no_data"]
+RULE_KINDS = ["threshold", "duration", "no_data", "terms"]
 OPS = ["gt", "ge", "lt", "le", "eq", "ne"]
 COMMAND_STATES = ["queued", "sent", "delivered", "answered", "failed", "expired", "cancelled"]
 
@@ -166,7 +166,11 @@ class Command(models.Model):
 
 
 class Rule(models.Model):
-    """When a device's readings (or its silence) are an alarm. Every change keeps the old version in `RuleVersion`."""
+    """When a device's readings (or its silence) are an alarm. Every change keeps the old version in `RuleVersion`.
+
+    Rules of one comparison or of silence stand in plain columns. Those of the kind `terms` have a `condition`
+    (`conditions.py`), and `property` is then that of their first term.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     code = models.CharField(max_length=80, unique=True)
@@ -182,6 +186,7 @@ class Rule(models.Model):
     duration_s = models.PositiveIntegerField(default=0)
     no_data_s = models.PositiveIntegerField(default=0)
     reraise_s = models.PositiveIntegerField(default=60)
+    condition = models.JSONField(null=True)
     severity = models.CharField(max_length=8, choices=_choices(SEVERITIES))
     area_path = models.CharField(max_length=120, default="", blank=True)
     device_ids = ArrayField(models.UUIDField(), null=True)

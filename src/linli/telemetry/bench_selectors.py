@@ -35,7 +35,8 @@ def try_rule(
         raise Invalid("end", "must be after start, and start in the past")
     rule = devices.draft_rule(actor, rule_id=rule_id, version=version, body=body, model=model)
     rows = devices.judged_devices(actor, rule, MAX_DEVICES)
-    lead = max(DAY_MS, 2000 * (rule.duration_s + rule.no_data_s + rule.reraise_s))
+    reach = devices.reach_s(rule)
+    lead = max(DAY_MS, 2000 * (rule.duration_s + rule.no_data_s + rule.reraise_s + reach))
     if not _one.acquire(blocking=False):
         raise TooMany("another rule is being tried; try again in a few seconds", retry_after=5)
     try:
@@ -61,8 +62,8 @@ def _cut(new: list[Occurrence], until: int) -> None:
 
 
 def _judge(rule: RuleRow, rows: list[RegistryRow], begin: int, since: int, until: int) -> dict[str, Any]:
-    properties = [rule.property] if rule.property else []
-    counts = _counts(rows, rule.property, begin, until)
+    properties = devices.read_properties(rule)
+    counts = _counts(rows, properties, begin, until)
     if (total := sum(counts.values())) > MAX_POINTS:
         raise Invalid("start", f"about {total:,} readings lie in that span, at most {MAX_POINTS:,} are judged at once;"
                       " take a shorter span or a smaller area")  # fmt: skip
@@ -80,13 +81,13 @@ def _judge(rule: RuleRow, rows: list[RegistryRow], begin: int, since: int, until
             "read_from": selectors.at(begin), "silent_devices": silent}  # fmt: skip
 
 
-def _counts(rows: list[RegistryRow], prop: str, begin: int, until: int) -> dict[UUID, int]:
+def _counts(rows: list[RegistryRow], properties: list[str], begin: int, until: int) -> dict[UUID, int]:
     """Readings by device, rounded up to whole hours."""
     found: dict[UUID, int] = {}
     for at in range(0, len(rows), GROUP_DEVICES):
         ids = [r.device_id for r in rows[at : at + GROUP_DEVICES]]
         for row in selectors.ask(lambda ids=ids: selectors.history().counts(ids, begin, until)).to_pylist():
-            if not prop or row["property"] == prop:
+            if not properties or row["property"] in properties:
                 key = UUID(bytes=row["device"])
                 found[key] = found.get(key, 0) + row["count"]
     return found

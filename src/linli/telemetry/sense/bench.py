@@ -48,7 +48,9 @@ class Bench:
         self.judge = Judge(self.book, line=False)
         self.judge.owned[:] = self.judge.ready[:] = True
         self.points = self.unfit = 0
-        self._low = rule.op in ("lt", "le")
+        first = rule.condition["terms"][0] if rule.condition else {"op": rule.op}
+        self._low = first["op"] in ("lt", "le")
+        self._main = self.book.property_at(rule.property) if rule.condition else -1
         self._measured = not rule.no_data_s
         self._ledger: dict[str, list[Occurrence]] = {}
         self._open: list[Occurrence] = []  # whose worst reading may still come
@@ -69,7 +71,7 @@ class Bench:
             self.judge.take_columns(*part)
             self._note()
             if self._measured:
-                self._peaks(part[0], part[2], part[4], (part[5] & NOT_JUDGED) == 0)
+                self._peaks(part[0], part[2], part[4], self._main_ones(part[1], part[5]))
             start = stop
 
     def _columns(self, table: pa.Table) -> list[Any]:
@@ -83,6 +85,10 @@ class Bench:
         keep = dev >= 0
         self.unfit += int(np.count_nonzero(rest[3] & NOT_JUDGED))
         return [column[keep] for column in (dev, prop, *rest)]
+
+    def _main_ones(self, prop: Any, flags: Any) -> Any:
+        good = (flags & NOT_JUDGED) == 0
+        return good if self._main < 0 else good & (prop == self._main)
 
     def _peaks(self, dev: Any, ts: Any, value: Any, good: Any) -> None:
         good = np.flatnonzero(good & np.isfinite(value))
