@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from linli.devices import conditions, rules
-from linli.devices.models import Device, Rule, RuleVersion, ThingModel
+from linli.devices.models import Alarm, Device, Rule, RuleVersion, ThingModel
 from linli.devices.services import versions
+from linli.kernel import ids
+from linli.kernel.models import OutboxEvent
 from linli.places.models import Grid
 
 LEVEL = rules.Property("level", "水位", "water level", "number", "m", 0, 10)
@@ -52,6 +56,21 @@ def test_every_kind_reads_as_a_sentence(one: rules.Condition, zh: str, en: str) 
     assert rules.problems(one, severity="info", subject="place", properties=list(KNOWN.values())) == []
 
 
+def test_windows_and_ladder_are_part_of_the_sentence() -> None:
+    windows = [{"days": "workday", "from": "08:00", "to": "12:00"}, {"from": "22:00", "to": "06:00"},
+               {"days": [6, 7], "from": "00:00", "to": "24:00"}]  # fmt: skip
+    ladder = [{"severity": "severe", "after_s": 1800}, {"severity": "urgent", "value": 4, "clear_value": 3.7}]
+    found = rules.sentence(when(HIGH, duration_s=600, windows=windows, ladder=ladder), None, KNOWN)
+    assert found["zh"] == (
+        "当 水位 高于 3 m 持续 10 分钟，仅在 工作日 08:00–12:00、每天 22:00–次日 06:00、周六、周日 00:00–24:00"
+        "；30 分钟后升为严重；高于 4 m 时升为紧急"
+    )
+    assert found["en"] == (
+        "when water level is above 3 m for 10 minutes, only on working days 08:00 to 12:00 and every day 22:00 to 06:00"
+        " the next day and on Sat, Sun 00:00 to 24:00; severe after 30 minutes; urgent when above 4 m"
+    )
+
+
 def test_where_terms_let_go_is_told() -> None:
     found = rules.clear_sentence(when(HIGH, SOUR, SHUT), None, KNOWN)
     assert found == {"zh": "水位 不高于 2.8 m，酸碱度 回到 6.2–8.8 时解除",
@@ -91,8 +110,23 @@ def test_where_terms_let_go_is_told() -> None:
         (when(OFTEN | {"times": 1}), "condition.terms.0.times"),
         (when(OFTEN | {"window_s": 90_000}), "condition.terms.0.window_s"),
         (when(HIGH, duration_s=-1), "duration_s"),
+        (when(HIGH, windows=[]), "condition.windows"),
+        (when(HIGH, windows=["night"]), "condition.windows.0"),
+        (when(HIGH, windows=[{"from": "25:00", "to": "06:00"}]), "condition.windows.0.from"),
+        (when(HIGH, windows=[{"from": "22:00", "to": "22:00"}]), "condition.windows.0.to"),
+        (when(HIGH, windows=[{"days": [0], "from": "22:00", "to": "06:00"}]), "condition.windows.0.days"),
+        (when(HIGH, windows=[{"days": "never", "from": "22:00", "to": "06:00"}]), "condition.windows.0.days"),
+        (when(HIGH, ladder=[]), "condition.ladder"),
+        (when(HIGH, ladder=[{"severity": "info", "after_s": 60}]), "condition.ladder.0.severity"),
+        (when(HIGH, ladder=[{"severity": "severe", "after_s": 60}, {"severity": "warning", "after_s": 90}]),
+         "condition.ladder.1.severity"),
+        (when(HIGH, ladder=[{"severity": "severe"}]), "condition.ladder.0.after_s"),
+        (when(HIGH, ladder=[{"severity": "severe", "after_s": 0}]), "condition.ladder.0.after_s"),
+        (when(HIGH, ladder=[{"severity": "severe", "value": 2}]), "condition.ladder.0.value"),
+        (when(HIGH, ladder=[{"severity": "severe", "value": 4, "clear_value": 5}]), "condition.ladder.0.clear_value"),
+        (when(SOUR, ladder=[{"severity": "severe", "value": 4}]), "condition.ladder.0.value"),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_condition_is_refused_by_field(one: rules.Condition, field: str) -> None:
     found = rules.problems(one, severity="info", subject="place", properties=list(KNOWN.values()))
     assert field in {e.field for e in found} and all(e.reason for e in found)
@@ -123,7 +157,8 @@ def test_a_condition_is_written_changed_and_kept(grids: list[Grid], gauge: Devic
 
 
 def test_a_condition_follows_its_models_units(water: ThingModel) -> None:
-    one = {"terms": [HIGH, RISE | {"clear_value": 0.1}, SOUR]}
+    one = {"terms": [HIGH, RISE | {"clear_value": 0.1}, SOUR],
+           "ladder": [{"severity": "warning", "after_s": 60}, {"severity": "urgent", "value": 4.0}]}  # fmt: skip
     rule = Rule.objects.create(code="r", title_zh="r", title_en="r", model=water, property="level", kind="terms",
                                severity="info", condition=one)  # fmt: skip
     water.version, water.translations = 2, {"1": {"level": ["stage", 100, 5]}}
@@ -133,6 +168,7 @@ def test_a_condition_follows_its_models_units(water: ThingModel) -> None:
     assert rule.property == high["property"] == rise["property"] == "stage" and sour == SOUR
     assert (high["value"], high["clear_value"]) == (305, 285)
     assert (rise["value"], rise["clear_value"], rise["window_s"]) == (50, 10, 3600), "a rate knows no offset"
+    assert rule.condition["ladder"] == [{"severity": "warning", "after_s": 60}, {"severity": "urgent", "value": 405}]
     kept = RuleVersion.objects.get(rule=rule, version=2)
     assert kept.body["condition"] == rule.condition and kept.actor == "pack"
 
@@ -142,3 +178,46 @@ def test_a_unit_upside_down_turns_the_comparison() -> None:
     high, sour = conditions.converted(one, {"level": ("level", -1.0, 0.0)})["terms"]
     assert (high["op"], high["value"], high["clear_value"]) == ("lt", -3, -2.8)
     assert (sour["low"], sour["high"], sour["margin"]) == (-9, -6, 0.2)
+
+
+def test_the_form_is_told_how_its_rule_reads_and_what_is_missing(water: ThingModel, call: Callable) -> None:
+    me, body = call(), {"model": "t_water", "kind": "terms", "severity": "info", "condition": {"terms": [HIGH]}}
+    told = me.post("/rules/sentence", body)
+    assert told["sentence"]["en"] == "when water level is above 3 m" and told["clears"] and told["problems"] == []
+    told = me.post("/rules/sentence", body | {"condition": {"terms": [HIGH | {"op": "eq", "value": None}]}})
+    assert told["sentence"] is None and told["problems"][0] == {
+        "field": "condition.terms.0.value", "reason": "must be a number"}  # fmt: skip
+    call("340121403", "devices.view").post("/rules/sentence", body, 403)
+    assert not Rule.objects.exists()
+
+
+def test_an_alarms_severity_rises_and_comes_down_once_a_moment(gauge: Device, high_water: Rule, call: Callable) -> None:
+    """As sense tells it, and tells it again after a crash: one row, a note and an event for each change."""
+
+    def apply(op: str, **more: Any) -> bool:
+        operation = {"device_id": str(gauge.pk), "rule_id": str(high_water.pk), "started_at": 1_760_000_000_000,
+                     "event_id": str(ids.new_id()), "note_id": str(ids.new_id()), "op": op, **more}  # fmt: skip
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT (devices_alarm_{op}(%s::jsonb)).id", [json.dumps(operation)])
+            return cursor.fetchone()[0] is not None
+
+    begin = 1_760_000_000_000
+    assert apply("raise", alarm_id=str(ids.new_id()), rule_version=1, raised_at=begin, property="level", value=3.2,
+                 severity="warning")  # fmt: skip
+    steps = [("urgent", 60_000), ("warning", 90_000), ("severe", 120_000)]
+    assert [apply("level", at=begin + at, severity=name) for name, at in steps] == [True] * 3
+    assert [apply("level", at=begin + at, severity=name) for name, at in steps] == [False] * 3, "told again"
+    row, me = Alarm.objects.get(), call()
+    assert row.severity == "severe" and row.severity_at.timestamp() * 1000 == begin + 120_000
+    told = me.get(f"/alarms/{row.pk}")
+    assert [(n["kind"], n["text"], n["account_id"]) for n in told["notes"]] == [
+        ("severity", "warning → urgent", None), ("severity", "urgent → warning", None),
+        ("severity", "warning → severe", None)]  # fmt: skip
+    assert me.get("/alarms/counts")["severities"]["severe"] == 1
+    events = OutboxEvent.objects.filter(envelope__ref=str(row.pk)).order_by("created_at")
+    assert [(e.type, e.envelope["data"]["severity"]) for e in events] == [
+        ("alarm.raised", "warning"), ("alarm.changed", "urgent"), ("alarm.changed", "warning"),
+        ("alarm.changed", "severe")]  # fmt: skip
+    assert apply("clear", cleared_at=begin + 200_000, value=2.0) and not apply(
+        "level", at=begin + 300_000, severity="urgent"
+    ), "over is over"

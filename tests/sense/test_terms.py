@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import uuid
+from datetime import datetime
 from typing import Any
 from unittest import mock
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +22,12 @@ from linli.telemetry.sense import snapshot
 from linli.telemetry.sense.bench import Bench
 from linli.telemetry.sense.book import Book
 from linli.telemetry.sense.judge import Judge
+from linli.telemetry.sense.schedule import Days, Windows, district
 
 Point = tuple[int, str, int, int, float, int]  # device, property, own time, arrival, value, flags
 PROPERTIES = ["level", "flow", "ph"]
 DEVICES = 4
+END = T + 2 * 86_400_000
 
 
 def over(prop: str = "level", **more: Any) -> dict[str, Any]:
@@ -31,8 +35,10 @@ def over(prop: str = "level", **more: Any) -> dict[str, Any]:
 
 
 def terms(*some: dict[str, Any], match: str = "all", duration_s: int = 0, reraise_s: int = 0, **more: Any) -> RuleRow:
-    return rule("terms", op="", value=None, clear_value=None, property=some[0]["property"], duration_s=duration_s,
-                reraise_s=reraise_s, condition={"match": match, "terms": list(some)} | more)  # fmt: skip
+    return rule(
+        "terms", op="", value=None, clear_value=None, property=some[0]["property"], duration_s=duration_s,
+        reraise_s=reraise_s, severity="info", condition={"match": match, "terms": list(some)} | more,
+    )  # fmt: skip
 
 
 OUTSIDE = {"kind": "range", "property": "ph", "op": "outside", "low": 2.0, "high": 5.0, "margin": 0.5}
@@ -47,6 +53,11 @@ RISE = {
     "window_s": 60,
 }
 OFTEN = {"kind": "count", "property": "flow", "op": "ge", "value": 3.5, "times": 3, "window_s": 60}
+WINDOWS = [{"days": "workday", "from": "16:56", "to": "16:58"}, {"days": [4], "from": "17:00", "to": "17:05"},
+           {"from": "17:05", "to": "17:06"}, {"days": "restday", "from": "17:08", "to": "17:09"},
+           {"from": "17:10", "to": "16:54"}]  # fmt: skip
+LADDER = [{"severity": "warning", "after_s": 60}, {"severity": "severe", "value": 4.0, "clear_value": 3.2},
+          {"severity": "urgent", "value": 6.0}]  # fmt: skip
 RULES = {
     "outside": terms(OUTSIDE),
     "outside for long": terms(OUTSIDE, duration_s=40, reraise_s=20),
@@ -59,6 +70,19 @@ RULES = {
     "any": terms(over(clear_value=2.5), over("flow", op="le", value=1.0, clear_value=2.9), match="any", reraise_s=10),
     "any for long": terms(over(), INSIDE, OFTEN, match="any", duration_s=60),
     "mixed": terms(over("ph", op="ge", clear_value=1.5), RISE, OFTEN, match="any", duration_s=15),
+    "ladder": terms(over(clear_value=2.5), ladder=LADDER),
+    "ladder for long": terms(
+        over(clear_value=2.5), over("flow"), match="any", duration_s=20, ladder=LADDER, reraise_s=30
+    ),
+    "ladder of a rate in windows": terms(
+        RISE,
+        windows=WINDOWS,
+        ladder=[{"severity": "severe", "value": 6.0, "clear_value": 1.0}, {"severity": "urgent", "after_s": 25}],
+    ),
+    "in windows": terms(over(clear_value=2.5), windows=WINDOWS),
+    "in windows for long": terms(
+        over(), over("flow", op="lt"), match="any", duration_s=50, reraise_s=40, windows=WINDOWS
+    ),
     "all of three": terms(OUTSIDE, over(op="ne", value=9.0), over("flow", op="lt", value=9.0), duration_s=30),
 }
 
@@ -118,18 +142,18 @@ def live(one: RuleRow, made: list[list[Point]], rng: random.Random) -> list[tupl
             state = snapshot.save(judge, 0, stream="s", at=T)
             judge = new_judge(one)
             snapshot.load(judge, 0, state)
-    judge.advance(T + 10**12, clock=True)
+    judge.advance(END, clock=True)
     said += judge.drain().get(0, [])
-    return occurrences(said)
+    return occurrences(said, severity=one.severity)
 
 
 def wanted(one: RuleRow, made: list[list[Point]]) -> list[tuple[Any, ...]]:
     found = []
     for n in range(DEVICES):
-        slow = Reference(one)
+        slow = Reference(one, T)
         for message in made:
             slow.hear([(p, ts, recv, v, not f & batch.OUT_OF_RANGE) for d, p, ts, recv, v, f in message if d == n])
-        found += [(str(uuid.UUID(int=1000 + n)), *told) for told in slow.end()]
+        found += [(str(uuid.UUID(int=1000 + n)), *told) for told in slow.end(END)]
     return sorted(found)
 
 
@@ -159,7 +183,8 @@ def test_cuts_clocks_restarts_and_the_past_change_nothing(kind: str, seed: int, 
     bench = Bench(one, [device(n) for n in range(DEVICES)])
     with mock.patch("linli.telemetry.sense.bench.SLICE", rng.choice([1, 7, 1000])):
         bench.take(table(made, rng))
-    assert sorted((str(o.device_id), o.started_at, o.raised_at, o.ended_at) for o in bench.finish()) == right
+    found = bench.finish(END)
+    assert sorted((str(o.device_id), o.started_at, o.raised_at, o.ended_at, tuple(o.levels)) for o in found) == right
 
 
 def test_the_streams_of_the_reference_do_raise_and_end() -> None:
@@ -167,3 +192,40 @@ def test_the_streams_of_the_reference_do_raise_and_end() -> None:
     for name, one in RULES.items():
         found = [o for seed in range(6) for o in wanted(one, messages(random.Random(seed), 80))]
         assert len(found) >= 6 and any(o[3] for o in found), name
+
+
+def test_windows_cross_midnight_and_know_the_days_off() -> None:
+    days_off = {"days": "holiday", "from": "00:00", "to": "24:00"}
+    windows = Windows([{"days": "workday", "from": "22:00", "to": "06:00"}, days_off], district())
+
+    def at(text: str) -> int:
+        return round(datetime.fromisoformat(f"{text}+08:00").timestamp() * 1000)
+
+    assert windows.edge(at("2025-10-09T12:00")) == at("2025-10-09T22:00")
+    assert windows.edge(at("2025-10-09T23:00")) == at("2025-10-10T06:00")
+    assert windows.since(at("2025-10-10T05:00")) == at("2025-10-09T22:00")
+    assert windows.open(at("2025-10-11T22:00")), "a Saturday that is worked"
+    assert not windows.open(at("2025-10-12T23:00")), "a Sunday"
+    assert windows.edge(at("2025-10-02T12:00")) == at("2025-10-09T00:00"), "days that touch are one span"
+    assert not windows.open(at("2025-10-19T12:00")), "a Sunday like others is no holiday"
+    never = Windows([days_off], Days(ZoneInfo("Asia/Shanghai")))
+    assert not never.open(T) and never.edge(T) > T
+    always = Windows([{"from": "00:00", "to": "24:00"}], district())
+    assert always.open(T) and always.edge(T) > T
+
+
+def test_a_door_left_open_is_told_when_the_night_begins_and_ends_with_it() -> None:
+    """Nothing is read at 22:00 or 06:00: the clock does it, and the readings' time is what counts."""
+    night = terms(over(), windows=[{"from": "22:00", "to": "06:00"}])
+    judge = new_judge(night)
+    begin = round(datetime.fromisoformat("2025-10-09T21:50:00+08:00").timestamp() * 1000)
+    judge.take([make_batch([(0, "level", begin, begin + 500, 9.0, 0)])])
+    judge.advance(begin + 600_000, clock=True)
+    assert not judge.drain(), "the device's clock is half a second behind"
+    judge.advance(begin + 600_700, clock=True)
+    (told,) = judge.drain()[0]
+    assert (told["op"], told["started_at"], told["raised_at"], told["value"]) == (
+        "raise", begin + 600_000, begin + 600_000, 9.0)  # fmt: skip
+    judge.advance(begin + 9 * 3_600_000, clock=True)
+    (told,) = judge.drain()[0]
+    assert (told["op"], told["cleared_at"]) == ("clear", begin + 600_000 + 8 * 3_600_000)

@@ -1,14 +1,17 @@
 """Conditions of several terms, as data and as pure functions: what is valid.
 
-    {"match": "all" | "any", "terms": [term, ...], "windows": [...], "ladder": [...]}
+    {"match": "all" | "any", "terms": [term, ...], "windows": [window, ...], "ladder": [step, ...]}
 
 A term compares one property (`TERMS`). Another kind of term is one more entry there with its check, one more in
-`wording.TERMS` with its sentence, and one more way of judging in `telemetry/sense/terms.py` (`KINDS`).
+`wording.TERMS` with its sentence, and one more way of judging in `telemetry/sense/terms.py` (`KINDS`). Outside of its
+windows a rule does not count. A step of the ladder is the severity of an alarm that has lasted `after_s`, or whose
+first term passes a `value` further on.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -18,22 +21,26 @@ MATCHES = ("all", "any")
 OPS = ("gt", "ge", "lt", "le", "eq", "ne")
 ORDERS = ("gt", "ge", "lt", "le")
 PER = {"minute": 60, "hour": 3600}
-MAX_TERMS, MAX_TIMES = 8, 100
+SEVERITIES = ("info", "warning", "severe", "urgent")
+DAYS = ("every", "workday", "restday", "holiday")
+CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
+MAX_TERMS, MAX_TIMES, MAX_WINDOWS = 8, 100, 8
 WINDOW_S = (60, 86_400)  # over which a rate is taken or readings are counted
 
 Check = Iterator[FieldError]
 Term = Mapping[str, Any]
 
 
-def problems(condition: Any, properties: Mapping[str, Any]) -> list[FieldError]:
-    """What is wrong with a condition, field by field. `properties`: `rules.Property` by code."""
+def problems(condition: Any, properties: Mapping[str, Any], severity: str) -> list[FieldError]:
+    """What is wrong with a condition of a rule, field by field. `properties`: `rules.Property` by code."""
     if not isinstance(condition, Mapping):
         return [FieldError("condition", "is missing")]
-    return list(_all(condition, properties))
+    found = list(_all(condition, properties)) + list(_windows(condition.get("windows")))
+    return found or list(_ladder(condition, severity))
 
 
 def _all(condition: Term, properties: Mapping[str, Any]) -> Check:
-    yield from _only("condition", condition, ("match", "terms"))
+    yield from _only("condition", condition, ("match", "terms", "windows", "ladder"))
     if condition.get("match", "all") not in MATCHES:
         yield FieldError("condition.match", f"must be one of {', '.join(MATCHES)}")
     terms = condition.get("terms")
@@ -63,6 +70,72 @@ def _only(at: str, given: Term, known: tuple[str, ...]) -> Check:
     for name in given:
         if name not in known:
             yield FieldError(f"{at}.{name}", f"is not known; it takes {', '.join(known)}")
+
+
+# --- windows and ladder ---------------------------------------------------------------------------------------------
+
+
+def _windows(windows: Any) -> Check:
+    if windows is None:
+        return
+    if not isinstance(windows, list) or not 1 <= len(windows) <= MAX_WINDOWS:
+        yield FieldError("condition.windows", f"must be 1 to {MAX_WINDOWS} windows, or left out")
+        return
+    for number, one in enumerate(windows):
+        at = f"condition.windows.{number}"
+        if not isinstance(one, Mapping):
+            yield FieldError(at, "takes days, from, to")
+            continue
+        yield from _only(at, one, ("days", "from", "to"))
+        days = one.get("days", "every")
+        listed = isinstance(days, list) and days and all(_whole(d, 1, 7) for d in days)
+        if not listed and days not in DAYS:
+            yield FieldError(f"{at}.days", f"must be one of {', '.join(DAYS)}, or a list of 1 (Monday) to 7 (Sunday)")
+        for name in ("from", "to"):
+            if not isinstance(one.get(name), str) or not CLOCK.fullmatch(one[name]):
+                yield FieldError(f"{at}.{name}", "must be a time of day such as 22:00")
+        if one.get("from") == one.get("to") or one.get("from") == "24:00":
+            yield FieldError(f"{at}.to", "must differ from from; a whole day is 00:00 to 24:00")
+
+
+def _ladder(condition: Term, severity: str) -> Check:
+    ladder, first = condition.get("ladder"), condition["terms"][0]
+    if ladder is None:
+        return
+    if not isinstance(ladder, list) or not 1 <= len(ladder) < len(SEVERITIES):
+        yield FieldError("condition.ladder", "must be 1 to 3 steps, or left out")
+        return
+    below, limit = severity, first.get("value")
+    for number, step in enumerate(ladder):
+        at = f"condition.ladder.{number}"
+        if not isinstance(step, Mapping):
+            yield FieldError(at, "takes severity with after_s or value")
+            return
+        yield from _only(at, step, ("severity", "after_s", "value", "clear_value"))
+        name = step.get("severity")
+        if name not in SEVERITIES or below not in SEVERITIES or SEVERITIES.index(name) <= SEVERITIES.index(below):
+            yield FieldError(f"{at}.severity", f"must be above {below}; from below: {', '.join(SEVERITIES)}")
+            return
+        below = name
+        if (step.get("after_s") is None) == (step.get("value") is None):
+            yield FieldError(f"{at}.after_s", "give either after_s or value")
+        elif step.get("after_s") is not None:
+            if not _whole(step["after_s"], 1, 30 * 86_400):
+                yield FieldError(f"{at}.after_s", "must be 1 to 2592000 seconds")
+        else:
+            yield from _step_value(at, step, first, limit)
+            limit = step["value"]
+
+
+def _step_value(at: str, step: Term, first: Term, limit: Any) -> Check:
+    if first["kind"] not in ("threshold", "rate") or first["op"] not in ORDERS:
+        yield FieldError(f"{at}.value", "needs a first term that is above or below a limit, or a rate")
+    elif not _number(step["value"]):
+        yield FieldError(f"{at}.value", "must be a number")
+    elif (step["value"] <= limit) if first["op"] in ("gt", "ge") else (step["value"] >= limit):
+        yield FieldError(f"{at}.value", f"must lie further on than {limit:g}")
+    else:
+        yield from clears(at, {**step, "op": first["op"]})
 
 
 # --- each kind ------------------------------------------------------------------------------------------------------
@@ -194,7 +267,15 @@ def converted(condition: Term, steps: Mapping[str, tuple[str, float, float]]) ->
     for term in condition["terms"]:
         name, factor, offset = steps.get(term["property"], (term["property"], 1.0, 0.0))
         terms.append(_moved(dict(term) | {"property": name}, factor, offset))
-    return dict(condition) | {"terms": terms}
+    made = dict(condition) | {"terms": terms}
+    if condition.get("ladder"):
+        first = condition["terms"][0]
+        _, factor, offset = steps.get(first["property"], ("", 1.0, 0.0))
+        made["ladder"] = [_moved({**first, "value": None, "clear_value": None} | dict(step), factor, offset) for step in
+                          condition["ladder"]]  # fmt: skip
+        made["ladder"] = [{k: v for k, v in step.items() if k in old} for step, old in
+                          zip(made["ladder"], condition["ladder"], strict=True)]  # fmt: skip
+    return made
 
 
 def _moved(term: dict[str, Any], factor: float, offset: float) -> dict[str, Any]:

@@ -171,8 +171,11 @@ ALARMS_APPLY_SQL = (
 """(epoch, partition, JSON list of operations) → one row an operation. Raises SQLSTATE `FENCED` under an old epoch.
 
 raise: {op: "raise", alarm_id, event_id, device_id, rule_id, rule_version, started_at, raised_at (ms), property, value}
+       and severity, where it is not the rule's
+level: {op: "level", event_id, note_id, device_id, rule_id, started_at, at (ms), severity}: its severity from `at` on
 clear: {op: "clear", event_id, device_id, rule_id, started_at, cleared_at (ms), value, reason}
-Both are idempotent by (device_id, rule_id, started_at): replaying the stream neither doubles nor reopens an alarm.
+All are idempotent by (device_id, rule_id, started_at), level by `at` too: replaying the stream neither doubles nor
+reopens an alarm.
 """
 FENCED = "LL001"
 CLEAR_CONDITION = "condition"

@@ -218,7 +218,8 @@ class RuleVersion(models.Model):
 class Alarm(models.Model):
     """One occurrence of a rule at a device. Written by `devices_alarms_apply` (sense) and by services (people).
 
-    `started_at` is when the condition began, `raised_at` when the rule held: the readings' own times.
+    `started_at` is when the condition began, `raised_at` when the rule held: the readings' own times. `severity_at` is
+    when its severity last rose or came down.
     One active a device and rule; one row an occurrence, ever.
     """
 
@@ -239,6 +240,7 @@ class Alarm(models.Model):
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.UUIDField(null=True)
     shelved_until = models.DateTimeField(null=True)
+    severity_at = models.DateTimeField(null=True)
     area_path = models.CharField(max_length=120, default="")
     grid_id = models.UUIDField(null=True)
     lon = models.FloatField(null=True)
@@ -263,7 +265,7 @@ class Alarm(models.Model):
 
 
 class AlarmNote(models.Model):
-    """What people did with an alarm: acknowledge, shelve, clear, comment. Append-only."""
+    """What people did with an alarm (acknowledge, shelve, clear, comment), and its severity's changes. Append-only."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="+")

@@ -15,7 +15,7 @@ from linli.kernel.errors import FieldError
 __all__ = ["Condition", "Property", "clear_sentence", "problems", "sentence", "span"]
 
 KINDS = ("threshold", "duration", "no_data", "terms")
-SEVERITIES = ("info", "warning", "severe", "urgent")
+SEVERITIES = conditions.SEVERITIES
 _CLASS = re.compile(r"[0-9A-Za-z_-]{1,20}")
 MAX_SECONDS = 30 * 86400
 
@@ -50,7 +50,7 @@ def problems(
     if when.kind in ("threshold", "duration"):
         found += _compare(when, {p.code: p for p in properties})
     elif when.kind == "terms":
-        found += conditions.problems(when.condition, {p.code: p for p in properties})
+        found += conditions.problems(when.condition, {p.code: p for p in properties}, severity)
     elif when.property and when.property not in {p.code for p in properties}:
         found.append(FieldError("property", "is not a property of this model"))
     return found

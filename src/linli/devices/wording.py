@@ -81,6 +81,9 @@ def condition_sentence(condition: Term, properties: Known, duration_s: int) -> L
     if duration_s:
         span_zh, span_en = span(duration_s)
         zh, en = f"{zh}{'，' if several else ' '}持续 {span_zh}", f"{en}{',' if several else ''} for {span_en}"
+    for more in (_windows(condition), _ladder(condition, properties)):
+        if more:
+            zh, en = f"{zh}{more[0]}", f"{en}{more[1]}"
     return {"zh": zh, "en": en}
 
 
@@ -133,6 +136,56 @@ def _count(term: Term, prop: Property | None, names: Pair) -> Pair:
 TERMS: dict[str, Callable[[Term, Property | None, Pair], Pair]] = {
     "threshold": _threshold, "range": _range, "rate": _rate, "count": _count,
 }  # fmt: skip
+
+
+# --- windows and ladder ---------------------------------------------------------------------------------------------
+
+_DAYS = {"every": ("每天", "every day"), "workday": ("工作日", "on working days"), "restday": ("休息日", "on days off"),
+         "holiday": ("节假日", "on holidays")}  # fmt: skip
+_WEEK = (
+    ("周一", "Mon"),
+    ("周二", "Tue"),
+    ("周三", "Wed"),
+    ("周四", "Thu"),
+    ("周五", "Fri"),
+    ("周六", "Sat"),
+    ("周日", "Sun"),
+)
+_SEVERITIES = {"info": ("提示", "info"), "warning": ("预警", "warning"), "severe": ("严重", "severe"),
+               "urgent": ("紧急", "urgent")}  # fmt: skip
+
+
+def _windows(condition: Term) -> Pair | None:
+    """`，仅在 工作日 08:00–12:00、每天 22:00–次日 06:00`."""
+    if not condition.get("windows"):
+        return None
+    told = []
+    for one in condition["windows"]:
+        days = one.get("days", "every")
+        zh, en = _DAYS[days] if isinstance(days, str) else (
+            "、".join(_WEEK[d - 1][0] for d in days), f"on {', '.join(_WEEK[d - 1][1] for d in days)}")  # fmt: skip
+        over = one["to"] <= one["from"]
+        told.append((f"{zh} {one['from']}–{'次日 ' if over else ''}{one['to']}",
+                     f"{en} {one['from']} to {one['to']}{' the next day' if over else ''}"))  # fmt: skip
+    return f"，仅在 {'、'.join(t[0] for t in told)}", f", only {' and '.join(t[1] for t in told)}"
+
+
+def _ladder(condition: Term, properties: Known) -> Pair | None:
+    """`；30 分钟后升为严重；高于 4 m 时升为紧急`."""
+    zh, en = "", ""
+    first = condition["terms"][0]
+    for step in condition.get("ladder") or ():
+        to_zh, to_en = _SEVERITIES[step["severity"]]
+        if step.get("after_s") is not None:
+            when_zh, when_en = (f"{text}" for text in span(step["after_s"]))
+            zh, en = f"{zh}；{when_zh}后升为{to_zh}", f"{en}; {to_en} after {when_en}"
+            continue
+        prop = properties.get(first["property"])
+        value = f"{step['value']:g}{_unit(prop)}"
+        per_zh, per_en = (f"{_PER[first['per']][0]} ", f" {_PER[first['per']][1]}") if "per" in first else ("", "")
+        op_zh, op_en = OPS[first["op"]]
+        zh, en = f"{zh}；{op_zh} {per_zh}{value} 时升为{to_zh}", f"{en}; {to_en} when {op_en} {value}{per_en}"
+    return (zh, en) if zh else None
 
 
 # --- how terms end ----------------------------------------------------------------------------------------------------

@@ -284,6 +284,23 @@ class RulePatch(RuleFields):
     version: int
 
 
+class SentenceIn(RuleFields):
+    model: str
+
+
+class ProblemOut(Schema):
+    field: str
+    reason: str
+
+
+class SentenceOut(Schema):
+    """`sentence` is there once nothing is wrong."""
+
+    sentence: Label | None
+    clears: Label | None
+    problems: list[ProblemOut]
+
+
 class RuleVersionOut(Schema):
     version: int
     body: dict[str, Any]

@@ -33,13 +33,15 @@ class Groups:
         self.judge, self.book, self.terms = judge, judge.book, judge.book.terms
 
     def take(self, series: Ints, ts: Ints, recv: Ints, value: Any, good: Any, message: Ints) -> None:
-        """Readings by series, message and time; those out of range too, for they are the newest of their series."""
+        """Readings by series, message and time. Those that are not to be judged are as if they had not come."""
         place, term = self.terms.of(series)
+        fit = good[place]
+        place, term = place[fit], term[fit]
         if not len(place):
             return
         order = np.lexsort((ts[place], message[place], term))
         place, term = place[order], term[order]
-        said = self.terms.say(term, ts[place], value[place], good[place])
+        said = self.terms.say(term, ts[place], value[place])
         if not len(said.term):
             return
         place = place[said.place]
@@ -92,12 +94,12 @@ class Groups:
         if s.state[slot] == PENDING:
             self._recall(slot, group, ts, rows)
         if fresh:
-            s.now[slot] = max(floor, ts)
-            if s.state[slot] == IDLE and group.holds(t.on):
-                said = [(int(s.now[slot]), row[3], row[6]) for row in rows if row[8]]
-                base = {row: before.get(row, bool(t.held[row])) for row in group.rows()}
-                self._begin(slot, group, int(s.now[slot]), Past(floor, base, said))
-            self._settle(slot, group, int(s.now[slot]))
+            now = s.now[slot] = max(floor, ts)
+            said = [(now, row[3], row[6]) for row in rows if row[8]]
+            base = {row: before.get(row, bool(t.held[row])) for row in group.rows()}
+            if group.windows and s.state[slot] == IDLE and group.holds(t.on) and group.open(now):
+                floor = max(floor, group.windows.since(now) - 1)
+            self._settle(slot, group, now, Past(floor, base, said))
 
     def _begin(self, slot: int, group: Group, at: int, past: Past) -> None:
         s = self.book.slot
@@ -109,15 +111,19 @@ class Groups:
         else:
             s.state[slot], group.past = PENDING, past
 
-    def _settle(self, slot: int, group: Group, at: int) -> None:
+    def _settle(self, slot: int, group: Group, at: int, past: Past) -> None:
         """After anything happened: whether what was so still is."""
         state = self.book.slot.state[slot]
-        if state != IDLE and not group.holds(self.terms.row.on):
-            if state == ACTIVE:
-                self._clear(slot, group, at)
-            else:
-                self.book.rest(slot)
-        self._arm(slot)
+        whole = group.holds(self.terms.row.on) and group.open(at)
+        if state == IDLE and whole:
+            self._begin(slot, group, at, past)
+        elif state == ACTIVE and not whole:
+            self._clear(slot, group, at)
+        elif state == PENDING and not whole:
+            self.book.rest(slot)
+        if group.steps and self.book.slot.state[slot] == ACTIVE:
+            self._climb(slot, group, at)
+        self._arm(slot, group)
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -130,14 +136,20 @@ class Groups:
                 return  # only to look again, at the reading
             s.now[slot] = max(int(s.now[slot]), event)
             group = self.terms.groups[slot]
-            if s.state[slot] == PENDING and self.judge.due(slot) <= event:
+            if s.state[slot] == PENDING and self.judge.due(slot) <= event and group.open(event):
                 self._raise(slot, group, self.judge.due(slot))
-            self._settle(slot, group, event)
+            now = {row: bool(self.terms.row.held[row]) for row in group.rows()}
+            self._settle(slot, group, event, Past(event - 1, now, []))
 
-    def _arm(self, slot: int) -> None:
+    def _arm(self, slot: int, group: Group) -> None:
         """When something falls due next, by the slot's own time and on the wall: its devices' clocks may lag."""
         s = self.book.slot
         event = self.judge.due(slot) if s.state[slot] == PENDING else NEVER
+        if group.windows and (s.state[slot] != IDLE or group.holds(self.terms.row.on)):
+            event = min(event, group.windows.edge(int(s.now[slot])))
+        if group.steps and s.state[slot] == ACTIVE:
+            later = (int(s.raised[slot]) + step.after for step in group.steps)
+            event = min(event, *(at for at in later if at > s.now[slot]), NEVER)
         if event != s.event[slot]:
             s.event[slot], s.wake[slot] = event, NEVER
             if event < NEVER:
@@ -168,16 +180,25 @@ class Groups:
             self.book.rest(slot)
         else:
             s.t0[slot] = start
-        self._arm(slot)
+        self._arm(slot, group)
 
     # --- alarms -----------------------------------------------------------------------------------------------------
 
     def _raise(self, slot: int, group: Group, at: int) -> None:
         t = self.terms.row
-        group.told = next((row for row in group.rows() if t.on[row]), group.parts[0][0])
-        group.past = None
-        number = next(i for i, part in enumerate(group.parts) if group.told in part)
-        self.judge.raise_at(slot, at, group.condition["terms"][number]["property"], float(t.last[group.told]))
+        group.past, first = None, next(group.named())
+        group.told, term = next(((row, term) for row, term in group.named() if t.on[row]), first)
+        group.level, group.level_at = group.height(t.on, 0), at
+        severity = group.steps[group.level].severity if group.level >= 0 else None
+        self.judge.raise_at(slot, at, term["property"], float(t.last[group.told]), severity)
+
+    def _climb(self, slot: int, group: Group, at: int) -> None:
+        """The severity of an alarm that is on: up and down the ladder."""
+        s = self.book.slot
+        level = group.height(self.terms.row.on, int(s.now[slot]) - int(s.raised[slot]))
+        if level != group.level:
+            group.level, group.level_at = level, max(at, group.level_at + 1)
+            self.judge.level_at(slot, group.level_at, group.steps[level].severity if level >= 0 else None)
 
     def _clear(self, slot: int, group: Group, at: int) -> None:
         t = self.terms.row

@@ -218,12 +218,18 @@ class Judge:
             value = hist[-1][2]
         self.raise_at(slot, at, self.book.rules[self.book.slot_rule[slot]].property, value)
 
-    def raise_at(self, slot: int, at: int, prop: str, value: float | None) -> None:
+    def raise_at(self, slot: int, at: int, prop: str, value: float | None, severity: str | None = None) -> None:
         t = self.book.slot
         t.state[slot], t.raised[slot] = ACTIVE, at
         rule = self.book.rules[self.book.slot_rule[slot]]
         self._emit(slot, {"op": "raise", "alarm_id": str(ids.new_id()), "rule_version": rule.version,
-                          "raised_at": at, "property": prop, "value": value})  # fmt: skip
+                          "raised_at": at, "property": prop, "value": value,
+                          **({"severity": severity} if severity else {})})  # fmt: skip
+
+    def level_at(self, slot: int, at: int, severity: str | None) -> None:
+        """`severity` None: that of the rule."""
+        own = self.book.rules[self.book.slot_rule[slot]].severity
+        self._emit(slot, {"op": "level", "note_id": str(ids.new_id()), "at": at, "severity": severity or own})
 
     def clear_at(self, slot: int, at: int, value: float | None) -> None:
         t = self.book.slot

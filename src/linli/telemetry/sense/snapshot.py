@@ -111,6 +111,7 @@ def activate(judge: Judge, slot: int, t0: int) -> None:
         book.dev.silent[book.slot.dev[slot]] += 1
     book.hist.pop(slot, None)
     book.slot.t0[slot], book.slot.state[slot] = t0, ACTIVE
+    book.slot.raised[slot] = max(int(book.slot.raised[slot]), t0)
     if slot in book.terms.groups:
         book.terms.groups[slot].past = None
         book.terms.assume(slot)
@@ -129,6 +130,7 @@ def _group(book: Book, slot: int) -> dict[str, Any]:
         "device": book.devices[s.dev[slot]].id.bytes, "rule": book.slot_rule[slot].bytes, "condition": group.condition,
         "clock": [int(s.now[slot]), int(s.lag[slot]), int(s.event[slot]), int(s.wake[slot])],
         "told": names.index(group.told) if group.told >= 0 else -1, "past": past,
+        "level": [group.level, group.level_at],
         "terms": [_term(book, row) for row in names],
     }  # fmt: skip
 
@@ -156,6 +158,7 @@ def _load_group(judge: Judge, row: dict[str, Any]) -> None:
     for name, term in zip(names, row["terms"], strict=True):
         _load_term(book, name, term)
     group.told = names[row["told"]] if row["told"] >= 0 else -1
+    group.level, group.level_at = row["level"]
     s.now[slot], s.lag[slot], s.event[slot], _ = row["clock"]
     if row["past"]:
         floor, base, said = row["past"]

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from linli.telemetry.sense import rings
 from linli.telemetry.sense.rings import NONE, Bank
+from linli.telemetry.sense.schedule import NEVER, Windows, district
 from linli.telemetry.sense.table import Table, newest_before
 
 Ints = npt.NDArray[np.int64]
@@ -25,6 +26,7 @@ Term = Mapping[str, Any]
 STRICT, INCLUSIVE, EQUAL, UNEQUAL, INSIDE, OUTSIDE = range(6)  # how a term compares; `sign` turns "below" into "above"
 MODES = {"gt": (STRICT, 1), "ge": (INCLUSIVE, 1), "lt": (STRICT, -1), "le": (INCLUSIVE, -1), "eq": (EQUAL, 1),
          "ne": (UNEQUAL, 1)}  # fmt: skip
+UNKNOWN = -2  # a level that the database knows and we do not
 READING, RATE, COUNT = range(3)  # what is compared, or counted
 PER_MS = {"minute": 60_000.0, "hour": 3_600_000.0}
 
@@ -86,6 +88,15 @@ class Past:
 
 
 @dataclass(slots=True)
+class Step:
+    """A step of the ladder: reached after so long (ms), or while the term of `row` holds (-1: none)."""
+
+    severity: str
+    after: int = NEVER
+    row: int = -1
+
+
+@dataclass(slots=True)
 class Group:
     """The terms of one slot, by their place in the rule."""
 
@@ -93,12 +104,33 @@ class Group:
     version: int
     every: bool
     parts: list[list[int]]
+    windows: Windows | None = None
+    steps: list[Step] = field(default_factory=list)  # the ladder, from below
+    level: int = -1  # which of the steps the alarm is on; -1: none
+    level_at: int = NONE
     told: int = -1  # the term that the alarm named
     past: Past | None = field(default=None)
 
     def rows(self) -> Iterator[int]:
         for part in self.parts:
             yield from part
+        for step in self.steps:
+            if step.row >= 0:
+                yield step.row
+
+    def named(self) -> Iterator[tuple[int, Term]]:
+        """Rows with what the rule says of them, without the ladder's."""
+        for part, term in zip(self.parts, self.condition["terms"], strict=True):
+            for row in part:
+                yield row, term
+
+    def height(self, on: Any, lasted: int) -> int:
+        """The highest step that is reached."""
+        reached = (n for n, s in enumerate(self.steps) if lasted >= s.after or (s.row >= 0 and on[s.row]))
+        return max(reached, default=-1)
+
+    def open(self, ts: int) -> bool:
+        return self.windows is None or self.windows.open(ts)
 
     def holds(self, on: Any) -> bool:
         found = (any(on[row] for row in part) for part in self.parts)
@@ -132,6 +164,7 @@ class Terms:
         self.rates = Bank(rings.KEPT, valued=True)
         self.counts: dict[int, Bank] = {}
         self._free: list[int] = []
+        self._schedules: dict[str, Windows] = {}
         self._links: tuple[Any, Any] | None = None  # (series, term) of all, by series
         self._read = np.zeros(1024, bool)  # whether a series has terms
 
@@ -146,8 +179,24 @@ class Terms:
             return False
         self.drop(slot)
         parts = [[self._add(slot, series(term["property"]), KINDS[term["kind"]](term))] for term in condition["terms"]]
-        self.groups[slot] = Group(condition, version, condition.get("match", "all") == "all", parts)
+        windows = self._windows(condition["windows"]) if condition.get("windows") else None
+        group = Group(condition, version, condition.get("match", "all") == "all", parts, windows)
+        for step in condition.get("ladder") or ():
+            if step.get("after_s") is not None:
+                group.steps.append(Step(step["severity"], after=step["after_s"] * 1000))
+                continue
+            term = {**condition["terms"][0], "clear_value": None} | step
+            row = self._add(slot, series(term["property"]), KINDS[term["kind"]](term))
+            group.steps.append(Step(step["severity"], row=row))
+        self.groups[slot] = group
         return True
+
+    def _windows(self, windows: list[dict[str, Any]]) -> Windows:
+        """The same for all slots of a rule, so that days are looked up once."""
+        key = repr(windows)
+        if key not in self._schedules:
+            self._schedules[key] = Windows(windows, district())
+        return self._schedules[key]
 
     def drop(self, slot: int) -> None:
         """A slot without a rule, or with another: its terms forget."""
@@ -183,7 +232,7 @@ class Terms:
     def blank(self, slot: int) -> None:
         """As if no reading had ever come."""
         group = self.groups[slot]
-        group.told, group.past = -1, None
+        group.told, group.past, group.level, group.level_at = -1, None, -1, NONE
         for row in group.rows():
             self.row.ts[row] = self.row.at[row] = NONE
             self.row.on[row] = self.row.held[row] = False
@@ -220,12 +269,14 @@ class Terms:
 
     def assume(self, slot: int) -> None:
         """An alarm is on of whose terms nothing was heard: each holds until it says otherwise."""
-        rows = list(self.groups[slot].rows())
+        group = self.groups[slot]
+        rows = [row for row, _ in group.named()]
         self.row.on[rows] |= self.row.ts[rows] == NONE
+        group.level = UNKNOWN
 
     # --- what they say ----------------------------------------------------------------------------------------------
 
-    def say(self, term: Ints, ts: Ints, value: Any, good: Any) -> Said:
+    def say(self, term: Ints, ts: Ints, value: Any) -> Said:
         """Rows stand by term, message and time. Late readings say something only of comparisons: a rate or a count is
         told at the newest."""
         t = self.row
@@ -234,7 +285,7 @@ class Terms:
         fresh = ts > before
         last = np.append(~again, True)
         t.ts[term[last]] = np.maximum(before[last], ts[last])
-        place = np.flatnonzero(good & (ts != before) & (fresh | (t.over[term] == READING)))
+        place = np.flatnonzero((ts != before) & (fresh | (t.over[term] == READING)))
         term, ts, left, fresh = term[place], ts[place], value[place], fresh[place]
         over = t.over[term]
         if (some := over == RATE).any():
