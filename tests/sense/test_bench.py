@@ -22,7 +22,7 @@ from tests.sense.test_judge import T, device, rule
 from tests.telemetry.historykit import HistoryProcess
 
 from linli.devices.contracts import RuleRow
-from linli.devices.models import Alarm
+from linli.devices.models import Alarm, AlarmNote
 from linli.kernel import ids
 from linli.kernel.actor import Actor, Grant
 from linli.kernel.errors import Invalid, TooMany
@@ -140,13 +140,23 @@ def test_peak_and_what_is_not_judged() -> None:
     assert (two.started_at, two.ended_at, two.peak, bench.points, bench.unfit) == (T + 50_000, None, 5, 6, 1)
 
 
+SEVERAL = {
+    "match": "any",
+    "terms": [{"kind": "rate", "property": "level", "op": "gt", "value": 1.5, "per": "hour", "window_s": 3600},
+              {"kind": "count", "property": "level", "op": "ge", "value": 4.0, "times": 2, "window_s": 1800}],
+    "windows": [{"days": "every", "from": "20:00", "to": "12:00"}],
+    "ladder": [{"severity": "warning", "after_s": 900}, {"severity": "severe", "value": 3.0}],
+}  # fmt: skip
+
+
 @pytest.mark.engines
 @pytest.mark.timeout(120)
 def test_live_alarms_in_the_database_and_the_bench_over_the_store_are_the_same(fleet: Callable, tmp_path: Path) -> None:
     """Two days of a random stream through the real sense, database and history, then the same rules on the bench."""
     f = fleet(12)
     rules = [f.rule(clear_value=2.8), f.rule(kind="duration", duration_s=600, reraise_s=300, value=2.8),
-             f.rule(kind="no_data", property="", op="", value=None, no_data_s=1800)]  # fmt: skip
+             f.rule(kind="no_data", property="", op="", value=None, no_data_s=1800),
+             f.rule(kind="terms", op="", value=None, severity="info", duration_s=600, condition=SEVERAL)]  # fmt: skip
     home = tmp_path / "history"
     home.mkdir()
     store = HistoryProcess(home, f.nats)
@@ -162,6 +172,8 @@ def test_live_alarms_in_the_database_and_the_bench_over_the_store_are_the_same(f
         with mock.patch.object(selectors, "history", return_value=store.client):
             for one in rules:
                 compare(one, begin)
+            told = AlarmNote.objects.filter(alarm__rule=rules[3], kind="severity")
+            assert told.filter(text="info → warning").exists() and told.filter(text__endswith="severe").exists()
             refuse(rules[0], begin)
     finally:
         store.stop()
