@@ -17,11 +17,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sense.reference import occurrences
 from tests.sense.test_judge import T, device, rule
 from tests.telemetry.historykit import HistoryProcess
 
 from linli.devices.contracts import RuleRow
-from linli.devices.models import Alarm
+from linli.devices.models import Alarm, AlarmNote
 from linli.kernel import ids
 from linli.kernel.actor import Actor, Grant
 from linli.kernel.errors import Invalid, TooMany
@@ -83,30 +84,13 @@ def live(one_rule: RuleRow, made: list[list[Point]], rng: random.Random) -> list
         said += judge.drain().get(0, [])
     judge.advance(T + 10**12, clock=True)
     said += judge.drain().get(0, [])
-    return _occurrences(said)
+    return occurrences(said)
 
 
 def _batch(points: list[Point]) -> batch.Batch:
     keys = [uuid.UUID(int=1000 + n).bytes for n in range(4)]
     dev, ts, recv, value, flags = zip(*points, strict=True)
     return batch.decode(batch.encode(batch.make(keys, ["level"], dev, [0] * len(dev), ts, recv, value, flags)))
-
-
-def _occurrences(said: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """What the database keeps of these operations, told independently of the bench."""
-    rows: list[list[Any]] = []
-    for o in said:
-        mine = [r for r in rows if r[0] == o["device_id"]]
-        if o["op"] == "raise":
-            started, raised = o["started_at"], o["raised_at"]
-            if any(r[1] == started or r[3] is None or (r[1] <= started and r[3] > raised) for r in mine):
-                continue
-            rows.append([o["device_id"], started, raised, None])
-        else:
-            for r in mine:
-                if r[3] is None:
-                    r[3] = max(r[2], o["cleared_at"])
-    return sorted(tuple(r) for r in rows)
 
 
 def stored(made: list[list[Point]]) -> list[tuple[int, Point]]:
@@ -156,13 +140,23 @@ def test_peak_and_what_is_not_judged() -> None:
     assert (two.started_at, two.ended_at, two.peak, bench.points, bench.unfit) == (T + 50_000, None, 5, 6, 1)
 
 
+SEVERAL = {
+    "match": "any",
+    "terms": [{"kind": "rate", "property": "level", "op": "gt", "value": 1.5, "per": "hour", "window_s": 3600},
+              {"kind": "count", "property": "level", "op": "ge", "value": 4.0, "times": 2, "window_s": 1800}],
+    "windows": [{"days": "every", "from": "20:00", "to": "12:00"}],
+    "ladder": [{"severity": "warning", "after_s": 900}, {"severity": "severe", "value": 3.0}],
+}  # fmt: skip
+
+
 @pytest.mark.engines
 @pytest.mark.timeout(120)
 def test_live_alarms_in_the_database_and_the_bench_over_the_store_are_the_same(fleet: Callable, tmp_path: Path) -> None:
     """Two days of a random stream through the real sense, database and history, then the same rules on the bench."""
     f = fleet(12)
     rules = [f.rule(clear_value=2.8), f.rule(kind="duration", duration_s=600, reraise_s=300, value=2.8),
-             f.rule(kind="no_data", property="", op="", value=None, no_data_s=1800)]  # fmt: skip
+             f.rule(kind="no_data", property="", op="", value=None, no_data_s=1800),
+             f.rule(kind="terms", op="", value=None, severity="info", duration_s=600, condition=SEVERAL)]  # fmt: skip
     home = tmp_path / "history"
     home.mkdir()
     store = HistoryProcess(home, f.nats)
@@ -178,6 +172,8 @@ def test_live_alarms_in_the_database_and_the_bench_over_the_store_are_the_same(f
         with mock.patch.object(selectors, "history", return_value=store.client):
             for one in rules:
                 compare(one, begin)
+            told = AlarmNote.objects.filter(alarm__rule=rules[3], kind="severity")
+            assert told.filter(text="info → warning").exists() and told.filter(text__endswith="severe").exists()
             refuse(rules[0], begin)
     finally:
         store.stop()

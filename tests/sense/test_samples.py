@@ -48,7 +48,7 @@ def rules_of(code: str) -> list[RuleRow]:
             found.append(RuleRow(
                 uuid.UUID(int=number + 1), rule["code"], 1, code, w.get("property", ""), w["kind"], w.get("op", ""),
                 w.get("value"), w.get("clear_value"), w.get("duration_s", 0), w.get("no_data_s", 0), rule["reraise_s"],
-                rule["severity"],
+                rule["severity"], condition=w.get("condition"),
             ))  # fmt: skip
     return found
 
@@ -64,7 +64,7 @@ def gate(device: Device, ts: int, values: dict[str, Any]) -> batch.Batch:
 
 
 def run(sample: dict[str, Any], wait_s: int = 0) -> tuple[list[tuple[str, str, int]], list[batch.Batch], Book]:
-    """(what was raised and cleared: op, rule, seconds; the batches; the book)."""
+    """(what was raised and cleared, or became of which severity: op, rule, seconds; the batches; the book)."""
     model = MODELS[sample["model"]]
     here, device = row(model), Device(row(model), 1)
     known = {str(r.rule_id): r.code for r in rules_of(model["code"])}
@@ -77,8 +77,8 @@ def run(sample: dict[str, Any], wait_s: int = 0) -> tuple[list[tuple[str, str, i
 
     def hear() -> None:
         for op in itertools.chain(*judge.drain().values()):
-            at = op["raised_at"] if op["op"] == "raise" else op["cleared_at"]
-            said.append((op["op"], known[op["rule_id"]], (at - T) // 1000))
+            at = op[{"raise": "raised_at", "clear": "cleared_at", "level": "at"}[op["op"]]]
+            said.append((op.get("severity", op["op"]), known[op["rule_id"]], (at - T) // 1000))
 
     for i, t in enumerate(sample["t"]):
         travelled.append(gate(device, T + t * 1000, {name: v[i] for name, v in sample["readings"].items()}))
@@ -101,6 +101,7 @@ def test_its_alarms_fire_and_clear_when_the_pack_says(sample: dict[str, Any]) ->
     said, travelled, _ = run(sample)
     wanted = [("raise", a["rule"], a["raised_s"]) for a in sample["alarms"]]
     wanted += [("clear", a["rule"], a["cleared_s"]) for a in sample["alarms"]]
+    wanted += [(severity, a["rule"], at) for a in sample["alarms"] for at, severity in a.get("levels", ())]
     assert sorted(said) == sorted(wanted) and wanted
     assert not any((b.flags & (batch.OUT_OF_RANGE | batch.PRIVATE)).any() for b in travelled), "plausible, and open"
 
@@ -134,4 +135,4 @@ def test_every_model_has_its_sample_and_every_rule_its_alarm() -> None:
     assert len(MODELS) >= 50 and {s["model"] for s in SAMPLES} == set(MODELS)
     assert places == {r["when"]["model"] for r in RULES}
     fired = {a["rule"] for s in SAMPLES for a in s["alarms"]}
-    assert fired == {r["code"] for r in RULES if r["when"].get("op")}
+    assert fired == {r["code"] for r in RULES if r["when"]["kind"] != "no_data"}

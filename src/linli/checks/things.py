@@ -48,10 +48,13 @@ def _rules(models: Found, rules: Found) -> Iterator[Finding]:
         _, model = models.get(when["model"], ("", None))
         if model is None:
             yield Finding(RULE, path, 0, f"rule {rule['code']}: {when['model']} is no thing model")
-        elif model["subject"] != "place":
+            continue
+        if model["subject"] != "place":
             yield Finding(RULE, path, 0, f"rule {rule['code']}: things of a {model['subject']} have no alarms")
-        elif when.get("property") and when["property"] not in {p["code"] for p in model["properties"]}:
-            yield Finding(RULE, path, 0, f"rule {rule['code']}: {when['model']} has no property {when['property']}")
+        known = {p["code"] for p in model["properties"]}
+        for name in (when.get("property"), *(t.get("property") for t in when.get("condition", {}).get("terms", ()))):
+            if name and name not in known:
+                yield Finding(RULE, path, 0, f"rule {rule['code']}: {when['model']} has no property {name}")
     for code, (path, model) in models.items():
         if model["subject"] == "place" and code not in ruled:
             yield Finding(RULE, path, 0, f"{code} has no standard alarm")
@@ -79,7 +82,7 @@ def _samples(models: Found, rules: Found, samples: list[tuple[str, dict[str, Any
         if code not in sampled:
             yield Finding(RULE, path, 0, f"{code} has no sample stream")
     for code, (path, rule) in rules.items():
-        if rule["when"].get("op") and code not in fired:
+        if rule["when"]["kind"] != "no_data" and code not in fired:
             yield Finding(RULE, path, 0, f"rule {code} fires in no sample")
 
 

@@ -16,11 +16,11 @@ from linli.devices.models import Alarm, Device, Rule
 from linli.devices.services import rules as services
 from linli.kernel import ids
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Invalid, NotFound
+from linli.kernel.errors import FieldError, Invalid, NotFound
 from linli.kernel.scope import area_q, within
 
 _PLAIN = ("property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s", "reraise_s", "severity",
-          "area_path", "device_ids")  # fmt: skip
+          "area_path", "device_ids", "condition")  # fmt: skip
 
 
 def draft(
@@ -42,6 +42,14 @@ def draft(
         raise Invalid(errors=[replace(e, field=f"rule.{e.field}") for e in found])
     return RuleRow(rule_id=rule.pk, code=rule.code, version=rule.version, model=rule.model_id,
                    **{name: getattr(rule, name) for name in _PLAIN})  # fmt: skip
+
+
+def writing(actor: Actor, model: str, body: Mapping[str, Any]) -> tuple[Rule, list[FieldError]]:
+    """A rule that is being written, unsaved, and what is still wrong with it."""
+    actor.require("rules.view")
+    rule = Rule(id=ids.new_id(), code="draft", model=selectors.thing_model(model), severity="info", kind="threshold")
+    services.fill(rule, body)
+    return rule, services.problems_of(rule)
 
 
 def _as_of(actor: Actor, rule_id: UUID, version: int) -> dict[str, Any]:

@@ -168,13 +168,14 @@ CLAIM_SQL = "SELECT devices_claim_ask(%s::uuid, %s::bytea, %s::bigint)"
 
 RULES_SQL = (
     "SELECT rule_id, code, version, model, property, kind, op, value, clear_value, duration_s, no_data_s,"
-    " reraise_s, severity, area_path, device_ids FROM devices_rules_v1"
+    " reraise_s, severity, area_path, device_ids, condition FROM devices_rules_v2"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """One row of RULES_SQL: `RuleRow(*row)`. Only enabled rules are in the view."""
+    """One row of RULES_SQL: `RuleRow(*row)`. Only enabled rules are in the view. `condition` (`conditions.py`) is that
+    of the kind `terms`; other kinds stand in the plain fields."""
 
     rule_id: UUID
     code: str
@@ -191,6 +192,7 @@ class RuleRow:
     severity: str
     area_path: str = ""
     device_ids: list[UUID] | None = field(default=None)
+    condition: dict[str, Any] | None = field(default=None)
 
 
 LEASES_SQL = "SELECT partition, epoch, surplus FROM devices_sense_leases(%s, %s::float8, %s::integer, %s::text[])"
@@ -211,8 +213,11 @@ ALARMS_APPLY_SQL = (
 """(epoch, partition, JSON list of operations) → one row an operation. Raises SQLSTATE `FENCED` under an old epoch.
 
 raise: {op: "raise", alarm_id, event_id, device_id, rule_id, rule_version, started_at, raised_at (ms), property, value}
+       and severity, where it is not the rule's
+level: {op: "level", event_id, note_id, device_id, rule_id, started_at, at (ms), severity}: its severity from `at` on
 clear: {op: "clear", event_id, device_id, rule_id, started_at, cleared_at (ms), value, reason}
-Both are idempotent by (device_id, rule_id, started_at): replaying the stream neither doubles nor reopens an alarm.
+All are idempotent by (device_id, rule_id, started_at), level by `at` too: replaying the stream neither doubles nor
+reopens an alarm.
 """
 FENCED = "LL001"
 CLEAR_CONDITION = "condition"

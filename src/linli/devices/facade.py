@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import bench_selectors, open_selectors, selectors
+from linli.devices import bench_selectors, conditions, open_selectors, selectors
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing
 from linli.devices.models import Alarm, Device
 from linli.devices.services import devices as _devices
@@ -127,6 +127,18 @@ def draft_rule(
 ) -> RuleRow:
     """For the bench: a rule as sense reads it, from a draft; Invalid names what writing it would refuse."""
     return bench_selectors.draft(actor, rule_id=rule_id, version=version, body=body, model=model)
+
+
+def read_properties(rule: RuleRow) -> list[str]:
+    """Which properties of its device a rule reads; none: any."""
+    if rule.condition is not None:
+        return conditions.properties_of(rule.condition)
+    return [rule.property] if rule.property else []
+
+
+def reach_s(rule: RuleRow) -> int:
+    """How far back, in seconds, the readings matter that a rule's terms look at."""
+    return conditions.reach_s(rule.condition) if rule.condition is not None else 0
 
 
 def judged_devices(actor: Actor, rule: RuleRow, limit: int) -> list[tuple[RegistryRow, dict[str, str]]]:

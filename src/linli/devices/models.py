@@ -12,7 +12,7 @@ from linli.kernel import clock, ids
 SUBJECTS = ["place", "household", "person", "vehicle"]
 STATES = ["planned", "active", "maintenance", "retired"]
 SEVERITIES = ["info", "warning", "severe", "urgent"]
-RULE_KINDS = ["threshold", "duration", "no_data"]
+RULE_KINDS = ["threshold", "duration", "no_data", "terms"]
 OPS = ["gt", "ge", "lt", "le", "eq", "ne"]
 COMMAND_STATES = ["queued", "sent", "delivered", "answered", "failed", "expired", "cancelled"]
 
@@ -168,7 +168,11 @@ class Command(models.Model):
 
 
 class Rule(models.Model):
-    """When a device's readings (or its silence) are an alarm. Every change keeps the old version in `RuleVersion`."""
+    """When a device's readings (or its silence) are an alarm. Every change keeps the old version in `RuleVersion`.
+
+    Rules of one comparison or of silence stand in plain columns. Those of the kind `terms` have a `condition`
+    (`conditions.py`), and `property` is then that of their first term.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     code = models.CharField(max_length=80, unique=True)
@@ -184,6 +188,7 @@ class Rule(models.Model):
     duration_s = models.PositiveIntegerField(default=0)
     no_data_s = models.PositiveIntegerField(default=0)
     reraise_s = models.PositiveIntegerField(default=60)
+    condition = models.JSONField(null=True)
     severity = models.CharField(max_length=8, choices=_choices(SEVERITIES))
     area_path = models.CharField(max_length=120, default="", blank=True)
     device_ids = ArrayField(models.UUIDField(), null=True)
@@ -215,7 +220,8 @@ class RuleVersion(models.Model):
 class Alarm(models.Model):
     """One occurrence of a rule at a device. Written by `devices_alarms_apply` (sense) and by services (people).
 
-    `started_at` is when the condition began, `raised_at` when the rule held: the readings' own times.
+    `started_at` is when the condition began, `raised_at` when the rule held: the readings' own times. `severity_at` is
+    when its severity last rose or came down.
     One active a device and rule; one row an occurrence, ever.
     """
 
@@ -236,6 +242,7 @@ class Alarm(models.Model):
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.UUIDField(null=True)
     shelved_until = models.DateTimeField(null=True)
+    severity_at = models.DateTimeField(null=True)
     area_path = models.CharField(max_length=120, default="")
     grid_id = models.UUIDField(null=True)
     lon = models.FloatField(null=True)
@@ -260,7 +267,7 @@ class Alarm(models.Model):
 
 
 class AlarmNote(models.Model):
-    """What people did with an alarm: acknowledge, shelve, clear, comment. Append-only."""
+    """What people did with an alarm (acknowledge, shelve, clear, comment), and its severity's changes. Append-only."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="+")

@@ -8,48 +8,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from linli.devices import conditions, wording
+from linli.devices.wording import OPS, Label, Property, span, value_words
 from linli.kernel.errors import FieldError
 
-KINDS = ("threshold", "duration", "no_data")
-SEVERITIES = ("info", "warning", "severe", "urgent")
-OPS: dict[str, tuple[str, str]] = {
-    "gt": ("高于", "above"), "ge": ("不低于", "at least"), "lt": ("低于", "below"), "le": ("不高于", "at most"),
-    "eq": ("等于", "equal to"), "ne": ("不等于", "not equal to"),
-}  # fmt: skip
-_UNITS = {"Cel": "°C", "ug/m3": "μg/m³", "mg/m3": "mg/m³", "dB[A]": "dB(A)", "m3": "m³", "m3/h": "m³/h", "deg": "°",
-          "[pH]": "", "[NTU]": "NTU", "kW.h": "kWh", "uS/cm": "μS/cm"}  # fmt: skip
+__all__ = ["Condition", "Property", "clear_sentence", "problems", "sentence", "span"]
+
+KINDS = ("threshold", "duration", "no_data", "terms")
+SEVERITIES = conditions.SEVERITIES
 _CLASS = re.compile(r"[0-9A-Za-z_-]{1,20}")
 MAX_SECONDS = 30 * 86400
-
-Label = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """A property of a thing model."""
-
-    code: str
-    zh: str
-    en: str
-    type: str = "number"
-    unit: str = ""
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def of(cls, raw: Mapping[str, Any]) -> Property:
-        low, high = raw.get("range") or (None, None)
-        return cls(raw["code"], raw["name"]["zh"], raw["name"]["en"], raw.get("type", "number"), raw.get("unit", ""),
-                   low, high)  # fmt: skip
-
-    @property
-    def shown_unit(self) -> str:
-        return _UNITS.get(self.unit, self.unit.strip("{}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """When a rule holds."""
+    """When a rule holds. All kinds but `terms` are told by the plain fields alone."""
 
     kind: str
     property: str = ""
@@ -59,6 +32,7 @@ class Condition:
     duration_s: int = 0
     no_data_s: int = 0
     reraise_s: int = 60
+    condition: Mapping[str, Any] | None = None  # of the kind terms: see `conditions`
 
 
 Check = Iterator[FieldError]
@@ -75,6 +49,8 @@ def problems(
         found.append(FieldError("reraise_s", "must be 0 to 2592000 seconds"))
     if when.kind in ("threshold", "duration"):
         found += _compare(when, {p.code: p for p in properties})
+    elif when.kind == "terms":
+        found += conditions.problems(when.condition, {p.code: p for p in properties}, severity)
     elif when.property and when.property not in {p.code for p in properties}:
         found.append(FieldError("property", "is not a property of this model"))
     return found
@@ -90,12 +66,20 @@ def _kind(when: Condition) -> Check:
         yield FieldError("kind", f"must be one of {', '.join(KINDS)}")
     elif when.kind == "duration" and not 1 <= when.duration_s <= MAX_SECONDS:
         yield FieldError("duration_s", "must be 1 to 2592000 seconds")
-    elif when.kind != "duration" and when.duration_s:
-        yield FieldError("duration_s", "is only for the kind duration")
+    elif when.kind == "terms" and not 0 <= when.duration_s <= MAX_SECONDS:
+        yield FieldError("duration_s", "must be 0 to 2592000 seconds")
+    elif when.kind not in ("duration", "terms") and when.duration_s:
+        yield FieldError("duration_s", "is only for the kinds duration and terms")
     if when.kind == "no_data" and not 10 <= when.no_data_s <= MAX_SECONDS:
         yield FieldError("no_data_s", "must be 10 to 2592000 seconds")
-    elif when.kind in ("threshold", "duration") and when.no_data_s:
+    elif when.kind != "no_data" and when.no_data_s:
         yield FieldError("no_data_s", "is only for the kind no_data")
+    if when.kind == "terms":
+        for name in ("op", "value", "clear_value"):
+            if getattr(when, name) not in (None, ""):
+                yield FieldError(name, "stands in the terms of the condition")
+    elif when.condition is not None:
+        yield FieldError("condition", "is only for the kind terms")
 
 
 def _compare(when: Condition, known: Mapping[str, Property]) -> Check:
@@ -150,13 +134,15 @@ def _case(case: Any) -> Check:
 # --- sentences ------------------------------------------------------------------------------------------------------
 
 
-def sentence(when: Condition, prop: Property | None) -> Label:
+def sentence(when: Condition, prop: Property | None, properties: Mapping[str, Property] | None = None) -> Label:
     """`当 水位 高于 3 m 持续 10 分钟` / `when water level is above 3 m for 10 minutes`."""
+    if when.kind == "terms" and when.condition:
+        return wording.condition_sentence(when.condition, properties or {}, when.duration_s)
     if when.kind == "no_data":
         zh, en = span(when.no_data_s)
         what_zh, what_en = (f"{prop.zh} ", f"{prop.en} ") if prop else ("", "anything ")
         return {"zh": f"当 {what_zh}{zh} 没有数据", "en": f"when {what_en}has not come for {en}"}
-    zh_value, en_value = _value(when.value, prop)
+    zh_value, en_value = value_words(when.value, prop)
     zh_op, en_op = OPS.get(when.op, (when.op, when.op))
     name_zh, name_en = (prop.zh, prop.en) if prop else (when.property, when.property)
     zh, en = f"当 {name_zh} {zh_op} {zh_value}", f"when {name_en} is {en_op} {en_value}"
@@ -166,32 +152,15 @@ def sentence(when: Condition, prop: Property | None) -> Label:
     return {"zh": zh, "en": en}
 
 
-def clear_sentence(when: Condition, prop: Property | None) -> Label | None:
+def clear_sentence(
+    when: Condition, prop: Property | None, properties: Mapping[str, Property] | None = None
+) -> Label | None:
     """How the alarm ends, where that differs from the condition's opposite."""
+    if when.kind == "terms" and when.condition:
+        return wording.clears_sentence(when.condition, properties or {})
     if when.clear_value is None:
         return None
-    zh_value, en_value = _value(when.clear_value, prop)
+    zh_value, en_value = value_words(when.clear_value, prop)
     up = when.op in ("gt", "ge")
     return {"zh": f"{'不高于' if up else '不低于'} {zh_value} 时解除",
             "en": f"ends at {en_value} or {'below' if up else 'above'}"}  # fmt: skip
-
-
-def _value(value: float | None, prop: Property | None) -> tuple[str, str]:
-    if prop and prop.type == "bool":
-        return ("是", "yes") if value else ("否", "no")
-    unit = prop.shown_unit if prop else ""
-    gap = "" if unit in ("", "%", "°") else " "
-    text = f"{value:g}{gap}{unit}"
-    return text, text
-
-
-_SPANS = ((86400, "天", "day"), (3600, "小时", "hour"), (60, "分钟", "minute"), (1, "秒", "second"))
-
-
-def span(seconds: int) -> tuple[str, str]:
-    """The largest whole unit: 600 → 10 分钟, 10 minutes; 90 → 90 秒, 90 seconds."""
-    for size, zh, en in _SPANS:
-        if seconds >= size and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {zh}", f"{count} {en}{'' if count == 1 else 's'}"
-    return "0 秒", "0 seconds"

@@ -232,6 +232,7 @@ class BenchRule(Schema):
     duration_s: int | None = None
     no_data_s: int | None = None
     reraise_s: int | None = None
+    condition: dict[str, Any] | None = None
     severity: str | None = None
     area_path: str | None = None
     device_ids: list[UUID] | None = None
@@ -239,7 +240,8 @@ class BenchRule(Schema):
     def body(self) -> dict[str, Any]:
         """Only what was sent."""
         sent = self.dict(exclude_unset=True, exclude={"model"})
-        return {k: v for k, v in sent.items() if v is not None or k in ("value", "clear_value", "device_ids")}
+        nullable = ("value", "clear_value", "condition", "device_ids")
+        return {k: v for k, v in sent.items() if v is not None or k in nullable}
 
 
 class BenchIn(Schema):

@@ -58,9 +58,9 @@ def asked(
         raise Invalid("end", "must be after start, and start in the past")
     rule = devices.draft_rule(actor, rule_id=rule_id, version=version, body=body, model=model)
     rows = devices.judged_devices(actor, rule, MAX_DEVICES)
-    lead = max(DAY_MS, 2000 * (rule.duration_s + rule.no_data_s + rule.reraise_s))
+    lead = max(DAY_MS, 2000 * (rule.duration_s + rule.no_data_s + rule.reraise_s + devices.reach_s(rule)))
     begin = max(0, since - lead)
-    counts = _counts([row for row, _ in rows], rule.property, begin, until)
+    counts = _counts([row for row, _ in rows], devices.read_properties(rule), begin, until)
     if (total := sum(counts.values())) > MAX_POINTS:
         raise Invalid("start", f"about {total:,} readings lie in that span, at most {MAX_POINTS:,} are judged at once;"
                       " take a shorter span or a smaller area")  # fmt: skip
@@ -119,7 +119,7 @@ def _cut(new: list[Occurrence], until: int) -> None:
 
 
 def _judge(what: Asked, tell: Callable[[int], None]) -> dict[str, Any]:
-    properties = [what.rule.property] if what.rule.property else []
+    properties = devices.read_properties(what.rule)
     alarms: list[Occurrence] = []
     points = unfit = late = 0
     for group in _groups([r for r, _ in what.rows if what.counts.get(r.device_id)], what.counts):
@@ -134,13 +134,13 @@ def _judge(what: Asked, tell: Callable[[int], None]) -> dict[str, Any]:
             "read_from": selectors.at(what.begin), "silent_devices": silent}  # fmt: skip
 
 
-def _counts(rows: list[RegistryRow], prop: str, begin: int, until: int) -> dict[UUID, int]:
+def _counts(rows: list[RegistryRow], properties: list[str], begin: int, until: int) -> dict[UUID, int]:
     """Readings by device, rounded up to whole hours."""
     found: dict[UUID, int] = {}
     for at in range(0, len(rows), GROUP_DEVICES):
         ids = [r.device_id for r in rows[at : at + GROUP_DEVICES]]
         for row in selectors.ask(lambda ids=ids: selectors.history().counts(ids, begin, until)).to_pylist():
-            if not prop or row["property"] == prop:
+            if not properties or row["property"] in properties:
                 key = UUID(bytes=row["device"])
                 found[key] = found.get(key, 0) + row["count"]
     return found

@@ -29,7 +29,12 @@ EVENTS = (
     Described("case.voice", ("cases.view",), "案件语音备注有变化", "A voice note of a case changes"),
     Described("task.changed", ("tasks.view",), "任务有进展", "A task moves"),
     Described("alarm.raised", ("alarms.view",), "告警产生", "An alarm is raised"),
-    Described("alarm.changed", ("alarms.view",), "告警确认, 搁置或恢复", "An alarm is acknowledged, shelved or over"),
+    Described(
+        "alarm.changed",
+        ("alarms.view",),
+        "告警确认, 搁置, 级别变化或恢复",
+        "An alarm is acknowledged, shelved, another severity, over",
+    ),
     Described("device.changed", ("devices.view",), "设备资料修改", "A device is changed"),
     Described("command.changed", ("devices.view",), "设备命令有进展", "A command to a device moves"),
     Described("provisioning.changed", ("devices.credentials",), "自注册配置修改", "A provisioning profile changes"),

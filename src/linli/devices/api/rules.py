@@ -8,9 +8,18 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Status
 
-from linli.devices import selectors
+from linli.devices import bench_selectors, selectors
 from linli.devices.api.base import reply, router
-from linli.devices.api.schemas import RuleIn, RuleOut, RulePatch, RuleVersionOut, rule_out
+from linli.devices.api.schemas import (
+    RuleIn,
+    RuleOut,
+    RulePatch,
+    RuleVersionOut,
+    SentenceIn,
+    SentenceOut,
+    rule_out,
+    rule_words,
+)
 from linli.devices.services import rules as services
 from linli.kernel.http import actor_of
 
@@ -25,6 +34,14 @@ def list_rules(request: HttpRequest, model: str = "", device_id: UUID | None = N
 def create_rule(request: HttpRequest, body: RuleIn) -> Status[Any]:
     made = services.create_rule(actor=actor_of(request), model=body.model, body=body.body(), code=body.code)
     return Status(201, rule_out(made))
+
+
+@router.post("/rules/sentence", permission="rules.view", response=SentenceOut)
+def rule_sentence(request: HttpRequest, body: SentenceIn) -> dict[str, Any]:
+    """How a rule that is being written would read, and what is still wrong with it. Changes nothing."""
+    draft, found = bench_selectors.writing(actor_of(request), body.model, body.body())
+    words = {"sentence": None, "clears": None} if found else rule_words(draft)
+    return {**words, "problems": [{"field": e.field, "reason": e.reason} for e in found]}
 
 
 @router.get("/rules/{uuid:rule_id}", permission="rules.view", response=RuleOut)

@@ -207,6 +207,7 @@ class RuleOut(Schema):
     duration_s: int
     no_data_s: int
     reraise_s: int
+    condition: dict[str, Any] | None
     severity: str
     area_path: str
     device_ids: list[UUID] | None
@@ -219,18 +220,24 @@ class RuleOut(Schema):
 
 def rule_out(r: Rule) -> dict[str, Any]:
     """A `RuleOut` as a plain dict."""
-    when = rules.Condition(r.kind, r.property, r.op, r.value, r.clear_value, r.duration_s, r.no_data_s, r.reraise_s)
-    found = next((p for p in r.model.properties if p["code"] == r.property), None)
-    prop = rules.Property.of(units.for_people(found)) if found else None
     return {
-        "id": r.pk, "title": {"zh": r.title_zh, "en": r.title_en}, "sentence": rules.sentence(when, prop),
-        "clears": rules.clear_sentence(when, prop), "model": r.model_id, **{n: getattr(r, n) for n in _RULE_PLAIN},
+        "id": r.pk, "title": {"zh": r.title_zh, "en": r.title_en}, "model": r.model_id, **rule_words(r),
+        **{n: getattr(r, n) for n in _RULE_PLAIN},
     }  # fmt: skip
 
 
+def rule_words(r: Rule) -> dict[str, Any]:
+    """{sentence, clears} of a rule."""
+    when = rules.Condition(r.kind, r.property, r.op, r.value, r.clear_value, r.duration_s, r.no_data_s, r.reraise_s,
+                           r.condition)  # fmt: skip
+    known = {p["code"]: rules.Property.of(units.for_people(p)) for p in r.model.properties}
+    prop = known.get(r.property)
+    return {"sentence": rules.sentence(when, prop, known), "clears": rules.clear_sentence(when, prop, known)}
+
+
 _RULE_PLAIN = ("code", "version", "property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s",
-               "reraise_s", "severity", "area_path", "device_ids", "case", "enabled", "illustrative", "origin",
-               "updated_at")  # fmt: skip
+               "reraise_s", "condition", "severity", "area_path", "device_ids", "case", "enabled", "illustrative",
+               "origin", "updated_at")  # fmt: skip
 
 
 class RuleFields(Schema):
@@ -243,6 +250,7 @@ class RuleFields(Schema):
     duration_s: int | None = None
     no_data_s: int | None = None
     reraise_s: int | None = None
+    condition: dict[str, Any] | None = None
     severity: str | None = None
     area_path: str | None = None
     device_ids: list[UUID] | None = None
@@ -254,12 +262,12 @@ class RuleFields(Schema):
         sent = self.dict(exclude_unset=True, by_alias=True)
         if title := sent.pop("title", None):
             sent |= {"title_zh": title["zh"], "title_en": title["en"]}
-        nullable = ("value", "clear_value", "device_ids", "case")
+        nullable = ("value", "clear_value", "condition", "device_ids", "case")
         return {k: v for k, v in sent.items() if (v is not None or k in nullable) and k in _RULE_FIELDS}
 
 
 _RULE_FIELDS = {"title_zh", "title_en", "property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s",
-                "reraise_s", "severity", "area_path", "device_ids", "case", "enabled"}  # fmt: skip
+                "reraise_s", "condition", "severity", "area_path", "device_ids", "case", "enabled"}  # fmt: skip
 
 
 class RuleIn(RuleFields):
@@ -274,6 +282,23 @@ class RulePatch(RuleFields):
     """`version` is the one you read; a newer one by someone else is refused with 409."""
 
     version: int
+
+
+class SentenceIn(RuleFields):
+    model: str
+
+
+class ProblemOut(Schema):
+    field: str
+    reason: str
+
+
+class SentenceOut(Schema):
+    """`sentence` is there once nothing is wrong."""
+
+    sentence: Label | None
+    clears: Label | None
+    problems: list[ProblemOut]
 
 
 class RuleVersionOut(Schema):

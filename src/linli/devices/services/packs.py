@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 
-from linli.devices import rules, things, units
+from linli.devices import conditions, rules, things, units
 from linli.devices.models import Rule, RuleVersion, ThingModel
 from linli.devices.services import versions
 from linli.kernel import clock, events, packs
@@ -86,7 +86,10 @@ def _write_rule(raw: dict[str, Any], model: ThingModel | None) -> None:
     if found:
         raise Invalid(errors=[FieldError(f"rules.{raw['code']}.{e.field}", e.reason) for e in found])
     rule = Rule.objects.filter(code=raw["code"]).first() or Rule(code=raw["code"], version=0, origin="pack")
-    blank = {"property": "", "op": "", "value": None, "clear_value": None, "duration_s": 0, "no_data_s": 0}
+    blank = {"property": "", "op": "", "value": None, "clear_value": None, "duration_s": 0, "no_data_s": 0,
+             "condition": None}  # fmt: skip
+    if when.get("condition"):
+        blank["property"] = conditions.main_property(when["condition"])
     body = blank | when | {
         "title_zh": raw["title"]["zh"], "title_en": raw["title"]["en"], "severity": raw["severity"],
         "reraise_s": raw.get("reraise_s", 60), "case": raw.get("case"), "enabled": raw.get("enabled", True),

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from linli.devices import rules, selectors
+from linli.devices import conditions, rules, selectors
 from linli.devices.models import Alarm, Device, Rule, RuleVersion
 from linli.devices.services import alarms
 from linli.devices.services.devices import model_of
@@ -22,7 +22,7 @@ from linli.places import facade as places
 
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 BODY = ("title_zh", "title_en", "property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s",
-        "reraise_s", "severity", "area_path", "device_ids", "case", "enabled")  # fmt: skip
+        "reraise_s", "condition", "severity", "area_path", "device_ids", "case", "enabled")  # fmt: skip
 
 
 def create_rule(*, actor: Actor, model: str, body: Mapping[str, Any], code: str = "") -> Rule:
@@ -63,6 +63,15 @@ def fill(rule: Rule, body: Mapping[str, Any]) -> None:
             setattr(rule, name, body[name])
     if rule.device_ids == []:
         rule.device_ids = None
+    if rule.kind != "terms":
+        if "condition" not in body:
+            rule.condition = None
+        return
+    blank: dict[str, Any] = {"op": "", "value": None, "clear_value": None, "no_data_s": 0}
+    for name in blank.keys() - body.keys():
+        setattr(rule, name, blank[name])
+    if isinstance(rule.condition, Mapping):
+        rule.property = conditions.main_property(rule.condition)
 
 
 def _require(actor: Actor, rule: Rule) -> None:
@@ -76,7 +85,7 @@ def _require(actor: Actor, rule: Rule) -> None:
 def problems_of(rule: Rule) -> list[FieldError]:
     """What is wrong with a rule, its titles aside."""
     when = rules.Condition(rule.kind, rule.property, rule.op, rule.value, rule.clear_value, rule.duration_s,
-                           rule.no_data_s, rule.reraise_s)  # fmt: skip
+                           rule.no_data_s, rule.reraise_s, rule.condition)  # fmt: skip
     properties = [rules.Property.of(p) for p in rule.model.properties]
     found = rules.problems(
         when, severity=rule.severity, subject=rule.model.subject, properties=properties, case=rule.case

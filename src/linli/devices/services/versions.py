@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from linli.devices import things
+from linli.devices import conditions, things
 from linli.devices.models import Device, Rule, RuleVersion, ThingModel
 from linli.devices.services.rules import BODY
 from linli.kernel import clock, events
@@ -16,8 +16,13 @@ def move(model: ThingModel, before: int) -> None:
     if model.version <= before:
         return
     steps = model.translations.get(str(before), {})
-    for rule in Rule.objects.filter(model=model, property__in=steps):
-        _follow(rule, steps[rule.property])
+    for rule in Rule.objects.filter(model=model):
+        if rule.condition and set(conditions.properties_of(rule.condition)) & set(steps):
+            rule.condition = conditions.converted(rule.condition, steps)
+            rule.property = conditions.main_property(rule.condition)
+            _keep(rule)
+        elif not rule.condition and rule.property in steps:
+            _follow(rule, steps[rule.property])
     old = [int(version) for version in model.translations]
     Device.objects.filter(model=model).exclude(model_version__in=old).update(model_version=model.version)
 
@@ -27,6 +32,10 @@ def _follow(rule: Rule, step: things.Step) -> None:
     for name in ("value", "clear_value"):
         if (limit := getattr(rule, name)) is not None:
             setattr(rule, name, round(limit * factor + offset, 9))
+    _keep(rule)
+
+
+def _keep(rule: Rule) -> None:
     rule.version, rule.updated_at = rule.version + 1, clock.now()
     rule.save()
     body: dict[str, Any] = {n: getattr(rule, n) for n in BODY} | {"model": rule.model_id}

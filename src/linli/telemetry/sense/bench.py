@@ -13,7 +13,7 @@ sense calls no device silent).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,7 @@ class Occurrence:
     value: float | None
     ended_at: int | None = None
     peak: float | None = None  # the worst reading from `raised_at` on
+    levels: list[tuple[int, str]] = field(default_factory=list)  # its severity, from when on
 
 
 class Bench:
@@ -53,7 +54,11 @@ class Bench:
         self.judge.owned[:] = self.judge.ready[:] = True
         self.points = self.unfit = 0
         self._tell = tell
-        self._low = rule.op in ("lt", "le")
+        first = rule.condition["terms"][0] if rule.condition else {"op": rule.op}
+        self._low = first["op"] in ("lt", "le")
+        self._severity = rule.severity
+        self._windowed = bool(rule.condition and rule.condition.get("windows"))
+        self._main = self.book.property_at(rule.property) if rule.condition else -1
         self._measured = not rule.no_data_s
         self._ledger: dict[str, list[Occurrence]] = {}
         self._open: list[Occurrence] = []  # whose worst reading may still come
@@ -75,7 +80,7 @@ class Bench:
             self.judge.take_columns(*part)
             self._note()
             if self._measured:
-                self._peaks(part[0], part[2], part[4], (part[5] & NOT_JUDGED) == 0)
+                self._peaks(part[0], part[2], part[4], self._main_ones(part[1], part[5]))
             start = stop
             self._tell(before + share * stop // len(message))
 
@@ -90,6 +95,10 @@ class Bench:
         keep = dev >= 0
         self.unfit += int(np.count_nonzero(rest[3] & NOT_JUDGED))
         return [column[keep] for column in (dev, prop, *rest)]
+
+    def _main_ones(self, prop: Any, flags: Any) -> Any:
+        good = (flags & NOT_JUDGED) == 0
+        return good if self._main < 0 else good & (prop == self._main)
 
     def _peaks(self, dev: Any, ts: Any, value: Any, good: Any) -> None:
         good = np.flatnonzero(good & np.isfinite(value))
@@ -108,9 +117,12 @@ class Bench:
             one.peak = (min(known) if self._low else max(known)) if known else None
         self._open = [one for one in self._open if one.ended_at is None]
 
-    def finish(self) -> list[Occurrence]:
-        """Let every timer run out, and say what was raised, by device and time."""
-        self.judge.advance(NEVER)
+    def finish(self, until: int = NEVER) -> list[Occurrence]:
+        """Let every timer run out, and say what was raised, by device and time. Windows open and close for ever: under
+        a rule that has some, time ends at `until`, or two days after the last reading."""
+        if self._windowed:
+            until = min(until, self.judge.last_recv + 2 * 86_400_000)
+        self.judge.advance(until)
         self._note()
         return [one for key in sorted(self._ledger) for one in self._ledger[key]]
 
@@ -124,11 +136,15 @@ class Bench:
                 if not told and (not said or said[-1].ended_at is not None):
                     one = Occurrence(UUID(operation["device_id"]), started, raised, operation["value"])
                     one.peak = one.value
+                    one.levels.append((raised, operation.get("severity", self._severity)))
                     said.append(one)
                     if self._measured:
                         self._open.append(one)
             elif said and said[-1].ended_at is None and said[-1].started_at <= operation["started_at"]:
-                said[-1].ended_at = max(said[-1].raised_at, operation["cleared_at"])
+                if operation["op"] == "clear":
+                    said[-1].ended_at = max(said[-1].raised_at, operation["cleared_at"])
+                elif operation["severity"] != said[-1].levels[-1][1]:
+                    said[-1].levels.append((operation["at"], operation["severity"]))
 
 
 def _numbered(column: pa.ChunkedArray) -> tuple[list[Any], Any]:

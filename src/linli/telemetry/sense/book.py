@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from linli.devices.contracts import OPEN_SUBJECTS, RegistryRow, RuleRow
 from linli.telemetry.batch import partition_of
+from linli.telemetry.sense.rings import NONE
 from linli.telemetry.sense.table import Table
+from linli.telemetry.sense.terms import EQUAL, MODES, STRICT, Terms
 
+__all__ = ["ACTIVE", "EQUAL", "IDLE", "NEVER", "PENDING", "STRICT", "Book"]
 IDLE, PENDING, ACTIVE = 0, 1, 2
 NEVER = 1 << 60
-STRICT, INCLUSIVE, EQUAL, UNEQUAL = 0, 1, 2, 3  # how a slot compares; `sign` turns "below" into "above"
-_MODES = {"gt": (STRICT, 1), "ge": (INCLUSIVE, 1), "lt": (STRICT, -1), "le": (INCLUSIVE, -1), "eq": (EQUAL, 1),
-          "ne": (UNEQUAL, 1)}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -54,8 +54,10 @@ class Book:
         self.slot = Table(
             dev="i4", series="i4", live="?", state="i1", t0="i8", raised="i8", block="i8", mode="i1", sign="f8",
             value="f8", clear="f8", dur="i8", nodata="i8", reraise="i8", wake="i8",
-            fill={"series": -1, "clear": np.nan, "block": np.iinfo(np.int64).min},
+            now="i8", lag="i8", event="i8",
+            fill={"series": -1, "clear": np.nan, "block": np.iinfo(np.int64).min, "now": NONE, "event": NEVER},
         )  # fmt: skip
+        self.terms = Terms()
         self.series_of: npt.NDArray[np.int32] = np.full((1024, 16), -1, np.int32)
         self.slots_of: npt.NDArray[np.int32] = np.full((1024, 2), -1, np.int32)
         self.silence: npt.NDArray[np.int32] = np.zeros(0, np.int32)  # live no-data slots
@@ -148,6 +150,7 @@ class Book:
             self.slot.live[slot] = False
             self._unlink(slot)
             self.rest(slot)
+            self.terms.drop(slot)
         for rule_id, rule in wanted.items():
             slot = self.slot_of.get((number, rule_id), -1)
             if slot < 0:
@@ -165,7 +168,11 @@ class Book:
         if bool(t.nodata[slot]) != bool(rule.no_data_s):
             self.rest(slot)
         t.live[slot] = True
-        t.mode[slot], t.sign[slot] = _MODES.get(rule.op, (STRICT, 1))
+        if rule.condition is not None:
+            self._set_terms(slot, number, rule)
+            return
+        self.terms.drop(slot)
+        t.mode[slot], t.sign[slot] = MODES.get(rule.op, (STRICT, 1))
         t.value[slot] = rule.value or 0.0
         t.clear[slot] = np.nan if rule.clear_value is None else rule.clear_value
         t.dur[slot], t.nodata[slot] = rule.duration_s * 1000, rule.no_data_s * 1000
@@ -179,6 +186,21 @@ class Book:
             self._unlink(slot)
             t.series[slot] = series
         self._link(slot, series)
+
+    def _set_terms(self, slot: int, number: int, rule: RuleRow) -> None:
+        t = self.slot
+        self._unlink(slot)
+        t.series[slot], t.dur[slot], t.nodata[slot] = -1, rule.duration_s * 1000, 0
+        t.reraise[slot] = rule.reraise_s * 1000
+        assert rule.condition is not None
+        new = self.terms.put(slot, rule.version, rule.condition,
+                             lambda name: self.series_at(number, self.property_at(name)))  # fmt: skip
+        if new:
+            t.now[slot], t.event[slot], t.wake[slot] = NONE, NEVER, NEVER
+            if t.state[slot] == ACTIVE:
+                self.terms.assume(slot)
+        if t.state[slot] == IDLE and t.event[slot] == NEVER and self.terms.hold(slot):
+            t.event[slot] = NONE  # what it waited for was forgotten: look again at the next reading
 
     def _link(self, slot: int, series: int) -> None:
         row = self.slots_of[series]
@@ -202,6 +224,9 @@ class Book:
             self.dev.silent[self.slot.dev[slot]] -= 1
         self.slot.state[slot] = IDLE
         self.hist.pop(slot, None)
+        if group := self.terms.groups.get(slot):
+            group.past = None
+            self.slot.event[slot] = self.slot.wake[slot] = NEVER
 
     # --- series -----------------------------------------------------------------------------------------------------
 
@@ -244,6 +269,9 @@ class Book:
         self.slot.column("block")[slots] = np.iinfo(np.int64).min
         for slot in [s for s in self.hist if slots[s]]:
             del self.hist[slot]
+        for slot in [s for s in self.terms.groups if slots[s]]:
+            self.terms.blank(slot)
+            self.slot.now[slot], self.slot.event[slot], self.slot.wake[slot] = NONE, NEVER, NEVER
 
 
 def _taller(matrix: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

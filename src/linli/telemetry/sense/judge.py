@@ -19,6 +19,8 @@ import numpy.typing as npt
 from linli.kernel import ids
 from linli.telemetry.batch import NOT_JUDGED, Batch
 from linli.telemetry.sense.book import ACTIVE, EQUAL, IDLE, NEVER, PENDING, STRICT, Book
+from linli.telemetry.sense.groups import NOT_FRESH, Groups
+from linli.telemetry.sense.table import newest_before
 
 Ints = npt.NDArray[np.int64]
 Op = dict[str, Any]
@@ -33,6 +35,7 @@ class Judge:
 
     def __init__(self, book: Book, *, line: bool = True) -> None:
         self.book = book
+        self.groups = Groups(self)
         self.line = line  # whether the devices here are those of a line, which may be silent as a whole
         self.ready = np.zeros(book.partitions, bool)  # caught up with the stream: the clock may move its timers
         self.owned = np.zeros(book.partitions, bool)
@@ -101,7 +104,7 @@ class Judge:
         before = t.ts[series]
         again = series[1:] == series[:-1]
         if (again & (ts[1:] <= ts[:-1])).any():
-            before = _newest_before(ts, before, again)
+            before = newest_before(ts, before, again)
         elif again.any():
             np.copyto(before[1:], ts[:-1], where=again & (ts[:-1] > before[1:]))
         fresh = ts > before
@@ -112,7 +115,10 @@ class Judge:
         last = rows[np.append(ends[1:] != ends[:-1], True)] if len(rows) else rows
         ends = series[last]
         t.ts[ends], t.value[ends], t.dirty[ends] = ts[last], value[last], True
-        good = good & np.isfinite(value) & (ts != before)
+        good = good & np.isfinite(value)
+        if self.book.terms.groups:
+            self.groups.take(series, ts, recv, value, good, message[order])
+        good &= ts != before
         for column in range(self.book.slots_of.shape[1]):
             slots = self.book.slots_of[series, column]
             mine = (slots >= 0) & good
@@ -147,8 +153,8 @@ class Judge:
         fresh = ts > before
         state = self.book.slot.state[slot]
         if state == PENDING:
-            if recv >= self.book.slot.wake[slot] or (fresh and ts >= self._due(slot)):
-                self._raise(slot, self._due(slot), None)  # its timer fired before this reading came, or would now
+            if recv >= self.book.slot.wake[slot] or (fresh and ts >= self.due(slot)):
+                self._raise(slot, self.due(slot), None)  # its timer fired before this reading came, or would now
                 state = ACTIVE
             else:
                 self._pend(slot, ts, recv, breach, value)
@@ -157,18 +163,19 @@ class Judge:
             return
         if state == ACTIVE:
             if ends:
-                self._clear(slot, ts, value)
+                self.clear_at(slot, ts, value)
         elif breach:
             self._begin(slot, ts, recv, value, before)
 
-    def _due(self, slot: int) -> int:
+    def due(self, slot: int) -> int:
+        """When a condition that is being counted has held long enough."""
         t = self.book.slot
         return max(int(t.t0[slot]) + int(t.dur[slot]), int(t.block[slot]))
 
     def _begin(self, slot: int, ts: int, recv: int, value: float, before: int) -> None:
         t = self.book.slot
         t.t0[slot] = ts
-        if self._due(slot) <= ts:
+        if self.due(slot) <= ts:
             self._raise(slot, ts, value)
             return
         t.state[slot] = PENDING
@@ -199,23 +206,32 @@ class Judge:
 
     def set_timer(self, slot: int, lag: int) -> None:
         """Wake when the condition has held long enough by the device's own clock, which is `lag` behind ours."""
-        self.wake_at(slot, self._due(slot) + max(lag, 0))
+        self.wake_at(slot, self.due(slot) + max(lag, 0))
 
     def wake_at(self, slot: int, at: int) -> None:
         self.book.slot.wake[slot] = at
         heapq.heappush(self.timers, (at, slot))
 
     def _raise(self, slot: int, at: int, value: float | None) -> None:
-        t, book = self.book.slot, self.book
-        t.state[slot], t.raised[slot] = ACTIVE, at
-        hist = book.hist.pop(slot, None)
+        hist = self.book.hist.pop(slot, None)
         if value is None and hist:
             value = hist[-1][2]
-        rule = book.rules[book.slot_rule[slot]]
-        self._emit(slot, {"op": "raise", "alarm_id": str(ids.new_id()), "rule_version": rule.version,
-                          "raised_at": at, "property": rule.property, "value": value})  # fmt: skip
+        self.raise_at(slot, at, self.book.rules[self.book.slot_rule[slot]].property, value)
 
-    def _clear(self, slot: int, at: int, value: float | None) -> None:
+    def raise_at(self, slot: int, at: int, prop: str, value: float | None, severity: str | None = None) -> None:
+        t = self.book.slot
+        t.state[slot], t.raised[slot] = ACTIVE, at
+        rule = self.book.rules[self.book.slot_rule[slot]]
+        self._emit(slot, {"op": "raise", "alarm_id": str(ids.new_id()), "rule_version": rule.version,
+                          "raised_at": at, "property": prop, "value": value,
+                          **({"severity": severity} if severity else {})})  # fmt: skip
+
+    def level_at(self, slot: int, at: int, severity: str | None) -> None:
+        """`severity` None: that of the rule."""
+        own = self.book.rules[self.book.slot_rule[slot]].severity
+        self._emit(slot, {"op": "level", "note_id": str(ids.new_id()), "at": at, "severity": severity or own})
+
+    def clear_at(self, slot: int, at: int, value: float | None) -> None:
         t = self.book.slot
         t.block[slot] = at + int(t.reraise[slot])
         self.book.rest(slot)
@@ -236,10 +252,14 @@ class Judge:
         while self.timers and self.timers[0][0] <= now:
             entry = heapq.heappop(self.timers)
             wake, slot = entry
-            if self.book.slot.state[slot] != PENDING or self.book.slot.wake[slot] != wake:
+            grouped = slot in self.book.terms.groups
+            if self.book.slot.wake[slot] != wake or not (grouped or self.book.slot.state[slot] == PENDING):
                 continue
             if allowed[self.book.dev.part[self.book.slot.dev[slot]]]:
-                self._raise(slot, self._due(slot), None)
+                if grouped:
+                    self.groups.until(slot, NOT_FRESH, wake)
+                else:
+                    self._raise(slot, self.due(slot), None)
             else:
                 later.append(entry)
         for entry in later:
@@ -294,13 +314,13 @@ class Judge:
             return
         t = self.book.slot
         if t.state[slot] == ACTIVE:
-            self._clear(slot, int(arrivals[0]), None)
+            self.clear_at(slot, int(arrivals[0]), None)
             heard = 0
         since = np.append(heard or arrivals[0], arrivals[:-1])
         begun = np.maximum(since, self.floor)
         for i in np.flatnonzero(arrivals - begun >= t.nodata[slot]).tolist():
             self._fall_silent(slot, int(since[i]), int(begun[i]))
-            self._clear(slot, int(arrivals[i]), None)
+            self.clear_at(slot, int(arrivals[i]), None)
 
     def _fall_silent(self, slot: int, heard: int, begun: int) -> None:
         t = self.book.slot
@@ -312,16 +332,3 @@ class Judge:
         """Operations since the last call, by partition."""
         found, self.out = self.out, {}
         return found
-
-
-def _newest_before(ts: Ints, before: Ints, again: Any) -> Ints:
-    """For each reading the newest time of its series until then. Rows of a series stand together; `again` says which
-    rows (but the first) belong to the series of the row above; `before` is the newest time before all of them."""
-    low = int(ts.min()) - 1
-    step = max(int(ts.max()), int(before.max())) - low + 1
-    lift = np.append(0, np.cumsum(~again)) * step  # each series above the one before: one running maximum does for all
-    base = np.maximum(before, low) + lift
-    shifted = base.copy()
-    shifted[1:] = np.where(again, np.maximum(ts[:-1] + lift[:-1], base[1:]), base[1:])
-    found = np.maximum.accumulate(shifted) - lift
-    return np.where(found > low, found, before)

@@ -12,11 +12,13 @@ import lz4.block
 import msgspec
 import numpy as np
 
-from linli.telemetry.sense.book import ACTIVE, IDLE, PENDING, Book
+from linli.telemetry.sense.book import ACTIVE, IDLE, NEVER, PENDING, Book
 from linli.telemetry.sense.judge import Judge
+from linli.telemetry.sense.rings import NONE
+from linli.telemetry.sense.terms import Past
 
-VERSION = 2
-_READ = (1, 2)  # 1 did not say when a timer was to fire
+VERSION = 3
+_READ = (1, 2, 3)  # 1 did not say when a timer was to fire, 2 knew no terms
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -42,6 +44,8 @@ def save(judge: Judge, part: int, *, stream: str, at: int) -> bytes:
                    int(book.slot.t0[s]), int(book.slot.raised[s]), int(block[s]), book.hist.get(s),
                    int(book.slot.wake[s])]
                   for s in slots.tolist()],
+        "groups": [_group(book, s) for s in book.terms.groups
+                   if mine[book.slot.dev[s]] and book.terms.heard(s)],
     }  # fmt: skip
     return bytes(lz4.block.compress(msgspec.msgpack.encode(body)))
 
@@ -61,6 +65,8 @@ def load(judge: Judge, part: int, data: bytes | None) -> dict[str, Any]:
     _series(judge.book, numbers, body)
     for row in body["slots"]:
         _slot(judge, row)
+    for row in body.get("groups", ()):
+        _load_group(judge, row)
     return {"stream": body["stream"], "at": body["at"]}
 
 
@@ -87,6 +93,8 @@ def _slot(judge: Judge, row: list[Any]) -> None:
     t.t0[slot], t.raised[slot], t.block[slot] = t0, raised, block
     if state == ACTIVE:
         activate(judge, slot, t0)
+    elif slot in book.terms.groups:
+        return  # what it counts is told with its terms
     elif state == PENDING and not t.nodata[slot]:
         t.state[slot] = PENDING
         book.hist[slot] = [(at, held, value) for at, held, value in hist or [[t0, True, 0.0]]]
@@ -103,3 +111,68 @@ def activate(judge: Judge, slot: int, t0: int) -> None:
         book.dev.silent[book.slot.dev[slot]] += 1
     book.hist.pop(slot, None)
     book.slot.t0[slot], book.slot.state[slot] = t0, ACTIVE
+    book.slot.raised[slot] = max(int(book.slot.raised[slot]), t0)
+    if slot in book.terms.groups:
+        book.terms.groups[slot].past = None
+        book.terms.assume(slot)
+        book.slot.event[slot], book.slot.wake[slot] = NONE, NEVER  # look again at the next reading
+
+
+# --- slots of several terms -----------------------------------------------------------------------------------------
+
+
+def _group(book: Book, slot: int) -> dict[str, Any]:
+    s, group = book.slot, book.terms.groups[slot]
+    names = list(group.rows())
+    past = group.past and [group.past.floor, [group.past.base[r] for r in names],
+                           [(at, names.index(r), holds) for at, r, holds in group.past.said]]  # fmt: skip
+    return {
+        "device": book.devices[s.dev[slot]].id.bytes, "rule": book.slot_rule[slot].bytes, "condition": group.condition,
+        "clock": [int(s.now[slot]), int(s.lag[slot]), int(s.event[slot]), int(s.wake[slot])],
+        "told": names.index(group.told) if group.told >= 0 else -1, "past": past,
+        "level": [group.level, group.level_at],
+        "terms": [_term(book, row) for row in names],
+    }  # fmt: skip
+
+
+def _term(book: Book, row: int) -> list[Any]:
+    t, bank = book.terms.row, book.terms.bank(row)
+    ring = None
+    if bank:
+        kept = bank.t[t.ring[row]] > NONE
+        ring = [bank.t[t.ring[row]][kept].tolist(), [] if bank.v is None else bank.v[t.ring[row]][kept].tolist()]
+    return [int(t.ts[row]), int(t.at[row]), bool(t.on[row]), bool(t.held[row]), float(t.last[row]), ring]
+
+
+def _load_group(judge: Judge, row: dict[str, Any]) -> None:
+    book = judge.book
+    slot = book.slot_of.get((book.by_id.get(row["device"], -1), UUID(bytes=row["rule"])), -1)
+    group, s = book.terms.groups.get(slot), book.slot
+    if group is None:
+        return
+    if group.condition != row["condition"]:  # the rule changed meanwhile
+        if s.state[slot] == ACTIVE:
+            activate(judge, slot, int(s.t0[slot]))
+        return
+    names = list(group.rows())
+    for name, term in zip(names, row["terms"], strict=True):
+        _load_term(book, name, term)
+    group.told = names[row["told"]] if row["told"] >= 0 else -1
+    group.level, group.level_at = row["level"]
+    s.now[slot], s.lag[slot], s.event[slot], _ = row["clock"]
+    if row["past"]:
+        floor, base, said = row["past"]
+        group.past = Past(floor, dict(zip(names, base, strict=True)), [(at, names[n], held) for at, n, held in said])
+        s.state[slot] = PENDING
+    s.wake[slot] = NEVER
+    if row["clock"][3] < NEVER:
+        judge.wake_at(slot, row["clock"][3])
+
+
+def _load_term(book: Book, row: int, saved: list[Any]) -> None:
+    t, bank = book.terms.row, book.terms.bank(row)
+    t.ts[row], t.at[row], t.on[row], t.held[row], t.last[row], ring = saved
+    if bank and ring and ring[0]:
+        bank.t[t.ring[row], -len(ring[0]) :] = ring[0]
+        if bank.v is not None:
+            bank.v[t.ring[row], -len(ring[1]) :] = ring[1]

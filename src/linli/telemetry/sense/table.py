@@ -1,4 +1,4 @@
-"""Columns that grow: numpy arrays of one length, addressed by row number."""
+"""Columns that grow: numpy arrays of one length, addressed by row number; and what is asked of columns in groups."""
 
 from __future__ import annotations
 
@@ -46,3 +46,16 @@ class Table:
             new = np.full(self._capacity, self._fill.get(name, 0), dtype=old.dtype)
             new[: len(old)] = old
             setattr(self, name, new)
+
+
+def newest_before(ts: Any, before: Any, again: Any) -> Any:
+    """For each reading the newest time of its series until then. Rows of a series stand together; `again` says which
+    rows (but the first) belong to the series of the row above; `before` is the newest time before all of them."""
+    low = int(ts.min()) - 1
+    step = max(int(ts.max()), int(before.max())) - low + 1
+    lift = np.append(0, np.cumsum(~again)) * step  # each series above the one before: one running maximum does for all
+    base = np.maximum(before, low) + lift
+    shifted = base.copy()
+    shifted[1:] = np.where(again, np.maximum(ts[:-1] + lift[:-1], base[1:]), base[1:])
+    found = np.maximum.accumulate(shifted) - lift
+    return np.where(found > low, found, before)

@@ -57,9 +57,16 @@ export interface Device {
 }
 export interface DeviceCounts { total: number; online: number; models: { model: string; total: number; online: number }[]; owners: { owner: string; total: number; silent: number }[] }
 export interface Credential { id: string; hint: string; protocol: string; created_at: string; expires_at: string | null; revoked_at: string | null }
+export interface RuleTerm {
+  kind: "threshold" | "range" | "rate" | "count"; property: string; op: string; value?: number; clear_value?: number; low?: number; high?: number; margin?: number;
+  per?: "minute" | "hour"; times?: number; window_s?: number;
+}
+export interface RuleWindow { days: string | number[]; from: string; to: string }
+export interface RuleStep { severity: string; after_s?: number | undefined; value?: number | undefined; clear_value?: number | undefined }
+export interface RuleCondition { match?: "all" | "any"; terms: RuleTerm[]; windows?: RuleWindow[]; ladder?: RuleStep[] }
 export interface Rule {
   id: string; code: string; version: number; title: Label; sentence: Label; clears: Label | null; model: string; property: string; kind: string; op: string;
-  value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; reraise_s: number; severity: string; area_path: string;
+  value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; reraise_s: number; condition: RuleCondition | null; severity: string; area_path: string;
   device_ids: string[] | null; case: { class: string; merge_radius_m: number; urgent: boolean } | null; enabled: boolean; illustrative: boolean; origin: string; updated_at: string;
 }
 export interface Alarm {

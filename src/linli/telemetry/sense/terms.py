@@ -1,0 +1,319 @@
+"""What every term of every rule says of a reading: columns, one row for each (slot, term of its rule).
+
+`say` answers for whole batches whether a term holds and whether an alarm that it is part of would stay. It looks only
+at the term's own readings, so that how a batch is cut changes nothing; what follows for an alarm is in `groups.py`.
+
+A new kind of term is an entry of `KINDS` here: it tells the columns of its row. One that looks at more than its newest
+reading has an `over` of its own and a step in `Terms.say`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linli.telemetry.sense import rings
+from linli.telemetry.sense.rings import NONE, Bank
+from linli.telemetry.sense.schedule import NEVER, Windows, district
+from linli.telemetry.sense.table import Table, newest_before
+
+Ints = npt.NDArray[np.int64]
+Term = Mapping[str, Any]
+STRICT, INCLUSIVE, EQUAL, UNEQUAL, INSIDE, OUTSIDE = range(6)  # how a term compares; `sign` turns "below" into "above"
+MODES = {"gt": (STRICT, 1), "ge": (INCLUSIVE, 1), "lt": (STRICT, -1), "le": (INCLUSIVE, -1), "eq": (EQUAL, 1),
+         "ne": (UNEQUAL, 1)}  # fmt: skip
+UNKNOWN = -2  # a level that the database knows and we do not
+READING, RATE, COUNT = range(3)  # what is compared, or counted
+PER_MS = {"minute": 60_000.0, "hour": 3_600_000.0}
+
+
+# --- from data to columns -------------------------------------------------------------------------------------------
+
+
+def _threshold(term: Term) -> dict[str, Any]:
+    mode, sign = MODES[term["op"]]
+    clear = term.get("clear_value")
+    return {"mode": mode, "sign": sign, "value": term["value"], "clear": np.nan if clear is None else clear}
+
+
+def _range(term: Term) -> dict[str, Any]:
+    mode, margin = (INSIDE, -term.get("margin", 0)) if term["op"] == "inside" else (OUTSIDE, term.get("margin", 0))
+    return {"mode": mode, "value": term["low"], "high": term["high"], "clear": margin}
+
+
+def _rate(term: Term) -> dict[str, Any]:
+    return _threshold(term) | {"over": RATE, "window": term["window_s"] * 1000, "unit": PER_MS[term["per"]]}
+
+
+def _count(term: Term) -> dict[str, Any]:
+    return _threshold(term) | {"over": COUNT, "window": term["window_s"] * 1000, "times": term["times"]}
+
+
+KINDS: dict[str, Callable[[Term], dict[str, Any]]] = {
+    "threshold": _threshold, "range": _range, "rate": _rate, "count": _count,
+}  # fmt: skip
+
+
+def compare(mode: Any, sign: Any, value: Any, clear: Any, high: Any, reading: Any) -> tuple[Any, Any]:
+    """(whether it holds, whether what holds already goes on holding)"""
+    over = (reading - value) * sign
+    holds = np.where(mode == STRICT, over > 0, over >= 0)
+    odd = mode >= EQUAL
+    if odd.any():
+        inside = (reading >= value) & (reading <= high)
+        holds = np.where(odd, (over == 0) == (mode == EQUAL), holds)
+        holds = np.where(mode >= INSIDE, inside == (mode == INSIDE), holds)
+    stays = np.where(np.isnan(clear), holds, (reading - clear) * sign > 0)
+    ranged = mode >= INSIDE
+    if ranged.any():
+        calm = (reading >= value + clear) & (reading <= high - clear)
+        stays = np.where(ranged, calm == (mode == INSIDE), stays)
+    return holds, stays
+
+
+# --- groups of terms ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Past:
+    """What the terms of a pending slot said since its count began, late readings in their places."""
+
+    floor: int  # nothing from here back lengthens the count
+    base: dict[int, bool]  # what was so at `floor`
+    said: list[tuple[int, int, bool]]  # (time, term, whether it held), by time
+
+
+@dataclass(slots=True)
+class Step:
+    """A step of the ladder: reached after so long (ms), or while the term of `row` holds (-1: none)."""
+
+    severity: str
+    after: int = NEVER
+    row: int = -1
+
+
+@dataclass(slots=True)
+class Group:
+    """The terms of one slot, by their place in the rule."""
+
+    condition: Term
+    version: int
+    every: bool
+    parts: list[list[int]]
+    windows: Windows | None = None
+    steps: list[Step] = field(default_factory=list)  # the ladder, from below
+    level: int = -1  # which of the steps the alarm is on; -1: none
+    level_at: int = NONE
+    told: int = -1  # the term that the alarm named
+    past: Past | None = field(default=None)
+
+    def rows(self) -> Iterator[int]:
+        for part in self.parts:
+            yield from part
+        for step in self.steps:
+            if step.row >= 0:
+                yield step.row
+
+    def named(self) -> Iterator[tuple[int, Term]]:
+        """Rows with what the rule says of them, without the ladder's."""
+        for part, term in zip(self.parts, self.condition["terms"], strict=True):
+            for row in part:
+                yield row, term
+
+    def height(self, on: Any, lasted: int) -> int:
+        """The highest step that is reached."""
+        reached = (n for n, s in enumerate(self.steps) if lasted >= s.after or (s.row >= 0 and on[s.row]))
+        return max(reached, default=-1)
+
+    def open(self, ts: int) -> bool:
+        return self.windows is None or self.windows.open(ts)
+
+    def holds(self, on: Any) -> bool:
+        found = (any(on[row] for row in part) for part in self.parts)
+        return all(found) if self.every else any(found)
+
+
+_BLANK: dict[str, Any] = {
+    "mode": 0, "sign": 1.0, "clear": np.nan, "high": 0.0, "over": READING, "window": 0, "unit": 1.0, "times": 0,
+    "ring": -1, "ts": NONE, "at": NONE, "on": False, "held": False, "last": np.nan,
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Said:
+    """Rows that say something, by term and message and time."""
+
+    place: Any  # in the arrays given
+    term: Ints
+    holds: Any
+    stays: Any
+    fresh: Any
+
+
+class Terms:
+    def __init__(self) -> None:
+        self.row = Table(
+            slot="i4", series="i4", mode="i1", sign="f8", value="f8", clear="f8", high="f8", over="i1", window="i8",
+            unit="f8", times="i2", ring="i4", ts="i8", at="i8", on="?", held="?", last="f8",
+        )  # fmt: skip
+        self.groups: dict[int, Group] = {}  # by slot
+        self.rates = Bank(rings.KEPT, valued=True)
+        self.counts: dict[int, Bank] = {}
+        self._free: list[int] = []
+        self._schedules: dict[str, Windows] = {}
+        self._links: tuple[Any, Any] | None = None  # (series, term) of all, by series
+        self._read = np.zeros(1024, bool)  # whether a series has terms
+
+    # --- which there are --------------------------------------------------------------------------------------------
+
+    def put(self, slot: int, version: int, condition: Term, series: Callable[[str], int]) -> bool:
+        """Give a slot its terms; `series` finds the one of a property. Returns whether they are new: a rule whose
+        condition is as before goes on with what its terms remember."""
+        known = self.groups.get(slot)
+        if known is not None and known.condition == condition:
+            known.version = version
+            return False
+        self.drop(slot)
+        parts = [[self._add(slot, series(term["property"]), KINDS[term["kind"]](term))] for term in condition["terms"]]
+        windows = self._windows(condition["windows"]) if condition.get("windows") else None
+        group = Group(condition, version, condition.get("match", "all") == "all", parts, windows)
+        for step in condition.get("ladder") or ():
+            if step.get("after_s") is not None:
+                group.steps.append(Step(step["severity"], after=step["after_s"] * 1000))
+                continue
+            term = {**condition["terms"][0], "clear_value": None} | step
+            row = self._add(slot, series(term["property"]), KINDS[term["kind"]](term))
+            group.steps.append(Step(step["severity"], row=row))
+        self.groups[slot] = group
+        return True
+
+    def _windows(self, windows: list[dict[str, Any]]) -> Windows:
+        """The same for all slots of a rule, so that days are looked up once."""
+        key = repr(windows)
+        if key not in self._schedules:
+            self._schedules[key] = Windows(windows, district())
+        return self._schedules[key]
+
+    def drop(self, slot: int) -> None:
+        """A slot without a rule, or with another: its terms forget."""
+        group = self.groups.pop(slot, None)
+        if group is None:
+            return
+        self._links = None
+        for row in group.rows():
+            if bank := self.bank(row):
+                bank.drop(int(self.row.ring[row]))
+            self.row.series[row] = -1
+            self._free.append(row)
+
+    def _add(self, slot: int, series: int, columns: Mapping[str, Any]) -> int:
+        self._links = None
+        row = self._free.pop() if self._free else self.row.add()
+        for name, value in (_BLANK | dict(columns) | {"slot": slot, "series": series}).items():
+            getattr(self.row, name)[row] = value
+        if bank := self.bank(row):
+            self.row.ring[row] = bank.add()
+        return row
+
+    def bank(self, row: int) -> Bank | None:
+        """Where a term's past is kept, if it has one."""
+        over = self.row.over[row]
+        if over == RATE:
+            return self.rates
+        if over == COUNT:
+            times = int(self.row.times[row])
+            return self.counts.setdefault(times, Bank(times))
+        return None
+
+    def blank(self, slot: int) -> None:
+        """As if no reading had ever come."""
+        group = self.groups[slot]
+        group.told, group.past, group.level, group.level_at = -1, None, -1, NONE
+        for row in group.rows():
+            self.row.ts[row] = self.row.at[row] = NONE
+            self.row.on[row] = self.row.held[row] = False
+            if bank := self.bank(row):
+                bank.t[self.row.ring[row]] = NONE
+
+    def of(self, series: Ints) -> tuple[Ints, Ints]:
+        """Pairs of (place in `series`, term)."""
+        keys, terms = self._links or self._link()
+        if series.max() >= len(self._read):
+            self._read = np.append(self._read, np.zeros(int(series.max()), bool))
+        found = np.flatnonzero(self._read[series])
+        start = np.searchsorted(keys, series[found])
+        many = np.searchsorted(keys, series[found], "right") - start
+        within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        return np.repeat(found, many), terms[np.repeat(start, many) + within]
+
+    def _link(self) -> tuple[Ints, Ints]:
+        live = np.flatnonzero(self.row.column("series") >= 0)
+        order = np.argsort(self.row.series[live], kind="stable")
+        keys, terms = self.row.series[live][order].astype(np.int64), live[order]
+        self._read = np.zeros(max(1024, int(keys.max(initial=0)) + 1), bool)
+        self._read[keys] = True
+        self._links = keys, terms
+        return keys, terms
+
+    def heard(self, slot: int) -> bool:
+        """Whether any reading came."""
+        return bool((self.row.ts[list(self.groups[slot].rows())] > NONE).any())
+
+    def hold(self, slot: int) -> bool:
+        """Whether the whole holds, by what was said last."""
+        return self.groups[slot].holds(self.row.on)
+
+    def assume(self, slot: int) -> None:
+        """An alarm is on of whose terms nothing was heard: each holds until it says otherwise."""
+        group = self.groups[slot]
+        rows = [row for row, _ in group.named()]
+        self.row.on[rows] |= self.row.ts[rows] == NONE
+        group.level = UNKNOWN
+
+    # --- what they say ----------------------------------------------------------------------------------------------
+
+    def say(self, term: Ints, ts: Ints, value: Any) -> Said:
+        """Rows stand by term, message and time. Late readings say something only of comparisons: a rate or a count is
+        told at the newest."""
+        t = self.row
+        again = term[1:] == term[:-1]
+        before = newest_before(ts, t.ts[term], again)
+        fresh = ts > before
+        last = np.append(~again, True)
+        t.ts[term[last]] = np.maximum(before[last], ts[last])
+        place = np.flatnonzero((ts != before) & (fresh | (t.over[term] == READING)))
+        term, ts, left, fresh = term[place], ts[place], value[place], fresh[place]
+        over = t.over[term]
+        if (some := over == RATE).any():
+            left = left.copy()
+            left[some] = self._rates(term[some], ts[some], left[some])
+        holds, stays = compare(t.mode[term], t.sign[term], t.value[term], t.clear[term], t.high[term], left)
+        if (some := over == COUNT).any():
+            holds[some] = stays[some] = self._counts(term[some], ts[some], holds[some])
+        t.at[term[fresh]] = ts[fresh]
+        known = ~np.isnan(left)
+        if known.all():
+            return Said(place, term, holds, stays, fresh)
+        return Said(place[known], term[known], holds[known], stays[known], fresh[known])
+
+    def _rates(self, term: Ints, ts: Ints, value: Any) -> Any:
+        first = np.append(True, term[1:] != term[:-1])
+        before = np.where(first, self.row.at[term], np.append(NONE, ts[:-1]))
+        found = rings.rates(self.rates, self.row.ring[term], first, ts, value, before, self.row.window[term])
+        return found * self.row.unit[term]
+
+    def _counts(self, term: Ints, ts: Ints, holds: Any) -> Any:
+        found = np.zeros(len(term), bool)
+        times = self.row.times[term]
+        for width in np.unique(times).tolist():
+            some = times == width
+            mine = term[some]
+            first = np.append(True, mine[1:] != mine[:-1])
+            found[some] = rings.counts(
+                self.counts[width], self.row.ring[mine], first, holds[some], ts[some], self.row.window[mine]
+            )
+        return found

@@ -1,0 +1,280 @@
+"""Rules of several terms told slowly and obviously: one device, one reading after the other, all from the start.
+
+It knows no columns, timers or snapshots: what falls due is looked for when the next reading comes, and at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, timedelta
+from itertools import groupby, pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from linli.devices.contracts import RuleRow
+
+Reading = tuple[str, int, int, float, bool]  # property, own time, arrival, value, good
+NEVER = 1 << 60
+WORKED = {date(2025, 10, 11): True, date(2025, 10, 8): False}  # a Saturday that is worked, a holiday
+
+
+class Term:
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.newest = -NEVER
+        self.fresh: list[tuple[int, float]] = []  # good ones, by time
+        self.on = self.held = False
+
+    def hear(self, ts: int, value: float, good: bool) -> tuple[bool, bool, bool] | None:
+        """(holds, stays, fresh), or None when it says nothing."""
+        if not good:
+            return None
+        fresh, again = ts > self.newest, ts == self.newest
+        self.newest = max(self.newest, ts)
+        kind = self.data["kind"]
+        if again or (not fresh and kind in ("rate", "count")):
+            return None
+        if fresh:
+            self.fresh.append((ts, value))
+        if kind == "range":
+            return (*_range(self.data, value), fresh)
+        if kind == "rate":
+            rate = self._rate(ts, value)
+            return None if rate is None else (*_compare(self.data, rate), fresh)
+        if kind == "count":
+            window = self.data["window_s"] * 1000
+            holding = [t for t, v in self.fresh if ts - window <= t and _compare(self.data, v)[0]]
+            return (len(holding) >= self.data["times"],) * 2 + (fresh,)
+        return (*_compare(self.data, value), fresh)
+
+    def _rate(self, ts: int, value: float) -> float | None:
+        window = self.data["window_s"] * 1000
+        part = window // 24
+        samples = [next(g) for _, g in groupby(self.fresh, key=lambda one: one[0] // part)]
+        at, was = next((t, v) for t, v in samples + [(ts, value)] if t >= ts - window)
+        if ts - at < window / 2:
+            return None
+        return (value - was) / (ts - at) * {"minute": 60_000, "hour": 3_600_000}[self.data["per"]]
+
+
+def _range(data: dict[str, Any], value: float) -> tuple[bool, bool]:
+    low, high, margin = data["low"], data["high"], data.get("margin", 0)
+    if data["op"] == "inside":
+        return low <= value <= high, low - margin <= value <= high + margin
+    return not low <= value <= high, not low + margin <= value <= high - margin
+
+
+def _compare(data: dict[str, Any], value: float) -> tuple[bool, bool]:
+    limit, clear = data["value"], data.get("clear_value")
+    holds = {"gt": value > limit, "ge": value >= limit, "lt": value < limit, "le": value <= limit,
+             "eq": value == limit, "ne": value != limit}[data["op"]]  # fmt: skip
+    if clear is None:
+        return holds, holds
+    return holds, value > clear if data["op"] in ("gt", "ge") else value < clear
+
+
+class Schedule:
+    """Windows, looked at minute by minute over some days from `begin`."""
+
+    def __init__(self, windows: list[dict[str, Any]], begin: int) -> None:
+        self.windows = windows
+        minutes = range(begin // 60_000 - 1_500, begin // 60_000 + 5_000)
+        open_at = [(m * 60_000, self.open(m * 60_000)) for m in minutes]
+        self.edges = [at for (_, was), (at, now) in pairwise(open_at) if was != now]
+
+    def open(self, ts: int) -> bool:
+        local = datetime.fromtimestamp(ts / 1000, ZoneInfo("Asia/Shanghai"))
+        clock, today, yesterday = f"{local:%H:%M}", local.date(), local.date() - timedelta(days=1)
+        for one in self.windows:
+            a, b, days = one["from"], one["to"], one.get("days", "every")
+            if a < b and a <= clock < b and self._fits(today, days):
+                return True
+            if b < a and ((clock >= a and self._fits(today, days)) or (clock < b and self._fits(yesterday, days))):
+                return True
+        return False
+
+    def _fits(self, day: date, days: Any) -> bool:
+        if isinstance(days, list):
+            return day.isoweekday() in days
+        worked = WORKED.get(day, day.isoweekday() < 6)
+        return {"every": True, "workday": worked, "restday": not worked, "holiday": WORKED.get(day) is False}[days]
+
+    def edge(self, ts: int) -> int:
+        return next(at for at in self.edges if at > ts)
+
+    def since(self, ts: int) -> int:
+        return max((at for at in self.edges if at <= ts), default=-NEVER)
+
+
+class Reference:
+    """`hear` messages in the order of the stream, then `end`; `told` has (started, raised, ended)."""
+
+    def __init__(self, rule: RuleRow, begin: int) -> None:
+        assert rule.condition is not None
+        self.every = rule.condition.get("match", "all") == "all"
+        self.terms = [Term(t) for t in rule.condition["terms"]]
+        self.duration, self.pause = rule.duration_s * 1000, rule.reraise_s * 1000
+        self.state, self.begun, self.block, self.now, self.lag = "idle", 0, -NEVER, -NEVER, 0
+        self.event = self.wake = NEVER
+        self.floor, self.base, self.said = 0, [False], dict[tuple[int, int], bool]()
+        self.told: list[list[Any]] = []
+        self.severity = rule.severity
+        self.ladder = rule.condition.get("ladder") or []
+        self.steps = [Term({**rule.condition["terms"][0], "clear_value": None} | s) if "value" in s else None
+                      for s in self.ladder]  # fmt: skip
+        windows = rule.condition.get("windows")
+        self.schedule = Schedule(windows, begin) if windows else None
+
+    def hear(self, message: list[Reading]) -> None:
+        seen = set()
+        for ts, some in groupby(sorted(message, key=lambda r: r[1]), key=lambda r: r[1]):
+            rows, climbs = [], []
+            for prop, _, recv, value, good in some:
+                if (prop, ts) in seen:
+                    continue
+                seen.add((prop, ts))
+                for number, term in enumerate(self.terms):
+                    if term.data["property"] == prop:
+                        said = term.hear(ts, value, good and math.isfinite(value))
+                        if said:
+                            rows.append((number, recv, *said))
+                for step in self.steps:
+                    if step and step.data["property"] == prop:
+                        said = step.hear(ts, value, good and math.isfinite(value))
+                        if said and said[2]:
+                            climbs.append((step, *said))
+            if rows:
+                self._moment(ts, rows, climbs)
+
+    def end(self, at: int) -> list[tuple[Any, ...]]:
+        """As the clock on the wall reaches `at`."""
+        self._pass(-NEVER, at)
+        return [(a, b, c, tuple(levels)) for a, b, c, levels in self.told]
+
+    def _whole(self, on: list[bool]) -> bool:
+        return all(on) if self.every else any(on)
+
+    def _moment(self, ts: int, rows: list[tuple[Any, ...]], climbs: list[tuple[Any, ...]]) -> None:
+        fresh = any(row[4] for row in rows)
+        self._pass(ts if fresh else -NEVER, rows[0][1])
+        before, floor = [t.held for t in self.terms], self.now
+        for number, recv, holds, stays, new in rows:
+            if new:
+                term = self.terms[number]
+                term.on = holds or (self.state == "active" and term.on and stays)
+                term.held, self.lag = holds, recv - ts
+        for step, holds, stays, _ in climbs:
+            step.on = holds or (self.state == "active" and step.on and stays)
+            step.held = holds
+        if self.state == "pending":
+            self._count(ts, rows)
+        if not fresh:
+            return
+        self.now = max(self.now, ts)
+        if self.state == "idle":
+            self.floor, self.base = floor, before
+            if self.schedule and self._open():
+                self.floor = max(floor, self.schedule.since(self.now) - 1)
+            self.said = {(self.now, n): holds for n, _, holds, _, new in rows if new}
+        self._look()
+
+    def _open(self) -> bool:
+        return self.schedule is None or self.schedule.open(self.now)
+
+    def _look(self) -> None:
+        whole = self._whole([t.on for t in self.terms]) and self._open()
+        if self.state == "idle" and whole:
+            self._begin(self.now)
+        elif self.state == "active" and not whole:
+            self._clear(self.now)
+        elif self.state == "pending" and not whole:
+            self.state = "idle"
+        if self.state == "active" and self._reached(self.now) != self.told[-1][3][-1][1]:
+            levels = self.told[-1][3]
+            levels.append((max(self.now, levels[-1][0] + 1), self._reached(self.now)))
+        self._watch()
+
+    def _reached(self, at: int) -> str:
+        found = self.severity
+        for step, term in zip(self.ladder, self.steps, strict=True):
+            if term.on if term else at - self.told[-1][1] >= step["after_s"] * 1000:
+                found = step["severity"]
+        return found
+
+    def _begin(self, at: int) -> None:
+        if self.told and at <= self.begun:
+            at = self.begun + 1
+        self.begun = at
+        if max(at + self.duration, self.block) <= at:
+            self._raise(at)
+        else:
+            self.state = "pending"
+
+    def _count(self, ts: int, rows: list[tuple[Any, ...]]) -> None:
+        for number, _, holds, _, fresh in rows:
+            at = max(ts, self.floor + 1) if fresh else ts
+            if at > self.floor and (fresh or (at, number) not in self.said):
+                self.said[at, number] = holds
+        on = list(self.base)
+        start = self.begun if self._whole(on) else None
+        for at, some in groupby(sorted(self.said.items()), key=lambda one: one[0][0]):
+            for (_, number), holds in some:
+                on[number] = holds
+            start = (at if start is None else start) if self._whole(on) else None
+        if start is None:
+            self.state = "idle"
+        else:
+            self.begun = start
+        self._watch()
+
+    def _watch(self) -> None:
+        event = max(self.begun + self.duration, self.block) if self.state == "pending" else NEVER
+        if self.schedule and (self.state != "idle" or self._whole([t.on for t in self.terms])):
+            event = min(event, self.schedule.edge(self.now))
+        if self.state == "active":
+            later = [self.told[-1][1] + s["after_s"] * 1000 for s in self.ladder if "after_s" in s]
+            event = min([event, *(at for at in later if at > self.now)])
+        if event != self.event:
+            self.event, self.wake = event, NEVER if event == NEVER else event + max(self.lag, 0)
+
+    def _pass(self, ts: int, recv: int) -> None:
+        while self.event < NEVER and (ts >= self.event or recv >= self.wake):
+            event, self.event, self.wake = self.event, NEVER, NEVER
+            self.now = max(self.now, event)
+            if self.state == "pending" and self._open() and max(self.begun + self.duration, self.block) <= event:
+                self._raise(event)
+            if self.state == "idle":
+                self.floor, self.base, self.said = event - 1, [t.held for t in self.terms], {}
+            self._look()
+
+    def _raise(self, at: int) -> None:
+        self.state = "active"
+        self.told.append([self.begun, at, None, []])
+        self.told[-1][3].append((at, self._reached(at)))
+
+    def _clear(self, at: int) -> None:
+        self.state, self.block = "idle", at + self.pause
+        self.told[-1][2] = max(at, self.told[-1][1])
+        for term in [*self.terms, *filter(None, self.steps)]:
+            term.on = term.held
+
+
+def occurrences(said: list[dict[str, Any]], *, severity: str | None = None) -> list[tuple[Any, ...]]:
+    """What the database keeps of these operations, told independently of the bench: device, started, raised, ended, and
+    with the rule's `severity` how that went."""
+    rows: list[list[Any]] = []
+    for o in said:
+        mine = [r for r in rows if r[0] == o["device_id"]]
+        if o["op"] == "raise":
+            started, raised = o["started_at"], o["raised_at"]
+            if any(r[1] == started or r[3] is None or (r[1] <= started and r[3] > raised) for r in mine):
+                continue
+            rows.append([o["device_id"], started, raised, None, ((raised, o.get("severity", severity)),)])
+        for r in mine:
+            if r[3] is not None:
+                continue
+            if o["op"] == "clear":
+                r[3] = max(r[2], o["cleared_at"])
+            elif o["op"] == "level" and r[4][-1][0] < o["at"] and r[4][-1][1] != o["severity"]:
+                r[4] += ((o["at"], o["severity"]),)
+    return sorted(tuple(r) if severity else tuple(r[:4]) for r in rows)
