@@ -204,6 +204,9 @@ for variant in ("", " [household]"):
 for verb in ("acknowledge", "clear", "comments"):
     body(f"POST /alarms/{{alarm_id}}/{verb}", {"text": "已看"})
 body("POST /alarms/{alarm_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})
+for verb in ("acknowledge", "comments"):
+    body(f"POST /incidents/{{incident_id}}/{verb}", {"text": "已看"})
+body("POST /incidents/{incident_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})
 body("POST /rules", lambda t: {
     "model": "matrix-gauge", "title": {"zh": "高", "en": "High"}, "kind": "threshold", "severity": "warning",
     "property": "level", "op": "gt", "value": 4, "clear_value": 3.5, "area_path": t.leaf})  # fmt: skip

@@ -25,7 +25,7 @@ from linli.cases.models import Call, Case, Photo, Reporter
 from linli.cases.services import routing
 from linli.command import card_services, operation_plan, operation_services
 from linli.command.models import BoardNote, Handover
-from linli.devices.models import Alarm, Command, Credential, Device, Rule, ThingModel
+from linli.devices.models import Alarm, Command, Credential, Device, Incident, IncidentNote, Rule, ThingModel
 from linli.field.models import Entry
 from linli.identity import facade as identity
 from linli.identity.models import Account, ApiKey, RoleGrant, Session
@@ -200,8 +200,15 @@ def _devices(things: Things, model: ThingModel) -> None:
         kind="threshold", op="gt", value=3.0, clear_value=2.8, severity="severe", area_path=things.leaf,
     )  # fmt: skip
     now = clock.now()
+    incident = Incident.objects.create(
+        root="gateway", key=str(device.id), nature="silence", device=device, name_zh="网关", name_en="Gateway",
+        title_zh="设备无数据", title_en="devices silent", severity="severe", began_at=now, last_at=now, alarms=1,
+        devices=1, area_path=things.leaf,
+    )  # fmt: skip
+    seen = IncidentNote.objects.create(incident=incident, kind="acknowledge", alarms=1)
     alarm = Alarm.objects.create(
-        device=device, rule=rule, rule_version=1, severity="severe", title_zh="水位过高", title_en="High",
+        incident=incident, looked_at=now, device=device, rule=rule, rule_version=1, severity="severe",
+        title_zh="水位过高", title_en="High",
         property="level", value=3.5, started_at=now, raised_at=now, area_path=things.leaf, lon=things.lon,
         lat=things.lat,
     )  # fmt: skip
@@ -209,6 +216,7 @@ def _devices(things: Things, model: ThingModel) -> None:
     command = Command.objects.create(device=device, method="open", expires_at=now + timedelta(hours=1))
     things.ids |= {
         "device_id": device.id, "command_id": command.id, "rule_id": rule.id, "alarm_id": alarm.id,
+        "incident_id": incident.id, "act_id": seen.id,
         "credential_id": credential.id, "household_id": pendant.id, "code": model.code,
     }  # fmt: skip
 

@@ -26,6 +26,7 @@ import linli
 from linli.cases.models import Case
 from linli.cases.rules.notices import Notice
 from linli.cases.services import upkeep
+from linli.devices.services import incidents
 from linli.identity import resolver
 from linli.identity.services import sessions
 from linli.kernel import clock, ids
@@ -40,7 +41,8 @@ HERE = Path(__file__).parent
 WORK = (  # one act for each kind of event that seeding alone does not make
     "POST /tasks", "POST /duty/{duty_id}/positions [mine]", "PUT /duty/{duty_id}", "PATCH /devices/{device_id}",
     "POST /devices/{device_id}/commands",
-    "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge", "PATCH /grids/{grid_id}",
+    "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge",
+    "POST /incidents/{incident_id}/comments", "PATCH /grids/{grid_id}",
     "POST /units/{unit_id}/qr/rotate", "PATCH /teams/{team_id}", "PATCH /centres/{centre_id}",
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",
     "DELETE /sessions/{session_id}", "PUT /form-entries/{entry_id}", "POST /cases/{case_id}/voice-notes/{voice_id}",
@@ -81,6 +83,7 @@ def work_on(things: Things) -> None:
     assert client.post(private, {"text": "已联系"}, content_type="application/json").status_code == 201
     sessions._open(account, None, "", "")
     raise_alarm(things)
+    incidents.tell([things["incident_id"]], "incident.raised", "open")
     notice(things)
 
 

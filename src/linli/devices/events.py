@@ -1,7 +1,11 @@
-"""Hooks into lower rooms: devices and their active alarms follow when a grid is split or merged."""
+"""Hooks into lower rooms: devices and active alarms follow when a grid is split or merged. And the watch for storms."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from linli.devices.services import incidents
+from linli.kernel.events import Envelope, consumer
 from linli.places import facade as places
 
 
@@ -19,3 +23,20 @@ def register() -> None:
             where="t.cleared_at IS NULL",
         )
     )  # fmt: skip
+    places.rehome_table(
+        places.RehomedTable(
+            name="devices.incident", label_zh="群障", label_en="Incidents", table="devices_incident",
+            where="t.ended_at IS NULL", grid_column="", lon_column="", lat_column="",
+        )
+    )  # fmt: skip
+
+
+def _due() -> Callable[[Envelope], bool]:
+    """The first alarm of a storm brings in all that are there; the news of the others finds nothing left to do."""
+    found = incidents.due()
+    return lambda envelope: found
+
+
+@consumer("devices.incidents", "alarm.raised", "alarm.changed", interest=_due)
+def on_alarm(envelope: Envelope) -> None:
+    incidents.gather()

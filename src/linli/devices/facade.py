@@ -12,6 +12,7 @@ from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, RegistryRow, Ru
 from linli.devices.models import Alarm, Device
 from linli.devices.services import devices as _devices
 from linli.devices.services import imports
+from linli.devices.services import incidents as _incidents
 from linli.devices.services import open_things as _open
 from linli.devices.services import packs as _packs
 from linli.kernel.actor import Actor
@@ -80,6 +81,21 @@ def alarm(alarm_id: UUID) -> AlarmInfo | None:
     state = "active" if row.cleared_at is None else "cleared"
     return AlarmInfo(row.pk, row.device_id, row.rule_id, row.severity, state, row.area_path,
                      row.raised_at, row.cleared_at)  # fmt: skip
+
+
+def incident_of(alarm_id: UUID) -> UUID | None:
+    """For system use: the storm that an alarm belongs to, as of now: what nobody has looked at is looked at first."""
+    row = Alarm.objects.filter(pk=alarm_id).values_list("incident_id", "looked_at", "cleared_at").first()
+    if row is not None and row[1] is None and row[2] is None:
+        _incidents.gather()
+        row = Alarm.objects.filter(pk=alarm_id).values_list("incident_id", "looked_at", "cleared_at").first()
+    return row[0] if row else None
+
+
+def alarms_of(incident_id: UUID) -> list[UUID]:
+    """For system use: all alarms of an incident, oldest first."""
+    found = Alarm.objects.filter(incident_id=incident_id).order_by("raised_at", "id")
+    return list(found.values_list("pk", flat=True))
 
 
 def _info(d: Device) -> DeviceInfo:

@@ -240,6 +240,11 @@ class Alarm(models.Model):
     lat = models.FloatField(null=True)
     created_at = models.DateTimeField(default=clock.now)
     changed_at = models.DateTimeField(default=clock.now)
+    # of a storm (services/incidents): no constraint, since rows of this table are made and ended many at once
+    incident = models.ForeignKey("Incident", on_delete=models.PROTECT, null=True, related_name="+",
+                                 db_constraint=False, db_index=False)  # fmt: skip
+    looked_at = models.DateTimeField(null=True)
+    apart = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "devices_alarm"
@@ -254,7 +259,18 @@ class Alarm(models.Model):
             models.Index(fields=["-raised_at", "-id"], condition=Q(cleared_at=None), name="devices_alarm_active"),
             models.Index(fields=["device", "-raised_at", "-id"], name="devices_alarm_device"),
             models.Index(fields=["area_path"], opclasses=["varchar_pattern_ops"], name="devices_alarm_area"),
-        ]
+            models.Index(
+                fields=["created_at"], condition=Q(cleared_at=None, looked_at=None), name="devices_alarm_fresh"
+            ),
+            models.Index(
+                fields=["incident", "-raised_at", "-id"], condition=Q(incident__isnull=False),
+                name="devices_alarm_incident",
+            ),
+            models.Index(
+                fields=["incident"], condition=Q(cleared_at=None, incident__isnull=False),
+                name="devices_alarm_in_incident",
+            ),
+        ]  # fmt: skip
 
 
 class AlarmNote(models.Model):
@@ -295,3 +311,6 @@ class SenseMember(models.Model):
 
     class Meta:
         db_table = "devices_sense_member"
+
+
+from linli.devices.incident_models import Incident, IncidentNote  # noqa: E402, F401  (tables of storms, by themselves)

@@ -11,7 +11,7 @@ import orjson
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
-from linli.devices import text
+from linli.devices import incident_selectors, text
 from linli.devices.models import SEVERITIES, STATES, Alarm, AlarmNote, Credential, Device, Rule, RuleVersion, ThingModel
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor, contains
@@ -217,10 +217,10 @@ def rule_versions(actor: Actor, rule_id: UUID) -> list[RuleVersion]:
 def alarms(
     actor: Actor, *, state: str = "active", acknowledged: bool | None = None, severity: str = "",
     device_id: UUID | None = None, model: str = "", area: str = "", shelved: bool | None = False,
-    since: datetime | None = None, until: datetime | None = None,
-    cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+    since: datetime | None = None, until: datetime | None = None, incident_id: UUID | None = None,
+    grouped: bool = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> tuple[list[Alarm], str | None]:  # fmt: skip
-    """A page, newest first. `shelved` None means both."""
+    """A page, newest first. `shelved` None means both; `grouped` leaves out what an incident's row stands for."""
     if state not in ("active", "cleared", "all"):
         raise Invalid("state", "must be active, cleared or all")
     wanted = [s for s in severity.split(",") if s]
@@ -233,11 +233,15 @@ def alarms(
         "acknowledged_at__isnull": None if acknowledged is None else not acknowledged,
         "severity__in": wanted or None,
         "device_id": device_id,
+        "incident_id": incident_id,
         "device__model_id": model or None,
         "raised_at__gte": since,
         "raised_at__lt": until,
     }
     found = found.filter(**{k: v for k, v in conditions.items() if v is not None})
+    if grouped:
+        behind = incident_selectors.hidden_behind(actor)
+        found = found.filter(Q(incident=None) | ~Q(incident__in=behind))
     if shelved is not None and state != "cleared":
         on_shelf = Q(shelved_until__gt=clock.now(), cleared_at=None)
         found = found.filter(on_shelf) if shelved else found.exclude(on_shelf)

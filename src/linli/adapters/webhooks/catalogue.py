@@ -30,6 +30,10 @@ EVENTS = (
     Described("task.changed", ("tasks.view",), "任务有进展", "A task moves"),
     Described("alarm.raised", ("alarms.view",), "告警产生", "An alarm is raised"),
     Described("alarm.changed", ("alarms.view",), "告警确认, 搁置或恢复", "An alarm is acknowledged, shelved or over"),
+    Described("incident.raised", ("alarms.view",), "群障产生", "Alarms with one root become an incident"),
+    Described(
+        "incident.changed", ("alarms.view",), "群障扩大, 确认, 搁置或结束", "An incident grows, is handled or over"
+    ),
     Described("device.changed", ("devices.view",), "设备资料修改", "A device is changed"),
     Described("command.changed", ("devices.view",), "设备命令有进展", "A command to a device moves"),
     Described("model.changed", ("devices.view",), "物模型修改", "A thing model is changed"),

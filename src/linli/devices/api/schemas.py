@@ -313,6 +313,7 @@ class AlarmOut(Schema):
     grid_id: UUID | None
     lon: float | None
     lat: float | None
+    incident_id: UUID | None
     created_at: datetime
 
 
@@ -346,7 +347,7 @@ def alarm_out(a: Alarm) -> dict[str, Any]:
 
 _ALARM_PLAIN = ("severity", "property", "value", "started_at", "raised_at", "cleared_at", "cleared_value",
                 "clear_reason", "acknowledged_at", "acknowledged_by", "shelved_until", "area_path", "grid_id", "lon",
-                "lat", "created_at")  # fmt: skip
+                "lat", "incident_id", "created_at")  # fmt: skip
 
 
 class TextIn(Schema):

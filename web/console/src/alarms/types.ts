@@ -1,0 +1,16 @@
+/** What storms tell. */
+import type { Label } from "../data/types";
+
+export interface IncidentNote {
+  id: string; at: string; account_id: string | null; kind: string; text: string; until: string | null; alarm_id: string | null; alarms: number; undone_at: string | null;
+  can_undo: boolean;
+}
+export interface Incident {
+  id: string; root: string; key: string; name: Label; title: Label; device_id: string | null; severity: string; state: string; alarms: number; devices: number;
+  active: number; unacknowledged: number; began_at: string; last_at: string; ended_at: string | null; shelved_until: string | null; area_path: string;
+  lon: number | null; lat: number | null; created_at: string;
+}
+export interface IncidentDetail extends Incident {
+  notes: IncidentNote[]; areas: { area_path: string; devices: number; active: number }[]; models: { model: string; devices: number; active: number }[];
+  points: { device_id: string; lon: number; lat: number; active: boolean }[];
+}
