@@ -25,7 +25,17 @@ from linli.cases.models import Call, Case, Photo, Reporter
 from linli.cases.services import routing
 from linli.command import card_services, operation_plan, operation_services
 from linli.command.models import BoardNote, Handover
-from linli.devices.models import Alarm, Command, Credential, Device, Incident, IncidentNote, Rule, ThingModel
+from linli.devices.models import (
+    Alarm,
+    Command,
+    Credential,
+    Device,
+    Incident,
+    IncidentNote,
+    Maintenance,
+    Rule,
+    ThingModel,
+)
 from linli.field.models import Entry
 from linli.identity import facade as identity
 from linli.identity.models import Account, ApiKey, RoleGrant, Session
@@ -212,11 +222,15 @@ def _devices(things: Things, model: ThingModel) -> None:
         property="level", value=3.5, started_at=now, raised_at=now, area_path=things.leaf, lon=things.lon,
         lat=things.lat,
     )  # fmt: skip
+    works = Maintenance.objects.create(
+        title="检修", reason="换线", area_path=things.leaf, starts_at=now + timedelta(hours=1),
+        ends_at=now + timedelta(hours=2),
+    )  # fmt: skip
     credential = Credential.objects.create(device=device, token_hash=ids.new_id().bytes * 2, hint="abcd")
     command = Command.objects.create(device=device, method="open", expires_at=now + timedelta(hours=1))
     things.ids |= {
         "device_id": device.id, "command_id": command.id, "rule_id": rule.id, "alarm_id": alarm.id,
-        "incident_id": incident.id, "act_id": seen.id,
+        "incident_id": incident.id, "act_id": seen.id, "window_id": works.id,
         "credential_id": credential.id, "household_id": pendant.id, "code": model.code,
     }  # fmt: skip
 

@@ -243,6 +243,8 @@ class Alarm(models.Model):
     # of a storm (services/incidents): no constraint, since rows of this table are made and ended many at once
     incident = models.ForeignKey("Incident", on_delete=models.PROTECT, null=True, related_name="+",
                                  db_constraint=False, db_index=False)  # fmt: skip
+    maintenance = models.ForeignKey("Maintenance", on_delete=models.PROTECT, null=True, related_name="+",
+                                    db_constraint=False, db_index=False)  # fmt: skip
     looked_at = models.DateTimeField(null=True)
     apart = models.BooleanField(default=False, db_default=False)
 
@@ -265,6 +267,10 @@ class Alarm(models.Model):
             models.Index(
                 fields=["incident", "-raised_at", "-id"], condition=Q(incident__isnull=False),
                 name="devices_alarm_incident",
+            ),
+            models.Index(
+                fields=["maintenance"], condition=Q(cleared_at=None, maintenance__isnull=False),
+                name="devices_alarm_maintenance",
             ),
             models.Index(
                 fields=["incident"], condition=Q(cleared_at=None, incident__isnull=False),
@@ -314,3 +320,4 @@ class SenseMember(models.Model):
 
 
 from linli.devices.incident_models import Incident, IncidentNote  # noqa: E402, F401  (tables of storms, by themselves)
+from linli.devices.maintenance_models import Maintenance  # noqa: E402, F401

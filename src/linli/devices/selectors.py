@@ -128,7 +128,8 @@ SELECT d.id::text, d.lon, d.lat, d.model_id, d.state, coalesce(s.online_until > 
 FROM devices_device d JOIN devices_thing_model m ON m.code = d.model_id AND m.subject = 'place'
 LEFT JOIN devices_status s ON s.device_id = d.id
 LEFT JOIN (SELECT device_id, max(array_position(ARRAY['info', 'warning', 'severe', 'urgent'], severity)) - 1 AS worst
-           FROM devices_alarm WHERE cleared_at IS NULL AND (shelved_until IS NULL OR shelved_until < now())
+           FROM devices_alarm WHERE cleared_at IS NULL AND maintenance_id IS NULL
+                 AND (shelved_until IS NULL OR shelved_until < now())
            GROUP BY device_id) a ON a.device_id = d.id
 WHERE d.state <> 'retired' AND d.lon IS NOT NULL
 """
@@ -218,9 +219,10 @@ def alarms(
     actor: Actor, *, state: str = "active", acknowledged: bool | None = None, severity: str = "",
     device_id: UUID | None = None, model: str = "", area: str = "", shelved: bool | None = False,
     since: datetime | None = None, until: datetime | None = None, incident_id: UUID | None = None,
-    grouped: bool = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+    grouped: bool = False, held: bool | None = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> tuple[list[Alarm], str | None]:  # fmt: skip
-    """A page, newest first. `shelved` None means both; `grouped` leaves out what an incident's row stands for."""
+    """A page, newest first. `shelved` None means both, as does `held` (by planned works); `grouped` leaves out what an
+    incident's row stands for."""
     if state not in ("active", "cleared", "all"):
         raise Invalid("state", "must be active, cleared or all")
     wanted = [s for s in severity.split(",") if s]
@@ -239,6 +241,9 @@ def alarms(
         "raised_at__lt": until,
     }
     found = found.filter(**{k: v for k, v in conditions.items() if v is not None})
+    if held is not None and state != "cleared":
+        in_works = Q(maintenance__isnull=False, cleared_at=None)
+        found = found.filter(in_works) if held else found.exclude(in_works)
     if grouped:
         behind = incident_selectors.hidden_behind(actor)
         found = found.filter(Q(incident=None) | ~Q(incident__in=behind))
@@ -269,15 +274,16 @@ def alarm_notes(alarm_id: UUID) -> list[AlarmNote]:
 
 
 def alarm_counts(actor: Actor, *, area: str = "") -> dict[str, Any]:
-    """Active alarms by severity (shelved ones apart) and how many nobody has acknowledged."""
+    """Active alarms by severity (shelved and held ones apart) and how many nobody has acknowledged."""
     now = clock.now()
     shown = Q(shelved_until=None) | Q(shelved_until__lte=now)
     found = Alarm.objects.filter(area_q(actor, "alarms.view"), within(area), cleared_at=None)
-    row = found.aggregate(
+    held = found.filter(maintenance__isnull=False).count()
+    row = found.filter(maintenance=None).aggregate(
         active=Count("pk", filter=shown),
         unacknowledged=Count("pk", filter=shown & Q(acknowledged_at=None)),
         shelved=Count("pk", filter=~shown),
         **{s: Count("pk", filter=shown & Q(severity=s)) for s in SEVERITIES},
     )
-    return {**{k: row[k] for k in ("active", "unacknowledged", "shelved")},
+    return {**{k: row[k] for k in ("active", "unacknowledged", "shelved")}, "held": held,
             "severities": {s: row[s] for s in SEVERITIES}}  # fmt: skip

@@ -30,6 +30,10 @@ EVENTS = (
     Described("task.changed", ("tasks.view",), "任务有进展", "A task moves"),
     Described("alarm.raised", ("alarms.view",), "告警产生", "An alarm is raised"),
     Described("alarm.changed", ("alarms.view",), "告警确认, 搁置或恢复", "An alarm is acknowledged, shelved or over"),
+    Described("alarm.held", ("alarms.view",), "维护期间产生告警", "An alarm arises during planned works, and is held"),
+    Described(
+        "maintenance.changed", ("alarms.view",), "维护窗口有变化", "Planned works are entered, changed, begin or end"
+    ),
     Described("incident.raised", ("alarms.view",), "群障产生", "Alarms with one root become an incident"),
     Described(
         "incident.changed", ("alarms.view",), "群障扩大, 确认, 搁置或结束", "An incident grows, is handled or over"

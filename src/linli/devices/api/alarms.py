@@ -24,18 +24,18 @@ def list_alarms(
     severity: str = "",
     device_id: UUID | None = None, model: str = "", area: str = "", shelved: bool | None = False,
     since: datetime | None = None, until: datetime | None = None, incident_id: UUID | None = None,
-    grouped: bool = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+    grouped: bool = False, held: bool | None = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> HttpResponse:  # fmt: skip
     """Newest first. `state` active (unless said), cleared or all; or `active` true or false.
 
-    `severity`: several by comma. Shelved ones come only on request. `incident_id`: those of an incident; `grouped`:
-    without those that a row of `/incidents` stands for.
+    `severity`: several by comma. Shelved ones, and those that planned works hold, come only on request (`shelved`,
+    `held`). `incident_id`: those of an incident; `grouped`: without those that a row of `/incidents` stands for.
     """
     state = state or ("cleared" if active is False else "active")
     rows, after = selectors.alarms(
         actor_of(request), state=state, acknowledged=acknowledged, severity=severity, device_id=device_id,
         model=model, area=area, shelved=shelved, since=since, until=until,
-        incident_id=incident_id, grouped=grouped, cursor=cursor, limit=limit,
+        incident_id=incident_id, grouped=grouped, held=held, cursor=cursor, limit=limit,
     )  # fmt: skip
     return reply({"items": [alarm_out(r) for r in rows], "next": after})
 

@@ -314,6 +314,7 @@ class AlarmOut(Schema):
     lon: float | None
     lat: float | None
     incident_id: UUID | None
+    maintenance_id: UUID | None
     created_at: datetime
 
 
@@ -347,7 +348,7 @@ def alarm_out(a: Alarm) -> dict[str, Any]:
 
 _ALARM_PLAIN = ("severity", "property", "value", "started_at", "raised_at", "cleared_at", "cleared_value",
                 "clear_reason", "acknowledged_at", "acknowledged_by", "shelved_until", "area_path", "grid_id", "lon",
-                "lat", "incident_id", "created_at")  # fmt: skip
+                "lat", "incident_id", "maintenance_id", "created_at")  # fmt: skip
 
 
 class TextIn(Schema):
@@ -363,6 +364,7 @@ class AlarmCounts(Schema):
     active: int
     unacknowledged: int
     shelved: int
+    held: int
     severities: dict[str, int]
 
 

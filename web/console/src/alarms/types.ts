@@ -14,3 +14,8 @@ export interface IncidentDetail extends Incident {
   notes: IncidentNote[]; areas: { area_path: string; devices: number; active: number }[]; models: { model: string; devices: number; active: number }[];
   points: { device_id: string; lon: number; lat: number; active: boolean }[];
 }
+/** Planned works: alarms of their devices are held meanwhile. */
+export interface Works {
+  id: string; version: number; title: string; reason: string; who: string; starts_at: string; ends_at: string; ended_at: string | null; state: string; area_path: string;
+  device_ids: string[] | null; tags: string[] | null; models: string[] | null; devices: number; held: number; created_by: string | null; created_at: string;
+}
