@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 from django.db import connection, connections
+from tests.devices.conftest import PERMISSIONS, Caller
 from tests.devices.test_sql import dsn
 
-from linli.devices import storms
+from linli.devices import facade, storms
 from linli.devices.models import Alarm, Device, Incident, IncidentNote, Rule, ThingModel
 from linli.devices.services import incidents
 from linli.kernel import clock, ids, inbox
+from linli.kernel.actor import Actor, Grant
 from linli.kernel.models import AuditRow, OutboxEvent
 from linli.places.models import Grid
 
@@ -202,6 +204,8 @@ def test_the_list_shows_one_row_that_opens(gateway: Callable, make: Make, silent
         me.get("/incidents?" + wrong, 422)
     with django_assert_max_num_queries(4):
         me.get("/incidents")
+    lines = facade.desk_alarms(me.actor, AREA, 50)
+    assert (lines[0]["incident"], str(lines[0]["id"]), len(lines)) == (True, row["id"], 2)
     other = call(f"{AREA}.002")
     assert other.get("/incidents")["items"] == [] and other.get(f"/incidents/{row['id']}", 404)
 
@@ -261,6 +265,7 @@ def test_a_shelved_storm_keeps_what_joins_off_the_list(gateway: Callable, silent
     alarm(under[4:], silent)
     incidents.gather()
     assert me.get("/alarms")["items"] == [] and me.get(f"/incidents/{key}")["active"] == 6
+    assert len(me.get(f"/alarms?incident_id={key}")["items"]) == 6, "the row opens to all of them"
     me.post(f"/incidents/{key}/notes/{done['notes'][0]['id']}/undo")
     assert len(me.get("/alarms")["items"]) == 5 and len(me.get("/incidents")["items"]) == 1
     assert me.get(f"/alarms/{one.pk}")["shelved_until"] == longer
@@ -271,7 +276,9 @@ def test_a_shelved_storm_keeps_what_joins_off_the_list(gateway: Callable, silent
     me.post(f"/incidents/{key}/shelve", {"until": until.isoformat()}, 409)
 
 
-def test_an_alarm_taken_out_stays_out_until_it_is_put_back(gateway: Callable, silent: Rule, call: Callable) -> None:
+def test_an_alarm_taken_out_stays_out_until_it_is_put_back(
+    gateway: Callable, make: Make, silent: Rule, call: Callable
+) -> None:
     _, under = gateway(5)
     alarm(under[:4], silent)
     incidents.gather()
@@ -286,6 +293,14 @@ def test_an_alarm_taken_out_stays_out_until_it_is_put_back(gateway: Callable, si
     assert me("PUT", f"/incidents/{key}/alarms/{one.pk}").json()["alarms"] == 5
     assert me("PUT", f"/incidents/{key}/alarms/{one.pk}").status_code == 200, "twice is once"
     assert me.get("/alarms?grouped=true")["items"] == []
+    far = make(1, area_path=f"{AREA}.002")
+    alarm(far, silent)
+    other, here = Alarm.objects.get(device=far[0]), call(f"{AREA}.001")
+    assert here("PUT", f"/incidents/{key}/alarms/{other.pk}").status_code == 404
+    both = Caller(Actor("account", ids.new_id(), grants=tuple(
+        Grant("test", f"{AREA}.00{n}", PERMISSIONS) for n in (1, 2))))  # fmt: skip
+    assert both("PUT", f"/incidents/{key}/alarms/{other.pk}").status_code == 403, "it would reach beyond both areas"
+    assert me("PUT", f"/incidents/{key}/alarms/{other.pk}").json()["area_path"] == AREA
 
 
 def test_the_news_of_alarms_gathers_them_once(gateway: Callable, silent: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,52 +324,64 @@ def crowd(transactional_db: None, gateway: Callable, silent: Rule) -> Iterator[l
     yield [gateway(50) for _ in range(4)]
 
 
+class Crew:
+    """Threads with connections of their own, and what went wrong in them."""
+
+    def __init__(self) -> None:
+        self.failures: list[BaseException] = []
+        self.threads: list[threading.Thread] = []
+
+    def start(self, work: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.failures.append(error)
+            finally:
+                connections.close_all()
+
+        self.threads.append(threading.Thread(target=run))
+        self.threads[-1].start()
+
+    def join(self) -> None:
+        for thread in self.threads:
+            thread.join(60)
+        assert not self.failures and not any(t.is_alive() for t in self.threads)
+
+
+def write(address: str, mine: list[Device], rule: Rule, at: datetime) -> None:
+    """As sense: ten alarms a transaction, and half of them end at once, in another order."""
+    with psycopg.connect(address) as own:
+        for n in range(0, len(mine), 10):
+            for device in mine[n : n + 10]:
+                own.execute("SELECT devices_alarm_raise(%s::jsonb)", [json.dumps(operation(device, rule, at))])
+            own.commit()
+            for device in reversed(mine[n : n + 5]):
+                own.execute("UPDATE devices_alarm SET cleared_at = now(), clear_reason = 'condition' "
+                            "WHERE device_id = %s AND cleared_at IS NULL", [device.pk])  # fmt: skip
+            own.commit()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_gatherers_and_writers_make_one_incident_a_root(
     crowd: list[tuple[Device, list[Device]]], silent: Rule
 ) -> None:
     """Sense raises and clears in several transactions while several workers gather; nobody waits for ever."""
-    address, stop, failures = dsn(), threading.Event(), list[BaseException]()
-    start = clock.now()
+    address, stop, start = dsn(), threading.Event(), clock.now()
+    gatherers, writers = Crew(), Crew()
 
-    def guarded(work: Callable[[], None]) -> Callable[[], None]:
-        def run() -> None:
-            try:
-                work()
-            except BaseException as error:
-                failures.append(error)
-            finally:
-                connections.close_all()
-
-        return run
-
-    def writer(part: int) -> None:
-        with psycopg.connect(address) as own:
-            mine = [d for _, under in crowd for d in under][part::4]
-            for n in range(0, len(mine), 10):
-                for device in mine[n : n + 10]:
-                    own.execute("SELECT devices_alarm_raise(%s::jsonb)", [json.dumps(operation(device, silent, start))])
-                own.commit()
-                for device in reversed(mine[n : n + 5]):  # and half of them end at once, in another order
-                    own.execute("UPDATE devices_alarm SET cleared_at = now(), clear_reason = 'condition' "
-                                "WHERE device_id = %s AND cleared_at IS NULL", [device.pk])  # fmt: skip
-                own.commit()
-
-    def gatherer() -> None:
+    def gather() -> None:
         while not stop.is_set():
             incidents.gather()
             time.sleep(0.005)
 
-    workers = [threading.Thread(target=guarded(gatherer)) for _ in range(4)]
-    writers = [threading.Thread(target=guarded(lambda n=n: writer(n))) for n in range(4)]
-    for one in (*workers, *writers):
-        one.start()
-    for one in writers:
-        one.join(60)
+    under = [d for _, devices in crowd for d in devices]
+    for n in range(4):
+        gatherers.start(gather)
+        writers.start(lambda mine=under[n::4]: write(address, mine, silent, start))
+    writers.join()
     stop.set()
-    for one in workers:
-        one.join(60)
-    assert not failures and not any(t.is_alive() for t in (*workers, *writers))
+    gatherers.join()
     incidents.gather()
     assert Alarm.objects.count() == 200 and Alarm.objects.filter(cleared_at=None).count() == 100
     assert Incident.objects.filter(ended_at=None).count() == 4

@@ -48,6 +48,7 @@ def test_what_arises_meanwhile_is_held_and_comes_to_life(
     assert shown == {str(before[0].pk), str(others[0].pk)}, "what stood before goes on"
     held = me.get("/alarms?held=true")["items"]
     assert len(held) == 4 and {a["maintenance_id"] for a in held} == {made["id"]}
+    assert len(me.get(f"/alarms?device_id={line[0].pk}")["items"]) == 1, "its own device shows it"
     counts = me.get("/alarms/counts")
     assert (counts["active"], counts["held"], counts["unacknowledged"]) == (2, 4, 2)
     assert me.get(f"/maintenance-windows/{made['id']}")["held"] == 4

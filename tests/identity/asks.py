@@ -207,6 +207,8 @@ body("POST /alarms/{alarm_id}/shelve", lambda t: {"until": (clock.now() + timede
 for verb in ("acknowledge", "comments"):
     body(f"POST /incidents/{{incident_id}}/{verb}", {"text": "已看"})
 body("POST /incidents/{incident_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})
+body("POST /alarms/{alarm_id}/verdict", {"verdict": "false", "text": "结露"})
+REQUESTS["GET /alarm-figures/sheet.{form}"] = lambda t, _: Ask(path={"form": "csv"})
 body("POST /maintenance-windows", lambda t: {
     "title": "检修", "reason": "换线", "area_path": t.leaf, "starts_at": (clock.now() + timedelta(hours=1)).isoformat(),
     "ends_at": (clock.now() + timedelta(hours=2)).isoformat()})  # fmt: skip

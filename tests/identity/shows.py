@@ -17,6 +17,8 @@ SHOWS: dict[str, str] = {
     "GET /device-pins [household]": "household_id", "GET /devices/latest": "device_id",
     "GET /devices/latest [household]": "household_id", "GET /device-pins": "device_id", "GET /alarms": "alarm_id",
     "GET /incidents": "incident_id", "GET /maintenance-windows": "window_id",
+    "GET /alarm-figures": "rule_code", "GET /alarm-figures/flapping": "rule_code",
+    "GET /alarm-figures/sheet.{form}": "rule_code",
     "GET /rules": "rule_id", "GET /cases": "case_id", "GET /cases [private]": "private_id",
     "GET /cases/pins": "case_id", "GET /cases/pins [private]": "private_id", "GET /cases/nearby": "case_id",
     "POST /cases/nearby": "case_id", "POST /cases/bulk": "case_number", "POST /cases/bulk/undo": "case_number",

@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import bench_selectors, selectors
+from linli.devices import bench_selectors, incident_selectors, selectors
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, RegistryRow, RuleRow
-from linli.devices.models import Alarm, Device
+from linli.devices.models import Alarm, Device, Incident
 from linli.devices.services import devices as _devices
 from linli.devices.services import imports
 from linli.devices.services import incidents as _incidents
 from linli.devices.services import open_things as _open
 from linli.devices.services import packs as _packs
+from linli.devices.storms import headline
 from linli.kernel.actor import Actor
 
 __all__ = ["AlarmInfo", "DeviceInfo", "Kind"]
@@ -104,17 +105,26 @@ def _info(d: Device) -> DeviceInfo:
 
 
 def desk_alarms(actor: Actor, area: str, limit: int) -> list[dict[str, Any]]:
-    """For hand-over notes: active alarms, shelved ones too, newest first: {id, zh, en, severity, area_path, raised_at,
-    acknowledged, shelved_until}."""
+    """For hand-over notes: storms as one line each, then active alarms, shelved ones too, newest first: {id, incident,
+    zh, en, severity, area_path, raised_at, acknowledged, shelved_until}."""
     if not actor.can("alarms.view"):
         return []
-    rows, _ = selectors.alarms(actor, area=area, shelved=None, limit=limit)
-    return [
-        {"id": r.pk, "zh": f"{r.device.name_zh}：{r.rule.title_zh}", "en": f"{r.device.name_en or r.device.name_zh}:"
-         f" {r.rule.title_en}", "severity": r.severity, "area_path": r.area_path,
+    storms, _ = incident_selectors.incidents(actor, area=area, shelved=None, limit=limit)
+    rows, _ = selectors.alarms(actor, area=area, shelved=None, grouped=True, limit=limit)
+    return [_desk_storm(s) for s in storms] + [
+        {"id": r.pk, "incident": False, "zh": f"{r.device.name_zh}：{r.rule.title_zh}",
+         "en": f"{r.device.name_en or r.device.name_zh}: {r.rule.title_en}", "severity": r.severity,
+         "area_path": r.area_path,
          "raised_at": r.raised_at, "acknowledged": r.acknowledged_at is not None, "shelved_until": r.shelved_until}
         for r in rows
     ]  # fmt: skip
+
+
+def _desk_storm(row: Incident) -> dict[str, Any]:
+    told = headline({"zh": row.name_zh, "en": row.name_en}, {"zh": row.title_zh, "en": row.title_en}, row.devices)
+    return {"id": row.pk, "incident": True, **told, "severity": row.severity, "area_path": row.area_path,
+            "raised_at": row.began_at, "acknowledged": row.unacknowledged == 0,  # type: ignore[attr-defined]
+            "shelved_until": row.shelved_until}  # fmt: skip
 
 
 def draft_rule(

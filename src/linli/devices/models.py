@@ -13,6 +13,7 @@ SUBJECTS = ["place", "household", "person", "vehicle"]
 STATES = ["planned", "active", "maintenance", "retired"]
 SEVERITIES = ["info", "warning", "severe", "urgent"]
 RULE_KINDS = ["threshold", "duration", "no_data"]
+VERDICTS = ["true", "false", "test"]
 OPS = ["gt", "ge", "lt", "le", "eq", "ne"]
 COMMAND_STATES = ["queued", "sent", "delivered", "answered", "failed", "expired", "cancelled"]
 
@@ -245,6 +246,9 @@ class Alarm(models.Model):
                                  db_constraint=False, db_index=False)  # fmt: skip
     maintenance = models.ForeignKey("Maintenance", on_delete=models.PROTECT, null=True, related_name="+",
                                     db_constraint=False, db_index=False)  # fmt: skip
+    verdict = models.CharField(max_length=8, choices=_choices(VERDICTS), default="", db_default="")
+    judged_at = models.DateTimeField(null=True)
+    judged_by = models.UUIDField(null=True)
     looked_at = models.DateTimeField(null=True)
     apart = models.BooleanField(default=False, db_default=False)
 

@@ -219,10 +219,11 @@ def alarms(
     actor: Actor, *, state: str = "active", acknowledged: bool | None = None, severity: str = "",
     device_id: UUID | None = None, model: str = "", area: str = "", shelved: bool | None = False,
     since: datetime | None = None, until: datetime | None = None, incident_id: UUID | None = None,
-    grouped: bool = False, held: bool | None = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+    grouped: bool = False, held: bool | None = None, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> tuple[list[Alarm], str | None]:  # fmt: skip
-    """A page, newest first. `shelved` None means both, as does `held` (by planned works); `grouped` leaves out what an
-    incident's row stands for."""
+    """A page, newest first. `shelved` None means both. What planned works hold (`held`) is there when asked for, and
+    among the alarms of one device; all are among those of one incident. `grouped`: without what an incident's row
+    stands for."""
     if state not in ("active", "cleared", "all"):
         raise Invalid("state", "must be active, cleared or all")
     wanted = [s for s in severity.split(",") if s]
@@ -241,6 +242,8 @@ def alarms(
         "raised_at__lt": until,
     }
     found = found.filter(**{k: v for k, v in conditions.items() if v is not None})
+    shelved = None if incident_id else shelved
+    held = False if held is None and not (device_id or incident_id) else held
     if held is not None and state != "cleared":
         in_works = Q(maintenance__isnull=False, cleared_at=None)
         found = found.filter(in_works) if held else found.exclude(in_works)

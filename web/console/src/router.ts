@@ -36,6 +36,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/alarms/:id?", name: "alarms", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
   { path: "/incidents/:incident", name: "incident", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
   { path: "/maintenance/:id?", name: "works", component: () => import("./alarms/WorksPage.vue"), meta: { title: "nav.works", permission: "alarms.view" } },
+  { path: "/alarm-figures", name: "figures", component: () => import("./alarms/FiguresPage.vue"), meta: { title: "nav.figures", permission: "alarms.view" } },
   { path: "/rules/:id?", name: "rules", component: () => import("./devices/RuleList.vue"), meta: { title: "nav.rules", permission: "rules.view" } },
   { path: "/routing/:id?", name: "routing", component: () => import("./routing/RoutingPage.vue"), meta: { title: "nav.routing", permission: "routing.view" } },
   { path: "/grids/:id?", name: "grids", component: () => import("./grids/GridPage.vue"), meta: { title: "nav.grids", permission: "grids.view" } },

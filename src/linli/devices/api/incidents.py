@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Schema, Status
 
 from linli.devices import incident_selectors as selectors
+from linli.devices.api.alarm_schemas import ShelveIn
 from linli.devices.api.base import reply, router
-from linli.devices.api.schemas import Label, ShelveIn, TextIn
+from linli.devices.api.schemas import Label, TextIn
 from linli.devices.models import Incident, IncidentNote
 from linli.devices.services import incident_acts as services
 from linli.kernel import paging

@@ -110,6 +110,7 @@ def _moved(actor: Actor, row: Incident, alarm_id: UUID, kind: str) -> None:
     Alarm.objects.filter(pk=alarm_id).update(changed_at=clock.now())
     incidents.recount(row.pk)
     row.refresh_from_db()
+    actor.require("alarms.act", row.area_path)  # with an alarm from elsewhere it would reach beyond one's area
     _note(actor, row, kind, "", alarm_id=alarm_id, alarms=1)
     with connection.cursor() as cursor:
         cursor.execute(_TELL, [[alarm_id]])

@@ -19,3 +19,11 @@ export interface Works {
   id: string; version: number; title: string; reason: string; who: string; starts_at: string; ends_at: string; ended_at: string | null; state: string; area_path: string;
   device_ids: string[] | null; tags: string[] | null; models: string[] | null; devices: number; held: number; created_by: string | null; created_at: string;
 }
+/** Figures of alarms; `few`: so few were judged that the share tells little. */
+export interface Figure {
+  key: string; name: Label; rule_id: string | null; alarms: number; devices: number; active: number; median_s: number | null; p90_s: number | null; acknowledged: number;
+  acknowledge_median_s: number | null; judged: number; true: number; false: number; test: number; false_share: number | null; few: boolean;
+}
+export interface Flap {
+  device_id: string; rule_id: string; alarms: number; code: string; name: Label; rule_code: string; rule: Label; last_at: string; area_path: string; median_s: number | null;
+}
