@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.district import District
+from tests.e2e import storms
 
 from linli.home import Home
 from linli.sim.homefiles import Demo, demo
@@ -35,6 +36,8 @@ class Facts:
     lamp: str = ""
     alarm: str = ""
     rule: str = ""
+    incident: str = ""
+    works: str = ""
     grid: str = ""
     team: str = ""
     task: str = ""
@@ -63,11 +66,14 @@ def gather(district: District) -> Facts:
     place = desk.get("compounds", limit=1)["items"][0]
     Morning(staff["dutylead"], staff["crew"], team["id"], place, lambda *what, **facts: None).run()
     rule = next(r for r in desk.get("rules") if r["model"] == device["model"])
+    incident = storms.storm(known, staff["admin"], desk, send, LIMIT + 0.4)
+    storms.judged(desk, incident)
     return Facts(
         unit=unit, old_code=replaced(known, staff["admin"]), ticket=report.secret, case=case["id"],
         number=report.number,
         device=device["id"], lamp=commanded(staff["admin"], known.devices["street-lamp-0003"]),
         alarm=alarm["id"], rule=rule["id"],
+        incident=incident, works=storms.works(desk, alarm["area_path"].split(".")[0]),
         grid=next(g["id"] for g in staff["admin"].pages("grids", limit=200) if g["name_zh"] == GRID),
         team=team["id"], task=task_for(desk, staff["crew"], team), routing=routing(staff["admin"], team),
         passwords=known.accounts,

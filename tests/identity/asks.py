@@ -207,6 +207,16 @@ for variant in ("", " [household]"):
 for verb in ("acknowledge", "clear", "comments"):
     body(f"POST /alarms/{{alarm_id}}/{verb}", {"text": "已看"})
 body("POST /alarms/{alarm_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})
+for verb in ("acknowledge", "comments"):
+    body(f"POST /incidents/{{incident_id}}/{verb}", {"text": "已看"})
+body("POST /incidents/{incident_id}/shelve", lambda t: {"until": (clock.now() + timedelta(hours=1)).isoformat()})
+body("POST /alarms/{alarm_id}/verdict", {"verdict": "false", "text": "结露"})
+REQUESTS["GET /alarm-figures/sheet.{form}"] = lambda t, _: Ask(path={"form": "csv"})
+body("POST /maintenance-windows", lambda t: {
+    "title": "检修", "reason": "换线", "area_path": t.leaf, "starts_at": (clock.now() + timedelta(hours=1)).isoformat(),
+    "ends_at": (clock.now() + timedelta(hours=2)).isoformat()})  # fmt: skip
+body("PATCH /maintenance-windows/{window_id}", {"version": 1, "title": "改期"})
+body("POST /maintenance-windows/{window_id}/end", {"text": "完工"})
 body("POST /rules", lambda t: {
     "model": "matrix-gauge", "title": {"zh": "高", "en": "High"}, "kind": "threshold", "severity": "warning",
     "property": "level", "op": "gt", "value": 4, "clear_value": 3.5, "area_path": t.leaf})  # fmt: skip

@@ -34,6 +34,9 @@ from linli.devices.models import (
     Command,
     Credential,
     Device,
+    Incident,
+    IncidentNote,
+    Maintenance,
     ProvisioningProfile,
     Rule,
     ThingModel,
@@ -199,6 +202,17 @@ def _orgs(things: Things, model: ThingModel) -> None:
     things.ids["team_id"] = team
 
 
+def _incident(things: Things, device: Device) -> Incident:
+    incident = Incident.objects.create(
+        root="gateway", key=str(device.id), nature="silence", device=device, name_zh="网关", name_en="Gateway",
+        title_zh="设备无数据", title_en="devices silent", severity="severe", began_at=clock.now(),
+        last_at=clock.now(), alarms=1, devices=1, area_path=things.leaf,
+    )  # fmt: skip
+    seen = IncidentNote.objects.create(incident=incident, kind="acknowledge", alarms=1)
+    things.ids |= {"incident_id": incident.id, "act_id": seen.id}
+    return incident
+
+
 def _devices(things: Things, model: ThingModel) -> None:
     device = Device.objects.create(
         code=f"WL-{things.side}", name_zh="水位计", model=model, area_path=things.leaf, grid_id=things["grid_id"],
@@ -213,15 +227,27 @@ def _devices(things: Things, model: ThingModel) -> None:
         kind="threshold", op="gt", value=3.0, clear_value=2.8, severity="severe", area_path=things.leaf,
     )  # fmt: skip
     now = clock.now()
+    incident = _incident(things, device)
     alarm = Alarm.objects.create(
-        device=device, rule=rule, rule_version=1, severity="severe", title_zh="水位过高", title_en="High",
+        incident=incident, looked_at=now, device=device, rule=rule, rule_version=1, severity="severe",
+        title_zh="水位过高", title_en="High",
         property="level", value=3.5, started_at=now, raised_at=now, area_path=things.leaf, lon=things.lon,
         lat=things.lat,
+    )  # fmt: skip
+    for hours in (5, 6):  # thrice is flapping
+        at = now - timedelta(hours=hours)
+        Alarm.objects.create(device=device, rule=rule, rule_version=1, severity="severe", title_zh="水位过高",
+                             title_en="High", started_at=at, raised_at=at, cleared_at=at, area_path=things.leaf,
+                             looked_at=at)  # fmt: skip
+    works = Maintenance.objects.create(
+        title="检修", reason="换线", area_path=things.leaf, starts_at=now + timedelta(hours=1),
+        ends_at=now + timedelta(hours=2),
     )  # fmt: skip
     credential = Credential.objects.create(device=device, token_hash=ids.new_id().bytes * 2, hint="abcd")
     command = Command.objects.create(device=device, method="open", expires_at=now + timedelta(hours=1))
     things.ids |= {
         "device_id": device.id, "command_id": command.id, "rule_id": rule.id, "alarm_id": alarm.id,
+        "window_id": works.id, "rule_code": rule.code,
         "credential_id": credential.id, "household_id": pendant.id, "code": model.code,
     }  # fmt: skip
     _joining(things, model)

@@ -10,6 +10,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ import linli
 from linli.cases.models import Case
 from linli.cases.rules.notices import Notice
 from linli.cases.services import upkeep
+from linli.devices.models import Maintenance
+from linli.devices.services import incidents
 from linli.identity import resolver
 from linli.identity.services import sessions
 from linli.kernel import clock, ids
@@ -41,7 +44,8 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "POST /tasks", "POST /duty/{duty_id}/positions [mine]", "PUT /duty/{duty_id}", "PATCH /devices/{device_id}",
     "POST /devices/{device_id}/commands", "PATCH /provisioning-profiles/{profile_id}",
     "POST /campaigns/{campaign_id}/start", "POST /firmware",
-    "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge", "PATCH /grids/{grid_id}",
+    "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge",
+    "POST /incidents/{incident_id}/comments", "POST /maintenance-windows", "PATCH /grids/{grid_id}",
     "POST /units/{unit_id}/qr/rotate", "PATCH /teams/{team_id}", "PATCH /centres/{centre_id}",
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",
     "DELETE /sessions/{session_id}", "PUT /form-entries/{entry_id}", "POST /cases/{case_id}/voice-notes/{voice_id}",
@@ -82,6 +86,10 @@ def work_on(things: Things) -> None:
     assert client.post(private, {"text": "已联系"}, content_type="application/json").status_code == 201
     sessions._open(account, None, "", "")
     raise_alarm(things)
+    now = clock.now()
+    Maintenance.objects.create(title="检修", area_path=things.leaf, starts_at=now, ends_at=now + timedelta(hours=1))
+    raise_alarm(things, 1_900_000_900_000)  # which these works hold
+    incidents.tell([things["incident_id"]], "incident.raised", "open")
     notice(things)
 
 
@@ -98,11 +106,11 @@ def notice(things: Things) -> None:
         upkeep._tell(case, Notice("handle", "warn", "team", clock.now()), None, clock.now())
 
 
-def raise_alarm(things: Things) -> None:
+def raise_alarm(things: Things, at: int = 1_900_000_000_000) -> None:
     """As `sense` does it, in SQL."""
     made = {"alarm_id": str(ids.new_id()), "event_id": str(ids.new_id()), "device_id": str(things["device_id"]),
             "rule_id": str(things["rule_id"]), "rule_version": 1, "property": "level", "value": 5,
-            "started_at": 1_900_000_000_000, "raised_at": 1_900_000_000_000}  # fmt: skip
+            "started_at": at, "raised_at": at}  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("UPDATE devices_alarm SET cleared_at = now() WHERE device_id = %s", [things["device_id"]])
         cursor.execute("UPDATE devices_rule SET enabled = true WHERE id = %s", [things["rule_id"]])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from linli.cases.selectors import versions
-from linli.cases.services import act, alarms, automatic
+from linli.cases.services import act, alarms, automatic, incidents
 from linli.kernel.actor import SYSTEM
 from linli.kernel.events import Envelope, consumer
 
@@ -17,6 +17,11 @@ def on_alarm(envelope: Envelope) -> None:
         alarms.alarm_raised(envelope.data)
     else:
         alarms.alarm_changed(envelope.data)
+
+
+@consumer("cases.incidents", "incident.raised", "incident.changed")
+def on_incident(envelope: Envelope) -> None:
+    incidents.incident_told(envelope.data)
 
 
 def _of_a_case(envelope: Envelope) -> bool:

@@ -213,7 +213,7 @@ class Signal(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=12)  # report, alarm, import
+    kind = models.CharField(max_length=12)  # report, alarm, incident, import
     ref = models.UUIDField(null=True)
     at = models.DateTimeField(default=clock.now)
     data = models.JSONField(default=dict)

@@ -66,6 +66,19 @@ def alarm_cleared_at(alarm_id: UUID) -> datetime | None:
     return found.cleared_at if found else None
 
 
+def incident_of(alarm_id: UUID) -> UUID | None:
+    """The storm that an alarm belongs to."""
+    from linli.devices import facade
+
+    return facade.incident_of(alarm_id)
+
+
+def alarms_of(incident_id: UUID) -> list[UUID]:
+    from linli.devices import facade
+
+    return facade.alarms_of(incident_id)
+
+
 def team(team_id: UUID) -> Any:
     from linli.orgs import facade
 

@@ -131,9 +131,9 @@ def _case_line(kind: str, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alarm_line(one: dict[str, Any]) -> dict[str, Any]:
-    shelved = one["shelved_until"]
+    shelved, word = one["shelved_until"], "incident" if one["incident"] else "alarm"
     return {
-        "key": f"alarm-{one['id']}", "kind": "alarm", "ref": str(one["id"]), "number": "", "zh": one["zh"],
+        "key": f"{word}-{one['id']}", "kind": "alarm", "ref": str(one["id"]), "number": "", "zh": one["zh"],
         "en": one["en"], "area_path": one["area_path"], "severity": one["severity"],
         "raised_at": one["raised_at"].isoformat(), "acknowledged": one["acknowledged"], "private": False,
         "due_at": shelved.isoformat() if shelved else None, "note": "",

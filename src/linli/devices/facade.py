@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import bench_selectors, conditions, open_selectors, selectors
+from linli.devices import bench_selectors, conditions, incident_selectors, open_selectors, selectors
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing
-from linli.devices.models import Alarm, Device
+from linli.devices.models import Alarm, Device, Incident
 from linli.devices.services import devices as _devices
 from linli.devices.services import imports
+from linli.devices.services import incidents as _incidents
 from linli.devices.services import open_things as _open
 from linli.devices.services import packs as _packs
+from linli.devices.storms import headline
 from linli.kernel.actor import Actor
 
 __all__ = ["AlarmInfo", "DeviceInfo", "Kind"]
@@ -103,23 +105,47 @@ def alarm(alarm_id: UUID) -> AlarmInfo | None:
                      row.raised_at, row.cleared_at)  # fmt: skip
 
 
+def incident_of(alarm_id: UUID) -> UUID | None:
+    """For system use: the storm that an alarm belongs to, as of now: what nobody has looked at is looked at first."""
+    row = Alarm.objects.filter(pk=alarm_id).values_list("incident_id", "looked_at", "cleared_at").first()
+    if row is not None and row[1] is None and row[2] is None:
+        _incidents.gather()
+        row = Alarm.objects.filter(pk=alarm_id).values_list("incident_id", "looked_at", "cleared_at").first()
+    return row[0] if row else None
+
+
+def alarms_of(incident_id: UUID) -> list[UUID]:
+    """For system use: all alarms of an incident, oldest first."""
+    found = Alarm.objects.filter(incident_id=incident_id).order_by("raised_at", "id")
+    return list(found.values_list("pk", flat=True))
+
+
 def _info(d: Device) -> DeviceInfo:
     return DeviceInfo(d.pk, d.code, d.name_zh, d.name_en, d.model_id, d.area_path, d.grid_id, d.lon, d.lat, d.state,
                       d.owner_team_id)  # fmt: skip
 
 
 def desk_alarms(actor: Actor, area: str, limit: int) -> list[dict[str, Any]]:
-    """For hand-over notes: active alarms, shelved ones too, newest first: {id, zh, en, severity, area_path, raised_at,
-    acknowledged, shelved_until}."""
+    """For hand-over notes: storms as one line each, then active alarms, shelved ones too, newest first: {id, incident,
+    zh, en, severity, area_path, raised_at, acknowledged, shelved_until}."""
     if not actor.can("alarms.view"):
         return []
-    rows, _ = selectors.alarms(actor, area=area, shelved=None, limit=limit)
-    return [
-        {"id": r.pk, "zh": f"{r.device.name_zh}：{r.rule.title_zh}", "en": f"{r.device.name_en or r.device.name_zh}:"
-         f" {r.rule.title_en}", "severity": r.severity, "area_path": r.area_path,
+    storms, _ = incident_selectors.incidents(actor, area=area, shelved=None, limit=limit)
+    rows, _ = selectors.alarms(actor, area=area, shelved=None, grouped=True, limit=limit)
+    return [_desk_storm(s) for s in storms] + [
+        {"id": r.pk, "incident": False, "zh": f"{r.device.name_zh}：{r.rule.title_zh}",
+         "en": f"{r.device.name_en or r.device.name_zh}: {r.rule.title_en}", "severity": r.severity,
+         "area_path": r.area_path,
          "raised_at": r.raised_at, "acknowledged": r.acknowledged_at is not None, "shelved_until": r.shelved_until}
         for r in rows
     ]  # fmt: skip
+
+
+def _desk_storm(row: Incident) -> dict[str, Any]:
+    told = headline({"zh": row.name_zh, "en": row.name_en}, {"zh": row.title_zh, "en": row.title_en}, row.devices)
+    return {"id": row.pk, "incident": True, **told, "severity": row.severity, "area_path": row.area_path,
+            "raised_at": row.began_at, "acknowledged": row.unacknowledged == 0,  # type: ignore[attr-defined]
+            "shelved_until": row.shelved_until}  # fmt: skip
 
 
 def draft_rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linli.devices.services import campaigns, claims, commands
+from linli.devices.services import campaigns, claims, commands, incidents, maintenance
 from linli.kernel import jobs
 
 
@@ -19,3 +19,21 @@ def forget_claims() -> None:
 @jobs.periodic("* * * * *", "devices.campaigns")
 def watch_campaigns() -> None:
     campaigns.watch()
+
+
+@jobs.periodic("* * * * *", "devices.gather_incidents")
+def gather_incidents() -> None:
+    """What the news of alarms brought together already; this finds what it passed over."""
+    incidents.gather()
+
+
+@jobs.periodic("* * * * *", "devices.maintenance")
+def tick_maintenance() -> None:
+    """Planned works begin and end by the clock."""
+    maintenance.tick()
+
+
+@jobs.task("devices.maintenance_over")
+def maintenance_over() -> None:
+    """At the very end of works; the minute's tick finds what a lost job did not."""
+    maintenance.tick()

@@ -13,6 +13,7 @@ SUBJECTS = ["place", "household", "person", "vehicle"]
 STATES = ["planned", "active", "maintenance", "retired"]
 SEVERITIES = ["info", "warning", "severe", "urgent"]
 RULE_KINDS = ["threshold", "duration", "no_data", "terms"]
+VERDICTS = ["true", "false", "test"]
 OPS = ["gt", "ge", "lt", "le", "eq", "ne"]
 COMMAND_STATES = ["queued", "sent", "delivered", "answered", "failed", "expired", "cancelled"]
 
@@ -249,6 +250,16 @@ class Alarm(models.Model):
     lat = models.FloatField(null=True)
     created_at = models.DateTimeField(default=clock.now)
     changed_at = models.DateTimeField(default=clock.now)
+    # of a storm (services/incidents): no constraint, since rows of this table are made and ended many at once
+    incident = models.ForeignKey("Incident", on_delete=models.PROTECT, null=True, related_name="+",
+                                 db_constraint=False, db_index=False)  # fmt: skip
+    maintenance = models.ForeignKey("Maintenance", on_delete=models.PROTECT, null=True, related_name="+",
+                                    db_constraint=False, db_index=False)  # fmt: skip
+    verdict = models.CharField(max_length=8, choices=_choices(VERDICTS), default="", db_default="")
+    judged_at = models.DateTimeField(null=True)
+    judged_by = models.UUIDField(null=True)
+    looked_at = models.DateTimeField(null=True)
+    apart = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "devices_alarm"
@@ -263,7 +274,22 @@ class Alarm(models.Model):
             models.Index(fields=["-raised_at", "-id"], condition=Q(cleared_at=None), name="devices_alarm_active"),
             models.Index(fields=["device", "-raised_at", "-id"], name="devices_alarm_device"),
             models.Index(fields=["area_path"], opclasses=["varchar_pattern_ops"], name="devices_alarm_area"),
-        ]
+            models.Index(
+                fields=["created_at"], condition=Q(cleared_at=None, looked_at=None), name="devices_alarm_fresh"
+            ),
+            models.Index(
+                fields=["incident", "-raised_at", "-id"], condition=Q(incident__isnull=False),
+                name="devices_alarm_incident",
+            ),
+            models.Index(
+                fields=["maintenance"], condition=Q(cleared_at=None, maintenance__isnull=False),
+                name="devices_alarm_maintenance",
+            ),
+            models.Index(
+                fields=["incident"], condition=Q(cleared_at=None, incident__isnull=False),
+                name="devices_alarm_in_incident",
+            ),
+        ]  # fmt: skip
 
 
 class AlarmNote(models.Model):
@@ -308,6 +334,11 @@ class SenseMember(models.Model):
 
 # Django finds a room's tables by importing this module.
 from linli.devices.firmware_models import Campaign, Firmware, Update  # noqa: E402
+from linli.devices.incident_models import Incident, IncidentNote  # noqa: E402
 from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile  # noqa: E402
+from linli.devices.maintenance_models import Maintenance  # noqa: E402
 
-__all__ = ["Campaign", "Claim", "ClaimTry", "Firmware", "Provisioned", "ProvisioningProfile", "Update"]
+__all__ = [
+    "Campaign", "Claim", "ClaimTry", "Firmware", "Incident", "IncidentNote", "Maintenance", "Provisioned",
+    "ProvisioningProfile", "Update",
+]  # fmt: skip

@@ -11,7 +11,7 @@ import orjson
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
-from linli.devices import text
+from linli.devices import incident_selectors, text
 from linli.devices.contracts import Lease, Standing
 from linli.devices.models import (
     SEVERITIES,
@@ -159,7 +159,8 @@ SELECT d.id::text, d.lon, d.lat, d.model_id, d.state, coalesce(s.online_until > 
 FROM devices_device d JOIN devices_thing_model m ON m.code = d.model_id AND m.subject = 'place'
 LEFT JOIN devices_status s ON s.device_id = d.id
 LEFT JOIN (SELECT device_id, max(array_position(ARRAY['info', 'warning', 'severe', 'urgent'], severity)) - 1 AS worst
-           FROM devices_alarm WHERE cleared_at IS NULL AND (shelved_until IS NULL OR shelved_until < now())
+           FROM devices_alarm WHERE cleared_at IS NULL AND maintenance_id IS NULL
+                 AND (shelved_until IS NULL OR shelved_until < now())
            GROUP BY device_id) a ON a.device_id = d.id
 WHERE d.state <> 'retired' AND d.lon IS NOT NULL
 """
@@ -257,10 +258,12 @@ def rule_versions(actor: Actor, rule_id: UUID) -> list[RuleVersion]:
 def alarms(
     actor: Actor, *, state: str = "active", acknowledged: bool | None = None, severity: str = "",
     device_id: UUID | None = None, model: str = "", area: str = "", shelved: bool | None = False,
-    since: datetime | None = None, until: datetime | None = None,
-    cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+    since: datetime | None = None, until: datetime | None = None, incident_id: UUID | None = None,
+    grouped: bool = False, held: bool | None = None, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> tuple[list[Alarm], str | None]:  # fmt: skip
-    """A page, newest first. `shelved` None means both."""
+    """A page, newest first. `shelved` None means both. What planned works hold (`held`) is there when asked for, and
+    among the alarms of one device; all are among those of one incident. `grouped`: without what an incident's row
+    stands for."""
     if state not in ("active", "cleared", "all"):
         raise Invalid("state", "must be active, cleared or all")
     wanted = [s for s in severity.split(",") if s]
@@ -273,11 +276,20 @@ def alarms(
         "acknowledged_at__isnull": None if acknowledged is None else not acknowledged,
         "severity__in": wanted or None,
         "device_id": device_id,
+        "incident_id": incident_id,
         "device__model_id": model or None,
         "raised_at__gte": since,
         "raised_at__lt": until,
     }
     found = found.filter(**{k: v for k, v in conditions.items() if v is not None})
+    shelved = None if incident_id else shelved
+    held = False if held is None and not (device_id or incident_id) else held
+    if held is not None and state != "cleared":
+        in_works = Q(maintenance__isnull=False, cleared_at=None)
+        found = found.filter(in_works) if held else found.exclude(in_works)
+    if grouped:
+        behind = incident_selectors.hidden_behind(actor)
+        found = found.filter(Q(incident=None) | ~Q(incident__in=behind))
     if shelved is not None and state != "cleared":
         on_shelf = Q(shelved_until__gt=clock.now(), cleared_at=None)
         found = found.filter(on_shelf) if shelved else found.exclude(on_shelf)
@@ -305,15 +317,16 @@ def alarm_notes(alarm_id: UUID) -> list[AlarmNote]:
 
 
 def alarm_counts(actor: Actor, *, area: str = "") -> dict[str, Any]:
-    """Active alarms by severity (shelved ones apart) and how many nobody has acknowledged."""
+    """Active alarms by severity (shelved and held ones apart) and how many nobody has acknowledged."""
     now = clock.now()
     shown = Q(shelved_until=None) | Q(shelved_until__lte=now)
     found = Alarm.objects.filter(area_q(actor, "alarms.view"), within(area), cleared_at=None)
-    row = found.aggregate(
+    held = found.filter(maintenance__isnull=False).count()
+    row = found.filter(maintenance=None).aggregate(
         active=Count("pk", filter=shown),
         unacknowledged=Count("pk", filter=shown & Q(acknowledged_at=None)),
         shelved=Count("pk", filter=~shown),
         **{s: Count("pk", filter=shown & Q(severity=s)) for s in SEVERITIES},
     )
-    return {**{k: row[k] for k in ("active", "unacknowledged", "shelved")},
+    return {**{k: row[k] for k in ("active", "unacknowledged", "shelved")}, "held": held,
             "severities": {s: row[s] for s in SEVERITIES}}  # fmt: skip

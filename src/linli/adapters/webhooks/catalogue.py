@@ -35,6 +35,14 @@ EVENTS = (
         "告警确认, 搁置, 级别变化或恢复",
         "An alarm is acknowledged, shelved, another severity, over",
     ),
+    Described("alarm.held", ("alarms.view",), "维护期间产生告警", "An alarm arises during planned works, and is held"),
+    Described(
+        "maintenance.changed", ("alarms.view",), "维护窗口有变化", "Planned works are entered, changed, begin or end"
+    ),
+    Described("incident.raised", ("alarms.view",), "群障产生", "Alarms with one root become an incident"),
+    Described(
+        "incident.changed", ("alarms.view",), "群障扩大, 确认, 搁置或结束", "An incident grows, is handled or over"
+    ),
     Described("device.changed", ("devices.view",), "设备资料修改", "A device is changed"),
     Described("command.changed", ("devices.view",), "设备命令有进展", "A command to a device moves"),
     Described("provisioning.changed", ("devices.credentials",), "自注册配置修改", "A provisioning profile changes"),

@@ -21,6 +21,8 @@ def alarm_raised(data: dict[str, Any]) -> UUID | None:
     alarm_id = UUID(str(data["alarm_id"]))
     if not policy or Signal.objects.filter(kind="alarm", ref=alarm_id).exists():
         return None
+    if ports.incident_of(alarm_id):  # 2,000 alarms of one storm are one case: that of their incident
+        return None
     with services.unit(SYSTEM):
         _one_by_one(str(policy["class"]))
         case = open_near(data, str(policy["class"]), float(policy.get("merge_radius_m") or DEFAULT_RADIUS_M))
@@ -101,8 +103,12 @@ def alarm_changed(data: dict[str, Any]) -> None:
 
 def _cleared(alarm_id: UUID, cleared_at: str) -> None:
     signal = Signal.objects.filter(kind="alarm", ref=alarm_id).first()
-    if signal is None or "cleared_at" in signal.data:
-        return
+    if signal is not None and "cleared_at" not in signal.data:
+        over(signal, cleared_at, {"alarm_id": str(alarm_id)})
+
+
+def over(signal: Signal, cleared_at: str, detail: dict[str, str]) -> None:
+    """An alarm or an incident has ended: the last one of a case proposes closing it."""
     case = _locked(signal.case_id)
     while case.state == "merged" and case.parent_id:  # who merged it works on that one now
         case = _locked(case.parent_id)
@@ -110,10 +116,12 @@ def _cleared(alarm_id: UUID, cleared_at: str) -> None:
     signal.save(update_fields=["data"])
     if case.state in FINAL:
         return
-    left = Signal.objects.filter(case__in=joining.below(case.id), kind="alarm", data__cleared_at__isnull=True).count()
+    left = Signal.objects.filter(
+        case__in=joining.below(case.id), kind__in=("alarm", "incident"), data__cleared_at__isnull=True
+    ).count()
     act, at = ("alarm_cleared" if left else "propose_close"), clock.now()
-    common.entry(case=case, actor=SYSTEM, act=act, at=at, detail={"alarm_id": str(alarm_id), "left": left})
-    common.record(case=case, actor=SYSTEM, act=act, detail={"alarm": str(alarm_id)})
+    common.entry(case=case, actor=SYSTEM, act=act, at=at, detail=detail | {"left": left})
+    common.record(case=case, actor=SYSTEM, act=act, detail=detail)
     common.tell(case=case, actor=SYSTEM, type="case.changed", act=act)
 
 

@@ -1,6 +1,18 @@
 """Routes of devices, by topic; all share one router."""
 
-from linli.devices.api import alarms, credentials, devices, firmware, joining, rules, talk, thing_models  # noqa: F401
+from linli.devices.api import (  # noqa: F401
+    alarms,
+    credentials,
+    devices,
+    figures,
+    firmware,
+    incidents,
+    joining,
+    maintenance,
+    rules,
+    talk,
+    thing_models,
+)
 from linli.devices.api.base import router
 
 __all__ = ["router"]

@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Status
 
 from linli.devices import selectors
+from linli.devices.api.alarm_schemas import AlarmCounts, AlarmDetail, AlarmOut, NoteOut, ShelveIn, VerdictIn, alarm_out
 from linli.devices.api.base import reply, router
-from linli.devices.api.schemas import AlarmCounts, AlarmDetail, AlarmOut, NoteOut, ShelveIn, TextIn, alarm_out
+from linli.devices.api.schemas import TextIn
 from linli.devices.models import Alarm
 from linli.devices.services import alarms as services
 from linli.kernel import paging
@@ -23,17 +24,20 @@ def list_alarms(
     request: HttpRequest, state: str = "", active: bool | None = None, acknowledged: bool | None = None,
     severity: str = "",
     device_id: UUID | None = None, model: str = "", area: str = "", shelved: bool | None = False,
-    since: datetime | None = None, until: datetime | None = None,
-    cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+    since: datetime | None = None, until: datetime | None = None, incident_id: UUID | None = None,
+    grouped: bool = False, held: bool | None = None, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> HttpResponse:  # fmt: skip
     """Newest first. `state` active (unless said), cleared or all; or `active` true or false.
 
-    `severity`: several by comma. Shelved ones come only on request.
+    `severity`: several by comma. Shelved ones, and those that planned works hold, come only on request (`shelved`,
+    `held`), or with those of one device (held) or incident (both). `incident_id`: those of an incident; `grouped`:
+    without those that a row of `/incidents` stands for.
     """
     state = state or ("cleared" if active is False else "active")
     rows, after = selectors.alarms(
         actor_of(request), state=state, acknowledged=acknowledged, severity=severity, device_id=device_id,
-        model=model, area=area, shelved=shelved, since=since, until=until, cursor=cursor, limit=limit,
+        model=model, area=area, shelved=shelved, since=since, until=until,
+        incident_id=incident_id, grouped=grouped, held=held, cursor=cursor, limit=limit,
     )  # fmt: skip
     return reply({"items": [alarm_out(r) for r in rows], "next": after})
 
@@ -69,6 +73,13 @@ def shelve_alarm(request: HttpRequest, alarm_id: UUID, body: ShelveIn) -> dict[s
 def clear_alarm(request: HttpRequest, alarm_id: UUID, body: TextIn) -> dict[str, Any]:
     """End it by hand; `text` says why. The same occurrence does not come back."""
     return _detail(services.clear_alarm(actor=actor_of(request), alarm_id=alarm_id, text=body.text))
+
+
+@router.post("/alarms/{uuid:alarm_id}/verdict", permission="alarms.act", response=AlarmDetail)
+def judge_alarm(request: HttpRequest, alarm_id: UUID, body: VerdictIn) -> dict[str, Any]:
+    """Judge whether it was one; the figures of rules tell the share of false ones."""
+    found = services.judge_alarm(actor=actor_of(request), alarm_id=alarm_id, verdict=body.verdict, text=body.text)
+    return _detail(found)
 
 
 @router.post("/alarms/{uuid:alarm_id}/comments", permission="alarms.act", response={201: NoteOut})

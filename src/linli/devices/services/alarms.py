@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from linli.devices import selectors
-from linli.devices.models import Alarm, AlarmNote
+from linli.devices.models import VERDICTS, Alarm, AlarmNote
 from linli.kernel import audit, clock, ids, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, Invalid
@@ -52,6 +52,21 @@ def clear_alarm(*, actor: Actor, alarm_id: UUID, text: str) -> Alarm:
             raise Conflict("the alarm is over", code="cleared")
         alarm.cleared_at, alarm.clear_reason = max(clock.now(), alarm.raised_at), "manual"
         _save(actor, alarm, "clear", text)
+    return alarm
+
+
+def judge_alarm(*, actor: Actor, alarm_id: UUID, verdict: str, text: str) -> Alarm:
+    """Was it one? `true`, `false` or `test`, with a word of reason, also long after; '' takes the judgement back."""
+    if verdict and verdict not in VERDICTS:
+        raise Invalid("verdict", f"must be one of {', '.join(VERDICTS)}, or empty")
+    if verdict and not text.strip():
+        raise Invalid("text", "say why")
+    with services.unit(actor):
+        alarm = selectors.alarm_for_update(actor, alarm_id)
+        if alarm.verdict != verdict:
+            alarm.verdict = verdict
+            alarm.judged_at, alarm.judged_by = (clock.now(), actor.account_id) if verdict else (None, None)
+            _save(actor, alarm, f"judge_{verdict or 'none'}", text)
     return alarm
 
 

@@ -37,7 +37,7 @@ BEGIN
     RETURN touched;
 END $$;
 
--- Attributes that devices tell of themselves; at most 64 KiB a device, later names win. Since 0021 updates.sql has it.
+-- Attributes that devices tell of themselves; at most 64 KiB a device, later names win. Since 0016 updates.sql has it.
 CREATE OR REPLACE FUNCTION devices_note_attributes(notes jsonb) RETURNS void LANGUAGE sql AS $$
     WITH told AS (
         SELECT n.value->>'device_id' AS device_id, jsonb_object_agg(a.key, a.value ORDER BY n.ordinality) AS attributes

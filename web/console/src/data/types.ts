@@ -73,9 +73,9 @@ export interface Alarm {
   id: string; device: { id: string; code: string; name: Label; model: string }; rule_id: string; rule_code: string; rule_version: number; title: Label; severity: string;
   state: string; property: string; value: number | null; started_at: string; raised_at: string; cleared_at: string | null; cleared_value: number | null;
   clear_reason: string; acknowledged_at: string | null; acknowledged_by: string | null; shelved_until: string | null; area_path: string; grid_id: string | null;
-  lon: number | null; lat: number | null; created_at: string; notes?: { id: string; at: string; account_id: string | null; kind: string; text: string }[];
+  lon: number | null; lat: number | null; incident_id: string | null; maintenance_id: string | null; verdict: string; created_at: string; notes?: { id: string; at: string; account_id: string | null; kind: string; text: string }[];
 }
-export interface AlarmCounts { active: number; unacknowledged: number; shelved: number; severities: Record<string, number> }
+export interface AlarmCounts { active: number; unacknowledged: number; shelved: number; held: number; severities: Record<string, number> }
 
 export interface CaseRow {
   id: string; number: string; kind: string; class_code: string; class: Label | null; text: string; address: string; area_path: string; lon: number | null; lat: number | null;

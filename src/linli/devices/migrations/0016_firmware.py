@@ -13,7 +13,7 @@ SQL = Path(__file__).resolve().parents[1] / "sql"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('devices', '0020_joining'),
+        ('devices', '0015_joining'),
     ]
 
     operations = [

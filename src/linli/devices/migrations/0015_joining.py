@@ -12,7 +12,7 @@ SQL = Path(__file__).resolve().parents[1] / "sql"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('devices', '0007_child'),
+        ('devices', '0014_verdicts'),
     ]
 
     operations = [
