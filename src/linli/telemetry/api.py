@@ -12,7 +12,7 @@ from ninja import Query, Schema
 from linli.kernel.errors import Invalid
 from linli.kernel.http import Router, actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
-from linli.telemetry import bench_selectors, figures, selectors
+from linli.telemetry import band, bench_selectors, figures, selectors
 
 router = Router(tags=["telemetry"])
 
@@ -85,6 +85,34 @@ class IndexOut(Schema):
     parts: list[PartOut]
 
 
+class OddOut(Schema):
+    """A reading outside of what was expected, told once: `kind` is above, below, jump, long_above, long_below or flat;
+    `score` is 1 at the edge of the range that it broke."""
+
+    at: datetime
+    value: float
+    score: float
+    kind: str
+    words: Label
+    low: float
+    high: float
+
+
+class ExpectedOut(Schema):
+    """Columns of equal length; `low` and `high` are null while too little is known. `learnt_from`: the first reading
+    that was taken. `step_s`: there were too many readings, so the range is that of means over so many seconds. `odd`:
+    the newest of the odd readings in the span, `odd_total` counts all."""
+
+    property: str
+    t: list[int]
+    low: list[float | None]
+    high: list[float | None]
+    learnt_from: datetime | None
+    step_s: int | None
+    odd_total: int
+    odd: list[OddOut]
+
+
 class IndexList(Schema):
     at: datetime
     items: list[IndexOut]
@@ -141,6 +169,17 @@ def series(
     """One property over any span, in about `points` buckets; no extreme is lost."""
     return SeriesOut(
         **selectors.series(actor_of(request), device_id, prop=property, start=start, end=end, points=points)
+    )
+
+
+@router.get("/devices/{uuid:device_id}/expected", permission="devices.view", response=ExpectedOut)
+def expected(
+    request: HttpRequest, device_id: UUID, property: str, start: datetime | None = None, end: datetime | None = None,
+    points: int = 300,
+) -> ExpectedOut:  # fmt: skip
+    """The range in which the readings of a property were expected, learnt from those before, and which were odd."""
+    return ExpectedOut(
+        **band.expected(actor_of(request), device_id, prop=property, start=start, end=end, points=points)
     )
 
 
