@@ -165,6 +165,7 @@ body("POST /units/{unit_id}/qr/rotate", {"reason": "脱落"})
 REQUESTS["GET /devices/latest"] = lambda things, account: Ask(query=f"ids={things['device_id']}")
 REQUESTS["GET /devices/latest [household]"] = lambda things, account: Ask(query=f"ids={things['household_id']}")
 REQUESTS["GET /devices/{device_id}/series"] = lambda t, a: Ask(query="property=level")
+REQUESTS["GET /devices/{device_id}/expected"] = lambda t, a: Ask(query="property=level")
 REQUESTS["GET /locate"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
 REQUESTS["GET /basemap/{layer}.geojson"] = lambda things, account: Ask(path={"layer": "roads"})
 

@@ -71,7 +71,7 @@ def test_series_latest_and_csv(call: Callable[..., Any]) -> None:
     assert lines[0] == "at,property,value,flags" and len(lines) == 301 and ",'=battery," in lines[1]
 
 
-@pytest.mark.parametrize("what", ["readings", "series", "readings.csv"])
+@pytest.mark.parametrize("what", ["readings", "series", "expected", "readings.csv"])
 def test_hidden_things_and_other_areas_are_not_there(call: Callable[..., Any], what: str) -> None:
     query = {"property": "level", **SPAN}
     assert call(f"/devices/{MINE}/{what}", **query).status_code == 200

@@ -14,13 +14,14 @@ from linli.kernel.http import actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
 from linli.telemetry import (
     analyst_selectors,
+    band,
     bench_selectors,
     bench_services,
     figures,
     health_api,
     quality_api,
     selectors,
-)  # fmt: skip
+)
 from linli.telemetry.models import BenchRun
 from linli.telemetry.router import router
 
@@ -95,6 +96,34 @@ class IndexOut(Schema):
     parts: list[PartOut]
 
 
+class OddOut(Schema):
+    """A reading outside of what was expected, told once: `kind` is above, below, jump, long_above, long_below or flat;
+    `score` is 1 at the edge of the range that it broke."""
+
+    at: datetime
+    value: float
+    score: float
+    kind: str
+    words: Label
+    low: float
+    high: float
+
+
+class ExpectedOut(Schema):
+    """Columns of equal length; `low` and `high` are null while too little is known. `learnt_from`: the first reading
+    that was taken. `step_s`: there were too many readings, so the range is that of means over so many seconds. `odd`:
+    the newest of the odd readings in the span, `odd_total` counts all."""
+
+    property: str
+    t: list[int]
+    low: list[float | None]
+    high: list[float | None]
+    learnt_from: datetime | None
+    step_s: int | None
+    odd_total: int
+    odd: list[OddOut]
+
+
 class IndexList(Schema):
     at: datetime
     items: list[IndexOut]
@@ -151,6 +180,17 @@ def series(
     """One property over any span, in about `points` buckets; no extreme is lost."""
     return SeriesOut(
         **selectors.series(actor_of(request), device_id, prop=property, start=start, end=end, points=points)
+    )
+
+
+@router.get("/devices/{uuid:device_id}/expected", permission="devices.view", response=ExpectedOut)
+def expected(
+    request: HttpRequest, device_id: UUID, property: str, start: datetime | None = None, end: datetime | None = None,
+    points: int = 300,
+) -> ExpectedOut:  # fmt: skip
+    """The range in which the readings of a property were expected, learnt from those before, and which were odd."""
+    return ExpectedOut(
+        **band.expected(actor_of(request), device_id, prop=property, start=start, end=end, points=points)
     )
 
 

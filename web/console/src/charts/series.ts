@@ -42,3 +42,41 @@ export function drawn(series: Series, interval = 0): Drawn {
   });
   return out;
 }
+
+/** In which range readings were expected, and which of them were odd. `step_s`: it is that of means over so many seconds. */
+export interface Expected {
+  property: string;
+  t: number[];
+  low: (number | null)[];
+  high: (number | null)[];
+  learnt_from: string | null;
+  step_s: number | null;
+  odd_total: number;
+  odd: { at: string; value: number; kind: string; words: { zh: string; en: string } }[];
+}
+
+/** The expected range as two stacked columns: its lower edge, and its height; nothing where too little is known. */
+export function ranged(expected: Expected | null | undefined): { low: [number, number | null][]; height: [number, number | null][] } {
+  const out: ReturnType<typeof ranged> = { low: [], height: [] };
+  expected?.t.forEach((at, i) => {
+    const low = expected.low[i] ?? null, high = expected.high[i] ?? null;
+    out.low.push([at, low]);
+    out.height.push([at, low === null || high === null ? null : high - low]);
+  });
+  return out;
+}
+
+/** The edges at a moment: those of the last place at or before it, when it is no further away than two steps. */
+export function rangeAt(expected: Expected | null | undefined, at: number): [number, number] | null {
+  if (!expected?.t.length) return null;
+  let found = -1;
+  for (let from = 0, to = expected.t.length - 1; from <= to; ) {
+    const middle = (from + to) >> 1;
+    if (expected.t[middle]! <= at) [found, from] = [middle, middle + 1];
+    else to = middle - 1;
+  }
+  found = Math.max(found, 0);
+  const low = expected.low[found] ?? null, high = expected.high[found] ?? null;
+  const near = Math.abs(at - expected.t[found]!) <= 2 * Math.max(step(expected.t), 60_000);
+  return near && low !== null && high !== null ? [low, high] : null;
+}

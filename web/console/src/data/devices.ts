@@ -6,7 +6,7 @@ import { onLive, onReset, wantValues } from "@shared/live/index";
 import type { Collection } from "@shared/map/base";
 import { useFresh } from "@shared/util/fresh";
 import { severityStatus } from "@shared/util/status";
-import type { Series } from "../charts/series";
+import type { Expected, Series } from "../charts/series";
 import { t } from "../i18n/index";
 import type { Property, ThingModel } from "./types";
 
@@ -60,6 +60,11 @@ export async function readSeries(device: string, property: string, start: number
   const t = (columns.t ?? columns.times ?? []).map(ms);
   const mean = columns.mean ?? [];
   return { t, mean, min: columns.min ?? mean, max: columns.max ?? mean, count: columns.count ?? t.map(() => 1) };
+}
+
+export function readExpected(device: string, property: string, start: number, end: number, signal?: AbortSignal): Promise<Expected> {
+  const query = { property, start: new Date(start).toISOString(), end: new Date(end).toISOString(), points: 300 };
+  return api.get<Expected>(`/devices/${device}/expected`, query, signal ? { signal } : {});
 }
 
 export interface Latest { value: number | string | boolean | null; at: number }
