@@ -16,7 +16,7 @@ from tests.bench.million_asks import API, Asks
 from tests.district import District
 
 USERS, SECONDS = 8, 30.0
-AN_HOUR, FOR_S, LISTENERS = 10_000, 300.0, 20
+AN_HOUR, FOR_S, LISTENERS = 10_050, 300.0, 20  # a little above the bar: pacing never catches up
 MIX = {  # questions of a working day, by part and name; of these one after another, each user from another place
     "lists": ("open by deadline", "none", "street, open", "middle class", "mine, open", "to decide by deadline",
               "closed today"),
