@@ -23,6 +23,7 @@ from tests.identity.test_permission_matrix import PARAM
 from tests.identity.world import seeded
 
 import linli
+from linli.adapters.sensorthings.services import storing
 from linli.cases.models import Case
 from linli.cases.rules.notices import Notice
 from linli.cases.services import upkeep
@@ -82,6 +83,15 @@ def work_on(things: Things) -> None:
     sessions._open(account, None, "", "")
     raise_alarm(things)
     notice(things)
+    observe(things)
+
+
+def observe(things: Things) -> None:
+    """A text as an observation of SensorThings."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, area_path FROM sta_datastream WHERE device_id = %s", [things["device_id"]])
+        stream, area = cursor.fetchone()
+    storing.tell(stream, area, [(f"{stream}t1n1", None)])
 
 
 def notice(things: Things) -> None:

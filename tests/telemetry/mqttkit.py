@@ -67,6 +67,9 @@ class Ear:
     def identify(self, user: str, password: str) -> Any:
         return REGISTRY.find(user)
 
+    def knock(self, connection: Connection, said: Any) -> bool:
+        return False
+
     def take(self, device: Any, payload: bytes, ack: Any) -> float:
         split(device, parse(payload))
         self._take(ack)

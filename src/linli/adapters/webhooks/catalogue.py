@@ -32,6 +32,7 @@ EVENTS = (
     Described("alarm.changed", ("alarms.view",), "告警确认, 搁置或恢复", "An alarm is acknowledged, shelved or over"),
     Described("device.changed", ("devices.view",), "设备资料修改", "A device is changed"),
     Described("command.changed", ("devices.view",), "设备命令有进展", "A command to a device moves"),
+    Described("observation.kept", ("devices.view",), "SensorThings 观测写入", "An observation of SensorThings is kept"),
     Described("model.changed", ("devices.view",), "物模型修改", "A thing model is changed"),
     Described("rule.changed", ("rules.view",), "告警规则修改", "An alarm rule is changed"),
     Described("routing.changed", ("routing.view",), "派单规则修改", "The rules of routing are changed"),

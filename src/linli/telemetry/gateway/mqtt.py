@@ -43,6 +43,7 @@ class Hub(Protocol):
     def closed(self, connection: Connection) -> None: ...
     def entered(self, connection: Connection) -> None: ...
     def identify(self, user: str, password: str) -> Device | None: ...
+    def knock(self, connection: Connection, said: frames.Connect) -> bool: ...
     def refused(self, connection: Connection, error: ValueError) -> None: ...
     def slow_down(self, connection: Connection, seconds: float) -> None: ...
     def take(self, device: Device, payload: bytes, ack: Any) -> float: ...
@@ -71,6 +72,10 @@ class Connection(Outgoing, asyncio.Protocol):
         self.paused = 0  # how many reasons there are not to read
         self.peer = ""
         self.children: dict[str, Any] | None = None
+
+    @property
+    def named(self) -> bool:
+        return self.device is not None
 
     # --- asyncio ----------------------------------------------------------------------------------------------------
 
@@ -192,7 +197,7 @@ class Connection(Outgoing, asyncio.Protocol):
             if flags:
                 raise BadFrame("reserved flags are set")
             self._connect(data, at, end)
-        elif self.device is None:
+        elif not self.named:
             raise BadFrame("first packet is not CONNECT")
         elif kind == PINGREQ and not flags:
             self.write(b"\xd0\x00")
@@ -240,7 +245,8 @@ class Connection(Outgoing, asyncio.Protocol):
             self._no(frames.UNAVAILABLE, "registry is not loaded yet")
         device = self.gateway.identify(said.user, said.password)
         if device is None:
-            self._no(frames.NOT_ALLOWED if said.user else frames.BAD_LOGIN, "unknown token")
+            if not self.gateway.knock(self, said):
+                self._no(frames.NOT_ALLOWED if said.user else frames.BAD_LOGIN, "unknown token")
             return
         own = f"linli/{device.code}/telemetry".encode()
         if said.will is not None and said.will[0] not in (TELEMETRY, ATTRIBUTES, own):
@@ -258,6 +264,16 @@ class Connection(Outgoing, asyncio.Protocol):
         self.write(frames.connack(code, five=self.five))
         self.five = False  # that was the last word
         raise BadFrame(reason, code)
+
+    def turn_away(self, code: int, reason: str) -> None:
+        """An answer to CONNECT that took its time, and is no."""
+        if self.transport is None:
+            return
+        try:
+            self._no(code, reason)
+        except BadFrame as error:
+            self.gateway.refused(self, error)
+            self.close()
 
     def _take_over(self, device: Device) -> None:
         """One connection a client id; a device has few, so that a stuck one cannot pile them up."""
