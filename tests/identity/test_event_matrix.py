@@ -24,6 +24,7 @@ from tests.identity.test_permission_matrix import PARAM
 from tests.identity.world import seeded
 
 import linli
+from linli.adapters.sensorthings.services import storing
 from linli.cases.models import Case
 from linli.cases.rules.notices import Notice
 from linli.cases.services import upkeep
@@ -91,6 +92,15 @@ def work_on(things: Things) -> None:
     raise_alarm(things, 1_900_000_900_000)  # which these works hold
     incidents.tell([things["incident_id"]], "incident.raised", "open")
     notice(things)
+    observe(things)
+
+
+def observe(things: Things) -> None:
+    """A text as an observation of SensorThings."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, area_path FROM sta_datastream WHERE device_id = %s", [things["device_id"]])
+        stream, area = cursor.fetchone()
+    storing.tell(stream, area, [(f"{stream}t1n1", None)])
 
 
 def notice(things: Things) -> None:

@@ -78,6 +78,9 @@ class Ear:
         assert connection.device is None
         self.hear(connection, "v1/guest", payload, packet)
 
+    def knock(self, connection: Connection, said: Any) -> bool:
+        return False
+
     def take(self, device: Any, payload: bytes, ack: Any) -> float:
         split(device, parse(payload))
         self._take(ack)

@@ -29,11 +29,13 @@ A = row("A", "token-a").device_id
 
 
 class Five:
-    def __init__(self, kit: Kit, token: str, *, client_id: str = "five", **asks: Any) -> None:
+    def __init__(
+        self, kit: Kit, token: str, *, password: str | None = None, client_id: str = "five", **asks: Any
+    ) -> None:  # fmt: skip
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         tell = self.events.put
         self.mqtt = c = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
-        c.username_pw_set(token)
+        c.username_pw_set(token, password)
         c.on_connect = lambda _c, _u, _f, code, props: tell(("connected", (code.value, props)))
         c.on_disconnect = lambda _c, _u, _f, code, props: tell(
             ("parted", (code.value, getattr(props, "ReasonString", "")))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+KEY_START = "linli_"  # of every API key, and of nothing else
+
 
 @dataclass(frozen=True, slots=True)
 class AccountInfo:

@@ -165,3 +165,15 @@ class Observation(models.Model):
             )
         ]
         indexes = [models.Index(fields=["datastream", "phenomenon_start", "id"], name="sta_observation_series")]
+
+
+class Told(models.Model):
+    """When a message of MQTT that names no time came first: told again, it is the same observation. Kept two days."""
+
+    key = models.BinaryField(primary_key=True)
+    at = models.BigIntegerField()
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "sta_told"
+        indexes = [models.Index(fields=["created_at"], name="sta_told_created")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -32,14 +33,34 @@ CONFORMANCE = [
     )
 ]  # fmt: skip
 
+MQTT = [
+    _REQ + "create-observations-via-mqtt/observations-creation",
+    _REQ + "receive-updates-via-mqtt/receive-updates",
+]
+
 
 @door.view("GET")
 def root(request: HttpRequest, actor: Actor) -> HttpResponse:
     base = door.base(request)
     return door.sent({
         "value": [{"name": name, "url": f"{base}/{name}"} for name in ENTITIES],
-        "serverSettings": {"conformance": CONFORMANCE},
+        "serverSettings": _settings(request),
     })  # fmt: skip
+
+
+def _settings(request: HttpRequest) -> dict[str, Any]:
+    """What is offered; of MQTT also where."""
+    at = endpoints(request.get_host().rsplit(":", 1)[0])
+    told: dict[str, Any] = {"conformance": CONFORMANCE + (MQTT if at else [])}
+    return told | {name: {"endpoints": at} for name in MQTT if at}
+
+
+def endpoints(host: str) -> list[str]:
+    """Where programs speak MQTT: at the gateway's ports under the name we were asked by, unless the operator says."""
+    if given := os.environ.get("LINLI_MQTT_URLS"):
+        return [url.strip() for url in given.split(",")]
+    ports = (("mqtt", os.environ.get("LINLI_MQTT_PORT")), ("mqtts", os.environ.get("LINLI_MQTTS_PORT")))
+    return [f"{scheme}://{host}:{port}" for scheme, port in ports if port]
 
 
 def _given(request: HttpRequest) -> list[tuple[str, str]]:
@@ -78,21 +99,11 @@ def _post(request: HttpRequest, context: Context, steps: tuple[paths.Step, ...])
     found = resources.resolve(context.actor, steps)
     if not found.many or found.rest:
         raise door.NoMethod("POST goes to a set of entities")
-    key = creating.create(actor=context.actor, entity=found.entity, body=_under(found, body))
+    key = creating.create(actor=context.actor, entity=found.entity, body=resources.under(found, body))
     row = resources.row_of(context.actor, found.entity, key)
     where = context.link(found.entity, key)
     shown = shaped(context, found.entity, [row], query.Query())[0] if row is not None else {"@iot.id": key}
     return door.sent(shown, 201, Location=where)
-
-
-def _under(found: resources.Resource, body: Any) -> Any:
-    """A new entity of an address such as Things(1)/Datastreams belongs to that Thing."""
-    if found.parent is None or not isinstance(body, dict):
-        return body
-    source, link, row = found.parent
-    back = found.entity.links[link.back or source.single]
-    own = {"@iot.id": key_of(source, row)}
-    return {**body, back.name: [own] if back.many else own}
 
 
 def _change(request: HttpRequest, context: Context, found: resources.Resource) -> HttpResponse:

@@ -48,6 +48,7 @@ EVENTS = (
     Described("provisioning.changed", ("devices.credentials",), "自注册配置修改", "A provisioning profile changes"),
     Described("firmware.changed", ("devices.view",), "设备固件增减", "A firmware is added or withdrawn"),
     Described("campaign.changed", ("devices.view",), "固件升级计划有进展", "A firmware campaign moves"),
+    Described("observation.kept", ("devices.view",), "SensorThings 观测写入", "An observation of SensorThings is kept"),
     Described("model.changed", ("devices.view",), "物模型修改", "A thing model is changed"),
     Described("rule.changed", ("rules.view",), "告警规则修改", "An alarm rule is changed"),
     Described("routing.changed", ("routing.view",), "派单规则修改", "The rules of routing are changed"),

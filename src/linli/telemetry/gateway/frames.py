@@ -11,6 +11,7 @@ CONNECT, PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4,
 OK, MALFORMED, PROTOCOL, BAD_VERSION, BAD_ID, BAD_LOGIN, NOT_ALLOWED = 0, 0x81, 0x82, 0x84, 0x85, 0x86, 0x87
 UNAVAILABLE, STOPPING, BAD_METHOD, SILENT, TAKEN_OVER, BAD_TOPIC = 0x88, 0x8B, 0x8C, 0x8D, 0x8E, 0x90
 BAD_ALIAS, TOO_LARGE, BAD_PAYLOAD, NO_QOS, NO_IDENTIFIERS = 0x94, 0x95, 0x99, 0x9B, 0xA1
+NONE_THERE, BAD_FILTER, QUOTA = 0x11, 0x8F, 0x97
 OLD_CODES = {BAD_VERSION: 1, BAD_ID: 2, UNAVAILABLE: 3, BAD_LOGIN: 4}
 """What 3.1.1 calls a refused CONNECT; everything else is 5, not authorized."""
 
@@ -232,9 +233,14 @@ def welcome(asks: dict[int, Any], assigned: str) -> bytes:
 
 def reasoned(head: bytes, packet: bytes, code: int, reason: str) -> bytes:
     """PUBACK or DISCONNECT of MQTT 5 with a reason code, and in words when `reason` is given."""
+    body = packet + bytes((code,)) + reason_string(reason)
+    return head + encode_length(len(body)) + body
+
+
+def reason_string(reason: str) -> bytes:
+    """The properties of an answer of MQTT 5: its reason in words, or none."""
     said = b""
     if reason:
         words = reason.encode()[:200].decode("utf-8", "ignore").encode()
         said = b"\x1f" + len(words).to_bytes(2, "big") + words
-    body = packet + bytes((code,)) + encode_length(len(said)) + said
-    return head + encode_length(len(body)) + body
+    return encode_length(len(said)) + said

@@ -25,6 +25,8 @@ from linli.telemetry.gateway.joining import Joining
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, parse, split, translate
+from linli.telemetry.gateway.program import Program
+from linli.telemetry.gateway.programs import Programs
 from linli.telemetry.gateway.registry import Device, Registry, RegistrySource
 from linli.telemetry.gateway.talk import Store, Talk, chosen
 from linli.telemetry.gateway.tls import Trust
@@ -57,6 +59,7 @@ class Gateway:
         self.children = Children(self)
         self.joining = Joining(self)
         self.firmware = Firmware(self)
+        self.programs = Programs(self)
         self.connections: set[Any] = set()  # MQTT's, and those of the protocols over TCP
         self.trust: Trust | None = None  # in certificates of devices
         self.doors: list[Any] = []  # of the protocols over TCP, for the metrics
@@ -111,10 +114,16 @@ class Gateway:
     def hear_guest(self, connection: Connection, topic: bytes, payload: bytes, packet: bytes) -> None:
         self.joining.hear(connection, topic, payload, packet)
 
+    def knock(self, connection: Connection, said: frames.Connect) -> bool:
+        """No device has this token. Whether it may be a program: then it is answered later."""
+        return self.programs.knock(connection, said)
+
     def refused(self, connection: Connection, error: ValueError) -> None:
         self.count_refusal(error.code if isinstance(error, BadPayload) else "bad-frame")
         if connection.device is not None:
             connection.device.refuse(str(error))
+        elif isinstance(connection, Program):
+            log.info("refused a program of %s: %s", connection.login.user, error)
         else:
             log.info("refused a client before it named itself: %s", error)
 
@@ -144,7 +153,8 @@ class Gateway:
         for connection in list(self.connections):
             limit = connection.keep_alive * 1.5
             if limit and not connection.paused and self.tick - connection.heard > limit + 1:
-                self.count_refusal("keep-alive" if connection.device else "no-connect")
+                known = connection.device or isinstance(connection, Program)
+                self.count_refusal("keep-alive" if known else "no-connect")
                 part(connection, frames.SILENT, "nothing came for one and a half keep-alives")
                 connection.close()
 

@@ -30,6 +30,7 @@ from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.registry import PostgresSource, Registry
 from linli.telemetry.gateway.stations import Door, StationConnection
 from linli.telemetry.gateway.tls import Trust, server_context
+from linli.telemetry.gateway.web import Web
 
 log = logging.getLogger("linli.gateway")
 REFRESH_S = 60.0
@@ -37,7 +38,8 @@ CLOCK_S = 5.0
 
 
 class News:
-    """What other processes tell: devices and models that changed, attributes to pass on, commands that wait."""
+    """What other processes tell: devices, models and accounts that changed, attributes to pass on, commands that wait,
+    observations that are no readings."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -48,7 +50,8 @@ class News:
     async def follow(self, nc: Any) -> None:
         for subject, heard in (
             ("evt.device.changed", self.device), ("evt.model.changed", self.model),
-            ("evt.command.changed", self.command),
+            ("evt.command.changed", self.command), ("evt.observation.kept", self.observation),
+            ("evt.account.changed", self.account), ("evt.session.revoked", self.account),
         ):  # fmt: skip
             await nc.subscribe(subject, cb=heard)
 
@@ -60,11 +63,22 @@ class News:
                 self.gateway.talk.attributes_changed(UUID(event["ref"]), event["data"]["names"])
                 return
             self.changed.add(UUID(event["ref"]))
+        self.gateway.programs.changed = True
         self.wake.set()
 
     async def model(self, msg: Any) -> None:
-        self.everything = True
+        self.everything = self.gateway.programs.changed = True
         self.wake.set()
+
+    async def observation(self, msg: Any) -> None:
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            event = orjson.loads(msg.data)
+            data = event["data"]
+            self.gateway.programs.feed.rows(event["id"], data["datastream"], data["observations"])
+
+    async def account(self, msg: Any) -> None:
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            self.gateway.programs.doubt(orjson.loads(msg.data)["data"]["account_id"])
 
     async def command(self, msg: Any) -> None:
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
@@ -167,6 +181,8 @@ async def serve() -> None:
         "gateway", lambda: {"ready": gateway.ready and nc.is_connected, "connections": len(gateway.connections)},
         metrics.registry(gateway), alive=beat.fresh,
     )  # fmt: skip
+    if web := os.environ.get("LINLI_WEB_URL"):
+        gateway.programs.open(Web(web, os.environ.get("LINLI_PUBLIC_URL", "")), nc)
     await _first_registry(gateway, beat)
     host = os.environ.get("LINLI_DEVICE_HOST") or "127.0.0.1"
     servers = await start_servers(gateway, host, share=os.environ.get("LINLI_GATEWAY_SHARE") == "1")
@@ -189,9 +205,11 @@ async def serve() -> None:
 
 
 def _work(gateway: Gateway, nc: Any, store: PostgresSource, beat: ops_server.Beat) -> list[asyncio.Task[None]]:
+    if web := os.environ.get("LINLI_WEB_URL"):
+        gateway.programs.open(Web(web, os.environ.get("LINLI_PUBLIC_URL", "")), nc)
     running = (
         _keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
-        _sweep(gateway, beat),
+        _sweep(gateway, beat), gateway.programs.run(),
     )  # fmt: skip
     return [asyncio.create_task(t) for t in running]
 

@@ -24,6 +24,7 @@ class _Collector:
             ("clamped", "readings whose clock was years off", gateway.clamped),
             ("publish_retries", "batches sent again", batcher.publisher.retries),
             ("note_failures", "notes that Postgres did not take at once", gateway.notes.failures),
+            ("told", "observations that programs listen to", gateway.programs.feed.told),
         ):
             yield CounterMetricFamily(f"linli_gateway_{name}", text, value)
         refused = CounterMetricFamily("linli_gateway_refused", "refusals by reason", labels=["reason"])
@@ -36,6 +37,8 @@ class _Collector:
         for name, text, value in (
             ("connections", "open device connections", len(gateway.connections)),
             ("devices", "devices that may speak", len(gateway.registry.devices)),
+            ("programs", "open connections of programs", len(gateway.programs.sessions)),
+            ("subscriptions", "topics that programs listen to", len(gateway.programs.feed.subscriptions)),
             ("pending_points", "readings taken and not yet durable", batcher.pending),
             ("store_seconds_p95", "from cutting a batch to durable", waits[int(len(waits) * 0.95)]),
         ):

@@ -48,6 +48,7 @@ class Hub(Protocol):
     def certified(self, der: bytes) -> Device | None: ...
     def welcome(self, connection: Connection) -> None: ...
     def hear_guest(self, connection: Connection, topic: bytes, payload: bytes, packet: bytes) -> None: ...
+    def knock(self, connection: Connection, said: frames.Connect) -> bool: ...
     def refused(self, connection: Connection, error: ValueError) -> None: ...
     def slow_down(self, connection: Connection, seconds: float) -> None: ...
     def take(self, device: Device, payload: bytes, ack: Any) -> float: ...
@@ -79,6 +80,11 @@ class Connection(Outgoing, asyncio.Protocol):
         self.children: dict[str, Any] | None = None
         self.loads: dict[str, Any] | None = None  # what it is loading: fw or sw → (its number, which file)
         self.asked = -1  # requests of a guest, who is no device yet; -1: it is none
+
+    @property
+    def named(self) -> bool:
+        """It said who it is, or that it is a guest."""
+        return self.device is not None or self.asked >= 0
 
     # --- asyncio ----------------------------------------------------------------------------------------------------
 
@@ -198,12 +204,12 @@ class Connection(Outgoing, asyncio.Protocol):
     def _other(self, data: bytes, first: int, at: int, end: int) -> None:
         kind, flags = first >> 4, first & 15
         if kind == CONNECT:
-            if self.device is not None or self.asked >= 0:
+            if self.named:
                 raise BadFrame("second CONNECT")
             if flags:
                 raise BadFrame("reserved flags are set")
             self._connect(data, at, end)
-        elif self.device is None and self.asked < 0:
+        elif not self.named:
             raise BadFrame("first packet is not CONNECT")
         elif kind == PUBLISH:
             self._publish(data, first, at, end)  # a guest's; those of devices took the short way
@@ -264,7 +270,8 @@ class Connection(Outgoing, asyncio.Protocol):
             self._let_in(said)
             return
         if device is None:
-            self._no(frames.NOT_ALLOWED if said.user else frames.BAD_LOGIN, "unknown token")
+            if not self.gateway.knock(self, said):
+                self._no(frames.NOT_ALLOWED if said.user else frames.BAD_LOGIN, "unknown token")
             return
         own = f"linli/{device.code}/telemetry".encode()
         if said.will is not None and said.will[0] not in (TELEMETRY, ATTRIBUTES, own):
@@ -288,6 +295,16 @@ class Connection(Outgoing, asyncio.Protocol):
         self.write(frames.connack(code, five=self.five))
         self.five = False  # that was the last word
         raise BadFrame(reason, code)
+
+    def turn_away(self, code: int, reason: str) -> None:
+        """An answer to CONNECT that took its time, and is no."""
+        if self.transport is None:
+            return
+        try:
+            self._no(code, reason)
+        except BadFrame as error:
+            self.gateway.refused(self, error)
+            self.close()
 
     def _take_over(self, device: Device) -> None:
         """One connection a client id; a device has few, so that a stuck one cannot pile them up."""

@@ -1,4 +1,5 @@
-"""ThingsBoard's topics: what a device may publish to and subscribe to, and what a gateway may besides."""
+"""ThingsBoard's topics: what a device may publish to and subscribe to, and what a gateway may besides; and how a
+program's topics begin."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ CHILDREN = "v1/gateway/"
 CHILD_ATTRIBUTES = "v1/gateway/attributes"
 CHILD_ANSWER = "v1/gateway/attributes/response"
 CHILD_RPC = "v1/gateway/rpc"
+OBSERVATIONS = "v1.1/"  # SensorThings: of programs, and of no device
 
 # A connection keeps what it subscribed to as bits. WANTS_* are those by which the district speaks first.
 WANTS_ATTRIBUTES, WANTS_COMMANDS, CHILDREN_ATTRIBUTES, CHILDREN_COMMANDS = 1, 2, 4, 8

@@ -150,18 +150,29 @@ class _Json(str):
         return super().__new__(cls, orjson.dumps(value).decode())
 
 
-def _series(context: Context, found: Resource) -> observing.Series:
+def series_of(actor: Actor, found: Resource) -> observing.Series:
+    """Whose observations a set of them holds."""
     if found.parent is None:
-        return observing.everything(context.actor)
+        return observing.everything(actor)
     source, _, row = found.parent
     if source.name == "Datastreams":
         return observing.Series({row["id"]: row})
-    return observing.of_feature(context.actor, row["id"])
+    return observing.of_feature(actor, row["id"])
+
+
+def under(found: Resource, body: Any) -> Any:
+    """A new entity of an address such as Things(1)/Datastreams belongs to that Thing."""
+    if found.parent is None or not isinstance(body, dict):
+        return body
+    source, link, row = found.parent
+    back = found.entity.links[link.back or source.single]
+    own = {"@iot.id": key_of(source, row)}
+    return {**body, back.name: [own] if back.many else own}
 
 
 def _set(context: Context, found: Resource, query: Query, address: str, given: list[tuple[str, str]]) -> Any:
     parent = (found.parent[0], found.parent[1], found.parent[2]["id"]) if found.parent else None
-    own = _series(context, found) if found.entity is OBSERVATIONS else None
+    own = series_of(context.actor, found) if found.entity is OBSERVATIONS else None
     if found.rest == ("$count",) or query.count:
         count = (observing.count(context.actor, own, query) if own is not None
                  else entities.counted(context.actor, found.entity, query, parent))  # fmt: skip

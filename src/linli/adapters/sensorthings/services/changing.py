@@ -128,6 +128,8 @@ def _observation(actor: Actor, made: Maker, row: dict[str, Any], draft: drafts.D
     bare = row["n"] is None or row["_id"].find("n") < 0
     if not bare:
         _update(row, again)
+        area = managed(actor, ENTITIES["Datastreams"], stream)["area_path"]
+        storing.tell(stream, area, [(row["_id"], again.feature)])
         return
     erase(actor, [row])
     made.batch.items.append(replace(again, t=row["t"], bare=True))

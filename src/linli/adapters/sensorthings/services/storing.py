@@ -15,12 +15,15 @@ from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.schema import ENTITIES
 from linli.adapters.sensorthings.selectors import observing
+from linli.adapters.sensorthings.selectors.frames import VIEW
 from linli.adapters.sensorthings.services import drafts, placing
 from linli.adapters.sensorthings.services.tables import managed, run
+from linli.kernel import events
 from linli.kernel.actor import Actor
 from linli.telemetry import facade as telemetry
 
 MAX_MS = 1 << 43
+TOLD_AT_ONCE = 500
 EXACT = 1 << 53
 COLUMNS = ("datastream_id", "feature_id", "t", "kept_at", "bare", "phenomenon_start", "phenomenon_end", "result",
            "result_time", "valid_start", "valid_end", "quality", "parameters")  # fmt: skip
@@ -79,17 +82,30 @@ def store(actor: Actor, items: list[Item]) -> list[str]:
     ids = [""] * len(items)
     readings: list[Any] = []
     rows: list[tuple[int, tuple[Any, ...]]] = []
+    areas: dict[int, str] = {}
     for key, numbers in by.items():
         stream = managed(actor, ENTITIES["Datastreams"], key)
+        areas[key] = stream["area_path"]
         _features(stream, [items[n] for n in numbers])
         _sort(stream, [(n, items[n]) for n in numbers], ids, readings, rows)
         _stretch(stream, [items[n] for n in numbers])
     for number, key in zip([n for n, _ in rows], _copy([r for _, r in rows]), strict=True):
         one = items[number]
         ids[number] = f"{one.stream}t{_t(one)}" + ("" if one.bare else f"n{key}")
+    for key, area in areas.items():
+        tell(key, area, [(ids[n], items[n].feature) for n, _ in rows if items[n].stream == key])
     for at in range(0, len(readings), telemetry.MAX_WRITE):
         telemetry.write(readings[at : at + telemetry.MAX_WRITE])
     return ids
+
+
+def tell(stream: int, area: str, told: list[tuple[str, int | None]]) -> None:
+    """Who listens to a datastream hears of these (id, feature); of plain readings, from the stream of readings."""
+    for at in range(0, len(told), TOLD_AT_ONCE):
+        events.emit(
+            type="observation.kept", kind="observation", ref=str(stream), area=area, permission=VIEW,
+            data={"datastream": stream, "observations": told[at : at + TOLD_AT_ONCE]},
+        )  # fmt: skip
 
 
 def _t(one: Item) -> int:
