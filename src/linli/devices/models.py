@@ -323,5 +323,7 @@ class SenseMember(models.Model):
         db_table = "devices_sense_member"
 
 
-from linli.devices.incident_models import Incident, IncidentNote  # noqa: E402, F401  (tables of storms, by themselves)
-from linli.devices.maintenance_models import Maintenance  # noqa: E402, F401
+# tables of storms and of planned works, by themselves
+from linli.devices.incident_models import Incident as Incident  # noqa: E402
+from linli.devices.incident_models import IncidentNote as IncidentNote  # noqa: E402
+from linli.devices.maintenance_models import Maintenance as Maintenance  # noqa: E402
