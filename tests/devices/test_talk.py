@@ -232,6 +232,7 @@ def test_a_device_is_given_to_a_gateway(speaker: Device, gauge: Device, me: Any)
 def test_two_children_of_one_name_are_refused(speaker: Device, grids: list, me: Any) -> None:
     body = {"code": "WL-3", "model": "t_water", "name_zh": "三", "area_path": "340121403.001",
             "parent_id": str(speaker.pk), "parent_name": "level"}  # fmt: skip
-    me.post("/devices", body, 201)
+    assert me.post("/devices", body, 201)["parent_name"] == "level"
+    assert me.post("/devices", body | {"code": "WL-5", "parent_name": "other"}, 201)["parent_name"] == "other"
     assert me.post("/devices", body | {"code": "WL-4"}, 409)["type"].endswith("name-taken")
-    assert me.post("/devices", body | {"parent_name": "other"}, 409)["type"].endswith("code-taken")
+    assert me.post("/devices", body | {"parent_name": "third"}, 409)["type"].endswith("code-taken")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,12 +19,13 @@ def storm(known: Demo, admin: Client, desk: Client, send: Send, level: float) ->
     """Gauges behind one gateway rise above the limit; returns the incident."""
     places = desk.get("compounds", limit=GAUGES)["items"]
     at = {"lon": places[0]["lon"], "lat": places[0]["lat"]}
-    top = admin.post("devices", {"code": "gw-storm", "model": "generic", "name_zh": "滨湖网关 3 号", "gateway": True,
-                                 "name_en": "Lakeside gateway 3", **at})  # fmt: skip
+    mark = uuid.uuid4().hex[:6]  # facts may be gathered more than once in one home
+    top = admin.post("devices", {"code": f"gw-storm-{mark}", "model": "generic", "name_zh": "滨湖网关 3 号",
+                                 "gateway": True, "name_en": "Lakeside gateway 3", **at})  # fmt: skip
     gauges = []
     for n in range(GAUGES):
         at = {"lon": places[n % len(places)]["lon"], "lat": places[n % len(places)]["lat"]}
-        body = {"code": f"storm-{n}", "model": "water_level", "name_zh": f"湖岸水位计 {n + 1} 号",
+        body = {"code": f"storm-{mark}-{n}", "model": "water_level", "name_zh": f"湖岸水位计 {n + 1} 号",
                 "parent_id": top["id"], "name_en": f"Lakeside gauge {n + 1}", "parent_name": f"g{n}",
                 **at}  # fmt: skip
         made = admin.post("devices", body)

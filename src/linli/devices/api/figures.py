@@ -88,7 +88,8 @@ def figures_sheet(
     """The list as `csv` or `xlsx`, whole."""
     if form not in FORMS:
         raise Invalid("form", "must be csv or xlsx")
-    actor, asked, cursor, lines = actor_of(request), Asked(since, until, area, model), None, [_head()]
+    actor, asked, lines = actor_of(request), Asked(since, until, area, model), [_head()]
+    cursor: str | None = None
     while True:
         rows, cursor = selectors.figures(actor, asked, by=by, cursor=cursor, limit=paging.MAX_LIMIT)
         lines += [_line(r) for r in rows]

@@ -83,7 +83,8 @@ def create_device(*, actor: Actor, model: str, fields: Mapping[str, Any]) -> Dev
     where = spot(**{k: fields[k] for k in ("lon", "lat", "unit_id", "area_path") if fields.get(k) is not None})
     require_manage(actor, where.area_path)
     device = build(kind, where, fields)
-    device.parent, device.parent_name = gateway_of(actor, fields), parent_name(fields, device)
+    device.parent = gateway_of(actor, fields)
+    device.parent_name = parent_name(fields, device)  # which asks for the parent
     with services.unit(actor):
         try:
             with transaction.atomic():
