@@ -12,7 +12,7 @@ body("PATCH /provisioning-profiles/{profile_id}", {"version": 1, "enabled": Fals
 body("POST /devices/claim", lambda t: {"code": f"CL-{t.side}", "secret": "1234", "owner_department": "园林",
                                        "area_path": t.leaf})  # fmt: skip
 REQUESTS["POST /firmware"] = lambda t, _: Ask(files=_file("f.bin", "new", "application/octet-stream") | {
-    "model": "matrix-gauge", "title": "t", "version": "9", "area_path": t.leaf})  # fmt: skip
+    "model": "matrix-gauge", "title": f"t-{t.side}", "version": "9", "area_path": t.leaf})  # fmt: skip
 body("POST /campaigns", lambda t: {"firmware_id": str(t["firmware_id"]), "name": "升级", "area_path": t.leaf})
 for key, name in (("advance", "running"), ("pause", "running"), ("resume", "paused")):
     REQUESTS[f"POST /campaigns/{{campaign_id}}/{key}"] = lambda t, _, name=name: Ask(  # type: ignore[misc]

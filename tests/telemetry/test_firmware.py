@@ -198,7 +198,6 @@ def test_a_device_has_a_pace_and_a_client_a_limit(
 def test_the_cache_is_bounded_and_a_file_is_read_once(
     played: Callable,
     campaign: Campaign,
-    devices: list[Device],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reads: list[str] = []
@@ -224,17 +223,25 @@ def test_the_cache_is_bounded_and_a_file_is_read_once(
             one.ask(2, 0, "10000")
             assert one.next()[1] == DATA[::-1][:10000]
             assert list(kit.gateway.firmware.files) == [second.key]
-            monkeypatch.setattr(firmware, "KNOWN_S", 100.0)
-            one.ask(3, 0, "10000")
-            assert one.next()[1] == DATA[::-1][:10000]
-            Campaign.objects.update(firmware=campaign.firmware)
-            one.ask(4, 0, "10000")
-            assert one.next()[1] == DATA[::-1][:10000], "remembered for a while"
+
+    played(play)
+
+
+def test_a_change_is_felt_at_once(played: Callable, campaign: Campaign, devices: list[Device]) -> None:
+    """What is remembered of a device holds until it is told something else."""
+
+    def play(kit: Kit) -> None:
+        with loader(kit, "a") as one:
+            one.ask(1, 0, "1000")
+            assert one.next()[1] == DATA[:1000]
+            Campaign.objects.update(state="paused")
+            one.ask(2, 0, "1000")
+            assert one.next()[1] == DATA[:1000], "remembered for a while"
             news = {"ref": str(devices[0].pk), "data": {"change": "attributes", "names": ["fw_title"]}}
             told = main.News(kit.gateway).device(SimpleNamespace(data=json.dumps(news)))
             asyncio.run_coroutine_threadsafe(told, kit.gateway._loop).result(10)
-            one.ask(5, 0, "10000")
-            assert one.next()[1] == DATA[:10000], "until it is told something else"
+            one.ask(3, 0, "1000")
+            assert one.next()[0] == "v2/fw/error"
 
     played(play)
 

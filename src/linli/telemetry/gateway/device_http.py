@@ -43,6 +43,11 @@ class DeviceDoor:
             return problem(404, "not-found", "nothing is posted there")
         if match[2] == "claim":
             return await self._claim(device, request.body)
+        return await self._post(device, match[2], request)
+
+    async def _post(self, device: Device, what: str, request: Request) -> Response:
+        """Readings or attributes."""
+        gateway = self.gateway
         if device.budget < 0 and device.allow(0):
             device.refuse("more values a second than one device may send", bad=False)
             answer = problem(429, "too-many", "more values a second than one device may send")
@@ -50,7 +55,7 @@ class DeviceDoor:
             return answer
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            if match[2] == "attributes":
+            if what == "attributes":
                 gateway.take_attributes(device, request.body, stored)
                 clamped = 0
             else:
