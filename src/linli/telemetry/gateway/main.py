@@ -178,14 +178,10 @@ async def serve() -> None:
         "gateway", lambda: {"ready": gateway.ready and nc.is_connected, "connections": len(gateway.connections)},
         metrics.registry(gateway), alive=beat.fresh,
     )  # fmt: skip
-    if web := os.environ.get("LINLI_WEB_URL"):
-        gateway.programs.open(Web(web, os.environ.get("LINLI_PUBLIC_URL", "")), nc)
     await _first_registry(gateway, beat)
     host = os.environ.get("LINLI_DEVICE_HOST") or "127.0.0.1"
     servers = await start_servers(gateway, host, share=os.environ.get("LINLI_GATEWAY_SHARE") == "1")
-    running = (_keep_registry(gateway, nc), gateway.notes.run(), gateway.talk.run(), _sweep(gateway, beat),
-               gateway.programs.run())  # fmt: skip
-    tasks = [asyncio.create_task(t) for t in running]
+    tasks = _start_work(gateway, nc, beat)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -201,6 +197,14 @@ async def serve() -> None:
     for task in tasks:
         if task.done() and not task.cancelled() and task.exception() is not None:
             raise SystemExit(f"gateway: {task.exception()!r}")
+
+
+def _start_work(gateway: Gateway, nc: Any, beat: ops_server.Beat) -> list[asyncio.Task[None]]:
+    if web := os.environ.get("LINLI_WEB_URL"):
+        gateway.programs.open(Web(web, os.environ.get("LINLI_PUBLIC_URL", "")), nc)
+    running = (_keep_registry(gateway, nc), gateway.notes.run(), gateway.talk.run(), _sweep(gateway, beat),
+               gateway.programs.run())  # fmt: skip
+    return [asyncio.create_task(t) for t in running]
 
 
 async def _first_registry(gateway: Gateway, beat: ops_server.Beat) -> None:
