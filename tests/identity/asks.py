@@ -221,12 +221,8 @@ body("POST /maintenance-windows/{window_id}/end", {"text": "完工"})
 body("POST /rules", lambda t: {
     "model": "matrix-gauge", "title": {"zh": "高", "en": "High"}, "kind": "threshold", "severity": "warning",
     "property": "level", "op": "gt", "value": 4, "clear_value": 3.5, "area_path": t.leaf})  # fmt: skip
-body("POST /readings/sql", {"sql": "SELECT 1"})
-body("POST /rules/sentence", {"model": "water_level", "kind": "no_data", "no_data_s": 600})
 body("POST /rules/bench", lambda t: {
     "rule_id": str(t["rule_id"]), "start": "2026-11-01T00:00:00+08:00", "end": clock.now().isoformat()})  # fmt: skip
-for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):
-    REQUESTS[key] = lambda things, account: Ask(path={"run_id": ids.new_id()})
 body("PATCH /rules/{rule_id}", {"version": 1, "enabled": False})
 body("PATCH /rules/{rule_id} [widen]", {"version": 1, "area_path": ROOT})
 

@@ -1,10 +1,12 @@
-"""As `asks`: routes of how devices join, and of firmware."""
+"""As `asks`: routes of how devices join, of firmware, and of what is asked of readings and rules."""
 
 from __future__ import annotations
 
 from tests.certificates import certificate
 from tests.identity.asks import REQUESTS, _file, body
 from tests.identity.factories import Ask
+
+from linli.kernel.ids import new_id
 
 body("POST /provisioning-profiles", lambda t: {"model": "matrix-gauge", "name_zh": "自注册", "area_path": t.leaf,
                                                "max_devices": 5})  # fmt: skip
@@ -22,3 +24,7 @@ REQUESTS["GET /files/{file_id} [firmware]"] = lambda t, _: Ask(path={"file_id": 
 REQUESTS["POST /devices/{device_id}/unclaim"] = lambda t, _: Ask({}, path={"device_id": t["claimed_id"]})
 body("POST /devices/{device_id}/mqtt-logins", {"username": "u"})
 body("POST /devices/{device_id}/certificates", lambda t: {"certificate": certificate()[0]})
+body("POST /readings/sql", {"sql": "SELECT 1"})
+body("POST /rules/sentence", {"model": "water_level", "kind": "no_data", "no_data_s": 600})
+for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):
+    REQUESTS[key] = lambda t, _: Ask(path={"run_id": new_id()})

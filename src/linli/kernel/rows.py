@@ -7,7 +7,7 @@ database, no relations followed. Everything else goes through the ORM.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -50,8 +50,8 @@ def _text(tables: tuple[tuple[type[models.Model], int], ...]) -> str:
     return (f"WITH {before} " if before else "") + parts[-1]
 
 
-def prepared(sql: str, values: Sequence[Any]) -> psycopg.Cursor[Any]:
-    """A statement that every write needs, with places as `%s`: planned once a connection."""
+def prepared(sql: str, values: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
+    """A statement that comes again and again, with places as `%s` or `%(name)s`: planned once a connection."""
     connection.ensure_connection()
     if connection.queries_logged:
         connection.queries_log.append({"sql": sql, "time": ""})

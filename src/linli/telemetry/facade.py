@@ -29,6 +29,11 @@ def latest(device_ids: Sequence[UUID]) -> pa.Table:
     return selectors.ask(lambda: selectors.history().latest(device_ids))
 
 
+def newest(device_ids: Sequence[UUID]) -> list[dict[str, tuple[int, float, int]]]:
+    """For each device, property → (t in ms, value, flags) of its newest reading."""
+    return selectors.ask(lambda: selectors.history().newest(device_ids))
+
+
 def write(rows: Sequence[tuple[UUID, str, int, int, float, int]]) -> None:
     """Readings as (device, property, its own time in ms, when received in ms, value, flags), at most MAX_WRITE. They go
     the way of all readings; this returns when they can be read. A reading that is there already changes nothing."""

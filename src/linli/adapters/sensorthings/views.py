@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from linli.adapters.sensorthings import door
 from linli.adapters.sensorthings.odata import paths, query
 from linli.adapters.sensorthings.schema import ENTITIES, OBSERVATIONS
-from linli.adapters.sensorthings.selectors import resources
+from linli.adapters.sensorthings.selectors import newest, resources
 from linli.adapters.sensorthings.selectors.answers import Context, key_of, shaped
 from linli.adapters.sensorthings.services import arrays, changing, creating, removing
 from linli.kernel.actor import Actor
@@ -76,8 +76,9 @@ def resource(request: HttpRequest, actor: Actor, path: str) -> HttpResponse:
     if request.method in ("GET", "HEAD"):
         given = _given(request)
         asked = query.parse(given)
-        found = resources.resolve(actor, steps)
-        answer = resources.read(context, found, asked, f"{context.base}/{path.strip('/')}", given)
+        with newest.asked_once():
+            found = resources.resolve(actor, steps)
+            answer = resources.read(context, found, asked, f"{context.base}/{path.strip('/')}", given)
         return door.sent(answer)
     if request.method == "POST":
         return _post(request, context, steps)

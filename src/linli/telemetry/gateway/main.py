@@ -162,13 +162,12 @@ async def _stations(gateway: Gateway, host: str, options: dict[str, Any]) -> lis
 
 
 async def serve() -> None:
-    home = Home.current()
     source = PostgresSource(os.environ["LINLI_DATABASE_URL"])
     nc = await stream.connect("gateway")
     await stream.ensure_stream(nc)
     publisher = stream.Publisher(nc)
     await publisher.start()
-    registry = Registry(home.secret(TOKEN_KEY), stream.PARTITIONS)
+    registry = Registry(Home.current().secret(TOKEN_KEY), stream.PARTITIONS)
 
     async def tell(text: bytes) -> None:
         with contextlib.suppress(Exception):
@@ -181,8 +180,6 @@ async def serve() -> None:
         "gateway", lambda: {"ready": gateway.ready and nc.is_connected, "connections": len(gateway.connections)},
         metrics.registry(gateway), alive=beat.fresh,
     )  # fmt: skip
-    if web := os.environ.get("LINLI_WEB_URL"):
-        gateway.programs.open(Web(web, os.environ.get("LINLI_PUBLIC_URL", "")), nc)
     await _first_registry(gateway, beat)
     host = os.environ.get("LINLI_DEVICE_HOST") or "127.0.0.1"
     servers = await start_servers(gateway, host, share=os.environ.get("LINLI_GATEWAY_SHARE") == "1")

@@ -11,15 +11,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 import httpx
+import msgspec
 import orjson
 import pyarrow as pa
 
 from linli.telemetry.batch import Batch, encode
 from linli.telemetry.history import observations, questions
+from linli.telemetry.history.line import Answer, Line, NoAnswer
 from linli.telemetry.history.questions import BadQuestion
 
 
@@ -34,6 +36,7 @@ class HistoryClient:
         self._own = threading.local()
         if not self.server:
             parts = urlsplit(url)
+            self._at = (parts.hostname or "127.0.0.1", parts.port or 80, parts.username or "", timeout)
             self._http = httpx.Client(
                 base_url=f"{parts.scheme}://{parts.hostname}:{parts.port}", timeout=timeout, trust_env=False,
                 headers={"authorization": f"Bearer {parts.username or ''}"},
@@ -77,6 +80,16 @@ class HistoryClient:
         if self.server:
             return self._ask(questions.latest([d.bytes for d in device_ids]))
         return self._get("latest", {"devices": _ids(device_ids)})
+
+    def newest(self, device_ids: Sequence[UUID]) -> list[dict[str, tuple[int, float, int]]]:
+        """For each device, property → (t, value, flags) of its newest reading: `latest` for who asks at every page."""
+        if self.server:
+            found: dict[bytes, dict[str, Any]] = {d.bytes: {} for d in device_ids}
+            for device, name, *row in zip(*(c.to_pylist() for c in self.latest(device_ids).columns), strict=True):
+                found[device][name] = tuple(row)
+            return [found[d.bytes] for d in device_ids]
+        answer = self._call("POST", "/newest", {}, content=b"".join(d.bytes for d in device_ids))
+        return _NEWEST.decode(answer.content)
 
     def rollup(
         self, device_ids: Sequence[UUID], properties: Sequence[str], start: int, end: int, step: str = "hour",
@@ -133,7 +146,7 @@ class HistoryClient:
         with self._http.stream("GET", "/export", params=query) as answer:
             if answer.status_code != 200:
                 answer.read()
-                _raise(answer)
+                _raise(answer.status_code, answer.json() if "json" in answer.headers.get("content-type", "") else {})
             yield from pa.ipc.open_stream(_Body(answer.iter_bytes()))
 
     def state(self) -> dict[str, Any]:
@@ -141,7 +154,11 @@ class HistoryClient:
 
     def flush(self, sequence: int, seconds: int = 10) -> bool:
         """Wait until the reading at `sequence` of the stream can be read."""
-        return bool(self._http.post("/flush", params={"sequence": sequence, "seconds": seconds}).json().get("stored"))
+        try:
+            self._call("POST", "/flush", {"sequence": sequence, "seconds": seconds})
+        except HistoryUnavailable:
+            return False
+        return True
 
     # --- observations: what a program writes and may read at once ---------------------------------------------------
 
@@ -190,17 +207,23 @@ class HistoryClient:
     def _get(self, name: str, query: dict[str, Any]) -> pa.Table:
         return self._table(self._call("GET", f"/{name}", query))
 
-    def _table(self, answer: httpx.Response) -> pa.Table:
+    def _table(self, answer: Answer) -> pa.Table:
         return pa.ipc.open_stream(answer.content).read_all()
 
-    def _call(self, method: str, path: str, query: dict[str, Any], other: int = 200, **options: Any) -> httpx.Response:
+    def _call(
+        self, method: str, path: str, query: dict[str, Any], *, content: bytes = b"", timeout: float | None = None,
+        other: int = 200,
+    ) -> Answer:  # fmt: skip
         """`other`: a status besides 200 that is an answer too."""
+        line: Line | None = getattr(self._own, "line", None)
+        if line is None:
+            line = self._own.line = Line(*self._at)
         try:
-            answer = self._http.request(method, path, params=query, **options)
-        except httpx.HTTPError as error:
-            raise HistoryUnavailable(f"history does not answer: {type(error).__name__}") from error
+            answer = line.ask(method, f"{path}?{urlencode(query)}" if query else path, content, timeout=timeout)
+        except NoAnswer as error:
+            raise HistoryUnavailable(f"history does not answer: {error}") from error
         if answer.status_code not in (200, other):
-            _raise(answer)
+            _raise(answer.status_code, answer.json() if "json" in answer.kind else {})
         return answer
 
     def _client(self) -> Any:
@@ -220,12 +243,14 @@ def _ids(device_ids: Sequence[UUID]) -> str:
     return ",".join(str(d) for d in device_ids)
 
 
-def _raise(answer: httpx.Response) -> None:
-    body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
-    if answer.status_code == 422:
+_NEWEST = msgspec.msgpack.Decoder(list[dict[str, tuple[int, float, int]]])
+
+
+def _raise(status: int, body: dict[str, Any]) -> None:
+    if status == 422:
         error = (body.get("errors") or [{"field": "", "reason": body.get("detail", "")}])[0]
         raise BadQuestion(error["field"], error["reason"])
-    raise HistoryUnavailable(body.get("detail") or f"history answered {answer.status_code}")
+    raise HistoryUnavailable(body.get("detail") or f"history answered {status}")
 
 
 class _Body:

@@ -32,6 +32,11 @@ class Newest:
         arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)]
         return pa.table(arrays, schema=SCHEMA)
 
+    def known(self, devices: list[bytes]) -> list[dict[str, Row]] | None:
+        """Property → row for each of the devices, when all are known; else None."""
+        found = [own for d in devices if (own := self._known.get(d)) is not None]
+        return found if len(found) == len(devices) else None
+
     def fill(self, devices: list[bytes], table: pa.Table, version: int) -> None:
         """Remember an answer, unless a block has come in since it was asked."""
         if version != self.version or len(devices) > MOST:

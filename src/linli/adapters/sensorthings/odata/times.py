@@ -57,12 +57,13 @@ def duration(text: str) -> int:
 
 def iso(micros: int) -> str:
     """`2026-11-27T00:00:00Z`, with as many decimals as there is something to tell."""
-    at = EPOCH + timedelta(microseconds=micros)
-    text = at.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-    rest = micros % 1_000_000
-    if rest:
-        text += f".{rest // 1000:03d}" if rest % 1000 == 0 else f".{rest:06d}"
-    return text + "Z"
+    return told(EPOCH + timedelta(microseconds=micros))
+
+
+def told(at: datetime) -> str:
+    """As `iso`."""
+    text = (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()[:-6]
+    return f"{text[:-3]}Z" if len(text) > 19 and text.endswith("000") else f"{text}Z"
 
 
 def iso_span(start: int, end: int) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.query import Query
-from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, FEATURES, Entity, Link
-from linli.adapters.sensorthings.selectors import entities, observing
+from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, FEATURES, Attribute, Entity, Link
+from linli.adapters.sensorthings.selectors import entities, newest, observing
 from linli.adapters.sensorthings.selectors.frames import Params, rows, scope
 from linli.kernel.actor import Actor
-from linli.telemetry import facade as telemetry
 
 Row = dict[str, Any]
 KNOWN_S, KNOWN_MOST = 600.0, 200_000
@@ -34,7 +34,10 @@ class Context:
 
 
 def path_of(entity: Entity, key: Any) -> str:
-    return f"{entity.name}({key})" if isinstance(key, int) else f"{entity.name}('{quote(str(key))}')"
+    if isinstance(key, int):
+        return f"{entity.name}({key})"
+    text = str(key)
+    return f"{entity.name}('{text if text.isalnum() else quote(text)}')"
 
 
 def key_of(entity: Entity, row: Row) -> Any:
@@ -52,7 +55,8 @@ def shaped(context: Context, entity: Entity, found: Sequence[Row], query: Query)
         if link is None:
             raise Wrong(f"$expand: {entity.single} has no {name!r}")
         expanded[link.name] = _expanded(context, entity, link, found, inner)
-    return [_shape(context, entity, row, query, expanded) for row in found]
+    plan = _plan(entity.name, query.select, tuple(expanded))
+    return [_shape(f"{context.base}/", entity, row, plan, expanded) for row in found]
 
 
 def check_select(entity: Entity, query: Query) -> None:
@@ -62,25 +66,67 @@ def check_select(entity: Entity, query: Query) -> None:
             raise Wrong(f"$select: {entity.single} has no {name!r}")
 
 
-def _shape(context: Context, entity: Entity, row: Row, query: Query, expanded: dict[str, dict[Any, Row]]) -> Row:
-    key, wanted = key_of(entity, row), {s.split("/")[0] for s in query.select}
-    made: Row = {}
-    if not wanted or wanted & {"id", "@iot.id"}:
-        made["@iot.id"] = key
-    if not wanted or "@iot.selfLink" in wanted:
-        made["@iot.selfLink"] = context.link(entity, key)
+class Plan(NamedTuple):
+    """What of an entity is sent. `parts`: name, type ("" for what is in the row as it is sent), columns, whether it is
+    left out when empty; `links`: name and whether it is many; `expanded`, and `plain`, which are addresses only."""
+
+    key: bool
+    address: bool
+    parts: tuple[tuple[str, str, tuple[str, ...], bool], ...]
+    expanded: tuple[tuple[str, bool], ...]
+    plain: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=2_000)
+def _plan(name: str, select: tuple[str, ...], expanded: tuple[str, ...]) -> Plan:
+    entity, wanted = ENTITIES[name], {s.split("/")[0] for s in select}
+    parts = []
     for attribute in entity.attributes.values():
-        if attribute.name == "id" or (wanted and attribute.name not in wanted):
-            continue
-        value = value_of(entity, row, attribute.name)
-        if value is not None or not attribute.optional:
-            made[attribute.name] = value
-    for link in entity.links.values():
-        if link.name in expanded:
-            made |= expanded[link.name].get(key, {link.name: [] if link.many else None})
-        elif not wanted or link.name in wanted:
-            made[f"{link.name}@iot.navigationLink"] = f"{context.link(entity, key)}/{link.name}"
+        if attribute.name != "id" and (not wanted or attribute.name in wanted):
+            made = name == "Observations"
+            kind = attribute.type if attribute.type in ("span", "time") and not made else ""
+            columns = (attribute.name,) if made else _columns(attribute)
+            parts.append((attribute.name, kind, columns, attribute.optional))
+    links = [link for link in entity.links.values() if link.name in expanded or not wanted or link.name in wanted]
+    return Plan(
+        not wanted or bool(wanted & {"id", "@iot.id"}), not wanted or "@iot.selfLink" in wanted, tuple(parts),
+        tuple((link.name, link.many) for link in links if link.name in expanded),
+        tuple(link.name for link in links if link.name not in expanded),
+    )  # fmt: skip
+
+
+def _shape(base: str, entity: Entity, row: Row, plan: Plan, expanded: dict[str, dict[Any, Row]]) -> Row:
+    key = key_of(entity, row)
+    at = base + path_of(entity, key)
+    made: Row = {}
+    if plan.key:
+        made["@iot.id"] = key
+    if plan.address:
+        made["@iot.selfLink"] = at
+    for name, kind, columns, optional in plan.parts:
+        value = row.get(columns[0])
+        if value is None:
+            if optional:
+                continue
+        elif kind:
+            value = _instant(row, kind, columns)
+        made[name] = value
+    for name, many in plan.expanded:
+        made |= expanded[name].get(key) or {name: [] if many else None}
+    for name in plan.plain:
+        made[f"{name}@iot.navigationLink"] = f"{at}/{name}"
     return made
+
+
+def _columns(attribute: Attribute) -> tuple[str, ...]:
+    return tuple(c.removeprefix("{t}.") for c in attribute.column.split("|"))
+
+
+def _instant(row: Row, kind: str, columns: tuple[str, ...]) -> str:
+    start = row[columns[0]]
+    if kind == "time" or start == row[columns[1]]:
+        return times.told(start)
+    return f"{times.told(start)}/{times.told(row[columns[1]])}"
 
 
 def value_of(entity: Entity, row: Row, name: str) -> Any:
@@ -88,31 +134,26 @@ def value_of(entity: Entity, row: Row, name: str) -> Any:
     attribute = entity.attributes[name]
     if entity.name == "Observations":
         return row.get(name)
-    columns = [c.removeprefix("{t}.") for c in attribute.column.split("|")]
-    value = row[columns[0]]
-    if value is None:
-        return None
-    if attribute.type == "span":
-        return times.iso_span(times.micros_of(value), times.micros_of(row[columns[1]]))
-    return times.iso(times.micros_of(value)) if attribute.type == "time" else value
+    columns = _columns(attribute)
+    if row[columns[0]] is None or attribute.type not in ("span", "time"):
+        return row[columns[0]]
+    return _instant(row, attribute.type, columns)
 
 
 def _tell_times(streams: Sequence[Row]) -> None:
     """Devices' own readings are told by history: until the latest one."""
-    devices = sorted({s["device_id"] for s in streams if s["device_id"] is not None})
-    if not devices:
+    told = [s for s in streams if s["device_id"] is not None]
+    if not told:
         return
-    newest = {(r["device"], r["property"]): r["t"] for r in telemetry.latest(devices).to_pylist()}
-    unknown = [s for s in streams if s["device_id"] is not None and (s["device_id"].bytes, s["property"]) in newest
-               and s["phenomenon_start"] is None]  # fmt: skip
-    first = _first(unknown)
-    for s in streams:
-        last = newest.get((s["device_id"].bytes, s["property"])) if s["device_id"] is not None else None
-        if last is None:
-            continue
-        end = times.moment(last * 1000)
-        s["phenomenon_start"] = s["phenomenon_start"] or times.moment(first.get(s["id"], last) * 1000)
-        s["phenomenon_end"] = max(s["phenomenon_end"] or end, end)
+    found = newest.of(s["device_id"] for s in told)
+    ends = {s["id"]: found[s["device_id"]].get(s["property"]) for s in told}
+    first = _first([s for s in told if ends[s["id"]] is not None and s["phenomenon_start"] is None])
+    for s in told:
+        last = ends[s["id"]]
+        if last is not None:
+            end = times.moment(last[0] * 1000)
+            s["phenomenon_start"] = s["phenomenon_start"] or times.moment(first.get(s["id"], last[0]) * 1000)
+            s["phenomenon_end"] = max(s["phenomenon_end"] or end, end)
 
 
 def _first(streams: Sequence[Row]) -> dict[int, int]:

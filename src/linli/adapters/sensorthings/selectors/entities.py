@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,13 +53,29 @@ def sortable(found: Typed) -> str:
     return f'({found.sql}) COLLATE "C"' if found.kind == "str" else f"({found.sql})"
 
 
+_MORE = {"Datastreams": ("device_id", "property", "own", "feature_id")}
+
+
+@functools.cache
+def shown(name: str) -> str:
+    """The columns by which an entity is sent."""
+    parts = [c.removeprefix("{t}.") for a in ENTITIES[name].attributes.values() for c in a.column.split("|")]
+    return ", ".join(f"r.{c}" for c in dict.fromkeys([*parts, *_MORE.get(name, ())]))
+
+
+def _often(query: Query) -> bool:
+    """Whether the words of the statement are not the caller's own."""
+    return query.filter is None and not query.order
+
+
 def listed(actor: Actor, entity: Entity, query: Query, parent: tuple[Entity, Link, int] | None) -> list[Row]:
-    """One row more than the page holds when there are more."""
+    """One row more than the page holds when there are more; what is sent of each."""
     params = Params()
     where = _where(actor, entity, query, parent, params)
     order = ", ".join(ordering(actor, entity, query, params))
-    sql = f"SELECT r.* FROM {entity.table} r WHERE {where} ORDER BY {order} LIMIT {query.size + 1} OFFSET {query.skip}"
-    return rows(sql, params)
+    page = f"LIMIT {params.bind(query.size + 1)} OFFSET {params.bind(query.skip)}"
+    sql = f"SELECT {shown(entity.name)} FROM {entity.table} r WHERE {where} ORDER BY {order} {page}"
+    return rows(sql, params, often=_often(query))
 
 
 def counted(actor: Actor, entity: Entity, query: Query, parent: tuple[Entity, Link, int] | None) -> int:
@@ -79,8 +96,10 @@ def _where(
     return " AND ".join(parts)
 
 
-def linked(actor: Actor, source: Entity, link: Link, parents: Sequence[int], query: Query) -> dict[int, list[Row]]:
-    """For each parent its own page, ordered; rows carry `_c`, how many there are."""
+def linked(
+    actor: Actor, source: Entity, link: Link, parents: Sequence[int], query: Query, *, whole: bool = False
+) -> dict[int, list[Row]]:
+    """For each parent its own page, ordered; rows carry `_c`, how many there are, and what is sent, or the `whole`."""
     entity = ENTITIES[link.target]
     params = Params()
     tables = f"{source.table} a" + (f" JOIN {link.via} m ON TRUE" if link.via else "")
@@ -89,11 +108,11 @@ def linked(actor: Actor, source: Entity, link: Link, parents: Sequence[int], que
     order = ", ".join(ordering(actor, entity, query, params))
     sql = f"""SELECT * FROM (
         SELECT a.id AS _p, row_number() OVER (PARTITION BY a.id ORDER BY {order}) AS _n,
-               count(*) OVER (PARTITION BY a.id) AS _c, r.*
+               count(*) OVER (PARTITION BY a.id) AS _c, {"r.*" if whole else shown(entity.name)}
         FROM {tables} JOIN {entity.table} r ON {on} WHERE a.id = ANY({params.bind(list(parents))}) AND {where}
-    ) x WHERE _n > {query.skip} AND _n <= {query.skip + query.size + 1} ORDER BY _p, _n"""
+    ) x WHERE _n > {params.bind(query.skip)} AND _n <= {params.bind(query.skip + query.size + 1)} ORDER BY _p, _n"""
     found: dict[int, list[Row]] = {}
-    for row in rows(sql, params):
+    for row in rows(sql, params, often=_often(query)):
         found.setdefault(row["_p"], []).append(row)
     return found
 
@@ -103,5 +122,5 @@ def one(actor: Actor, entity: Entity, key: int, permission: str = VIEW) -> Row |
         return None
     params = Params()
     seen = scope(actor, entity, "r", params, permission)
-    found = rows(f"SELECT r.* FROM {entity.table} r WHERE r.id = {params.bind(key)} AND {seen}", params)
+    found = rows(f"SELECT r.* FROM {entity.table} r WHERE r.id = {params.bind(key)} AND {seen}", params, often=True)
     return found[0] if found else None

@@ -12,7 +12,7 @@ from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.query import Query
 from linli.adapters.sensorthings.schema import DATASTREAMS, OBSERVATIONS
-from linli.adapters.sensorthings.selectors import halves
+from linli.adapters.sensorthings.selectors import halves, newest
 from linli.adapters.sensorthings.selectors.entities import sortable
 from linli.adapters.sensorthings.selectors.filters import Filter
 from linli.adapters.sensorthings.selectors.frames import Frame, Params, rows, scope
@@ -95,10 +95,10 @@ def page(actor: Actor, own: Series, query: Query) -> tuple[list[Row], bool]:
     return many[: query.size], len(many) > query.size
 
 
-def _older(stream: Row, newest: Row) -> bool:
+def _older(stream: Row, last: Row) -> bool:
     """Whether there is more than the newest; where nobody knows, there may be."""
     first = stream.get("phenomenon_start")
-    return first is None or times.micros_of(first) < newest["t"] * 1000
+    return first is None or times.micros_of(first) < last["t"] * 1000
 
 
 def pages(actor: Actor, own: Series, query: Query) -> dict[int, list[Row]]:
@@ -163,17 +163,19 @@ def plain_row(stream: Row, r: Row) -> Row:
         value = bool(value)
     elif value == int(value) and abs(value) < 1 << 53:
         value = int(value)
-    at = r["t"] * 1000
+    t = r["t"]
+    at, when = times.iso(t * 1000), None
+    if not stream["own"] and "recv" in r:
+        when = at if r["recv"] == t else times.iso(r["recv"] * 1000)
     return {
-        "_id": f"{stream['id']}t{r['t']}", "ds": stream["id"], "t": r["t"], "n": None, "phenomenonTime": times.iso(at),
-        "result": value, "resultTime": None if stream["own"] or "recv" not in r else times.iso(r["recv"] * 1000),
-        "feature_id": stream["feature_id"],
+        "_id": f"{stream['id']}t{t}", "ds": stream["id"], "t": t, "n": None, "phenomenonTime": at, "result": value,
+        "resultTime": when, "feature_id": stream["feature_id"],
     }  # fmt: skip
 
 
 def _side_exists(own: Series) -> bool:
     params = Params()
-    return bool(rows(f"SELECT 1 FROM sta_observation r WHERE {_side_where(own, params)} LIMIT 1", params))
+    return bool(rows(f"SELECT 1 FROM sta_observation r WHERE {_side_where(own, params)} LIMIT 1", params, often=True))
 
 
 def _side_where(own: Series, params: Params) -> str:
@@ -261,18 +263,18 @@ def _only_latest(query: Query) -> bool:
 def _latest(actor: Actor, own: Series) -> dict[int, list[Row]]:
     """The newest of each datastream: history keeps it at hand. One that is kept in full elsewhere is read there."""
     found: dict[int, Row] = {}
-    by = {(s["device_id"].bytes, s["property"]): s for s in own.plain}
-    if by:
-        for r in telemetry.latest(sorted({s["device_id"] for s in own.plain})).to_pylist():
-            stream = by.get((r["device"], r["property"]))
-            if stream is not None and not r["flags"] & telemetry.TOLD:
-                found[stream["id"]] = plain_row(stream, {**r, "recv": r["t"]})
+    plain = own.plain
+    told = newest.of(s["device_id"] for s in plain) if plain else {}
+    for s in plain:
+        last = told[s["device_id"]].get(s["property"])
+        if last is not None and not last[2] & telemetry.TOLD:
+            found[s["id"]] = plain_row(s, {"t": last[0], "recv": last[0], "value": last[1], "flags": last[2]})
     params = Params()
     sql = f"""SELECT DISTINCT ON (r.datastream_id) r.* FROM sta_observation r WHERE {_side_where(own, params)}
         ORDER BY r.datastream_id, r.phenomenon_start DESC, r.id"""
-    for r in rows(sql, params):
-        newest = found.get(r["datastream_id"])
-        if newest is None or times.micros_of(r["phenomenon_start"]) >= newest["t"] * 1000:
+    for r in rows(sql, params, often=True):
+        other = found.get(r["datastream_id"])
+        if other is None or times.micros_of(r["phenomenon_start"]) >= other["t"] * 1000:
             found[r["datastream_id"]] = side_row(r)
     return {key: [row] for key, row in found.items()}
 

@@ -98,7 +98,7 @@ def _follow(actor: Actor, found: Resource, link: Link) -> Resource:
         key = row["ds" if link.name == "Datastream" else "feature_id"]
         one = entities.one(actor, target, key) if key is not None else None
     else:
-        many = entities.linked(actor, found.entity, link, [row["id"]], Query(top=1))
+        many = entities.linked(actor, found.entity, link, [row["id"]], Query(top=1), whole=True)
         one = many[row["id"]][0] if many else None
     if one is None:
         raise NotFound(f"this {found.entity.single} has no {link.name}")
