@@ -70,6 +70,7 @@ def http(port: int, words: str) -> None:
     key, secret, name = words.split(",")
     device = TBHTTPDevice.provision(f"http://127.0.0.1:{port}", name, key, secret)
     device.chunk_size = 3000
+    device.start_publish_worker()
     device.send_telemetry({"level": 5.5})
     tell("made", device.token)
     sys.stdin.readline()

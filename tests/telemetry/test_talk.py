@@ -272,6 +272,8 @@ def test_a_device_over_http(broker: Nats, run: Run) -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{kit.http}/api/v1/token-a", trust_env=False) as http:
             assert http.get("/attributes?clientKeys=fw&sharedKeys=rate").json() == {"client": {"fw": "1"},
                                                                                    "shared": {"rate": 5}}  # fmt: skip
+            listed = http.get("/attributes", params={"sharedKeys": ["rate", "none", "rate"]})
+            assert listed.json() == {"shared": {"rate": 5}}, "as the SDK for HTTP writes a list"
             assert http.get("/rpc?timeout=200").status_code == 408
             source.commands.append((70, A, "open", {"x": 1}, False))
             assert http.get("/rpc?timeout=5000").json() == {"id": 70, "method": "open", "params": {"x": 1}}

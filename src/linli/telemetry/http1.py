@@ -172,8 +172,11 @@ class Server:
 
 def _parse(head: h11.Request, body: bytes, peer: str) -> Request:
     parts = urlsplit(head.target.decode("ascii", "replace"))
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        # Given twice is a list, as clients write one that do not join it themselves.
+        query[name] = f"{query[name]},{value}" if name in query else value
     headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in head.headers}
     return Request(
-        head.method.decode("ascii", "replace"), unquote(parts.path),
-        dict(parse_qsl(parts.query, keep_blank_values=True)), headers, body, peer,
+        head.method.decode("ascii", "replace"), unquote(parts.path), query, headers, body, peer,
     )  # fmt: skip
