@@ -207,7 +207,7 @@ body("POST /alarms/{alarm_id}/shelve", lambda t: {"until": (clock.now() + timede
 body("POST /rules", lambda t: {
     "model": "matrix-gauge", "title": {"zh": "高", "en": "High"}, "kind": "threshold", "severity": "warning",
     "property": "level", "op": "gt", "value": 4, "clear_value": 3.5, "area_path": t.leaf})  # fmt: skip
-body("POST /rules/sentence", {"model": "water_level", "kind": "no_data", "no_data_s": 600})
+body("POST /rules/sentence", {"model": "matrix-gauge", "kind": "no_data", "no_data_s": 600})
 body("POST /rules/bench", lambda t: {
     "rule_id": str(t["rule_id"]), "start": "2026-11-01T00:00:00+08:00", "end": clock.now().isoformat()})  # fmt: skip
 body("PATCH /rules/{rule_id}", {"version": 1, "enabled": False})
