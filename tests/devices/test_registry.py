@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from linli.devices import contracts, facade
-from linli.devices.api import schemas
+from linli.devices.api import rule_schemas, schemas
 from linli.devices.models import Alarm, Credential, Device, DeviceStatus, Rule, ThingModel
 from linli.home import Home
 from linli.kernel import clock
@@ -153,7 +153,7 @@ def test_plain_answers_have_the_shape_that_is_documented(gauge: Device, high_wat
     alarm = Alarm(device=gauge, rule=high_water, rule_version=1, severity="info", title_zh="高", title_en="high",
                   started_at=clock.now(), raised_at=clock.now())  # fmt: skip
     for made, schema in (
-        (schemas.device_out(gauge), schemas.DeviceOut), (schemas.rule_out(high_water), schemas.RuleOut),
+        (schemas.device_out(gauge), schemas.DeviceOut), (rule_schemas.rule_out(high_water), rule_schemas.RuleOut),
         (schemas.alarm_out(alarm), schemas.AlarmOut),
     ):  # fmt: skip
         assert set(made) == set(schema.model_fields)

@@ -25,6 +25,6 @@ REQUESTS["POST /devices/{device_id}/unclaim"] = lambda t, _: Ask({}, path={"devi
 body("POST /devices/{device_id}/mqtt-logins", {"username": "u"})
 body("POST /devices/{device_id}/certificates", lambda t: {"certificate": certificate()[0]})
 body("POST /readings/sql", {"sql": "SELECT 1"})
-body("POST /rules/sentence", {"model": "water_level", "kind": "no_data", "no_data_s": 600})
+body("POST /rules/sentence", {"model": "matrix-gauge", "kind": "no_data", "no_data_s": 600})
 for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):
     REQUESTS[key] = lambda t, _: Ask(path={"run_id": new_id()})

@@ -16,6 +16,10 @@ OPS: dict[str, Pair] = {
 _UNITS = {"Cel": "°C", "ug/m3": "μg/m³", "mg/m3": "mg/m³", "dB[A]": "dB(A)", "m3": "m³", "m3/h": "m³/h", "deg": "°",
           "[pH]": "", "[NTU]": "NTU", "kW.h": "kWh", "uS/cm": "μS/cm"}  # fmt: skip
 _PER = {"minute": ("每分钟", "per minute"), "hour": ("每小时", "per hour")}
+_MOVES = {True: ("上升", "rises"), False: ("下降", "falls")}
+_BY = {True: ("不少于", "at least"), False: ("超过", "more than")}
+_BACK = {True: ("不高于", "or below"), False: ("不低于", "or above")}
+_OVER = {True: ("次日 ", " the next day"), False: ("", "")}
 _JOIN = {"all": (" 且 ", " and "), "any": (" 或 ", " or ")}
 
 
@@ -117,9 +121,8 @@ def _rate(term: Term, prop: Property | None, names: Pair) -> Pair:
     up, down = value > 0 and op in ("gt", "ge"), value < 0 and op in ("lt", "le")
     amount = f"{abs(value) if down else value:g}{_unit(prop)}"
     if up or down:
-        least = op in ("ge", "le")
-        zh = f"{names[0]} {per_zh}{'上升' if up else '下降'}{'不少于' if least else '超过'} {amount}"
-        en = f"{names[1]} {'rises' if up else 'falls'} by {'at least' if least else 'more than'} {amount} {per_en}"
+        (move_zh, move_en), (by_zh, by_en) = _MOVES[up], _BY[op in ("ge", "le")]
+        zh, en = f"{names[0]} {per_zh}{move_zh}{by_zh} {amount}", f"{names[1]} {move_en} by {by_en} {amount} {per_en}"
     else:
         zh = f"{names[0]} {per_zh}的变化{OPS[op][0]} {amount}"
         en = f"{names[1]} changes {per_en} by a figure {OPS[op][1]} {amount}"
@@ -164,9 +167,8 @@ def _windows(condition: Term) -> Pair | None:
         days = one.get("days", "every")
         zh, en = _DAYS[days] if isinstance(days, str) else (
             "、".join(_WEEK[d - 1][0] for d in days), f"on {', '.join(_WEEK[d - 1][1] for d in days)}")  # fmt: skip
-        over = one["to"] <= one["from"]
-        told.append((f"{zh} {one['from']}–{'次日 ' if over else ''}{one['to']}",
-                     f"{en} {one['from']} to {one['to']}{' the next day' if over else ''}"))  # fmt: skip
+        over_zh, over_en = _OVER[one["to"] <= one["from"]]
+        told.append((f"{zh} {one['from']}–{over_zh}{one['to']}", f"{en} {one['from']} to {one['to']}{over_en}"))
     return f"，仅在 {'、'.join(t[0] for t in told)}", f", only {' and '.join(t[1] for t in told)}"
 
 
@@ -213,5 +215,5 @@ def _lets_go(term: Term, properties: Known) -> Pair | None:
     if term["kind"] == "rate":
         per_zh, per_en = _PER[term["per"]]
         zh, en = f"{zh} {per_zh}", f"{en} {per_en}"
-    up = term["op"] in ("gt", "ge")
-    return f"{names[0]} {'不高于' if up else '不低于'} {zh}", f"{names[1]} {en} or {'below' if up else 'above'}"
+    back_zh, back_en = _BACK[term["op"] in ("gt", "ge")]
+    return f"{names[0]} {back_zh} {zh}", f"{names[1]} {en} {back_en}"

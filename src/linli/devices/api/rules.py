@@ -10,7 +10,7 @@ from ninja import Status
 
 from linli.devices import bench_selectors, selectors
 from linli.devices.api.base import reply, router
-from linli.devices.api.schemas import (
+from linli.devices.api.rule_schemas import (
     RuleIn,
     RuleOut,
     RulePatch,
