@@ -1,5 +1,5 @@
-"""A thread's kept connection to history, for whole answers. Screens and programs ask at every page, and a call costs a
-quarter of what it costs through httpx, which stays for answers that stream."""
+"""A thread's kept connection to history, for whole answers: screens and programs ask at every page, where each layer of
+a client counts. httpx stays for answers that stream."""
 
 from __future__ import annotations
 
