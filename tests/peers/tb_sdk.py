@@ -6,6 +6,7 @@ Does what a device or a gateway does with it, and tells each thing that came as 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -67,6 +68,7 @@ def provision(port: int, words: str) -> None:
 
 def http(port: int, words: str) -> None:
     """The SDK for HTTP: registers itself, speaks, loads its firmware when told to."""
+    logging.basicConfig(level=logging.DEBUG)  # it finds nothing to load in silence otherwise
     key, secret, name = words.split(",")
     device = TBHTTPDevice.provision(f"http://127.0.0.1:{port}", name, key, secret)
     device.chunk_size = 3000
