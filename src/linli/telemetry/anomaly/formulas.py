@@ -24,7 +24,7 @@ START: dict[str, float] = {
     "past": 0, "cov": 0, "var": 0, "jolt": 0, "jump": 3.0, "jump_m": 0.7,
     "long": 0, "lasts": 0, "long_q": 3.0, "long_m": 0.7,
     "run_t": 0, "run_n": 0, "run_max": 0, "runs": 0,
-    "fast": 0, "out_t": 0, "out_side": 0, "peak": 0,
+    "peak": 0,
 }  # fmt: skip
 SCALARS = tuple(START)
 NONE, ABOVE, BELOW, JUMP, LONG_ABOVE, LONG_BELOW, FLAT = range(7)
@@ -152,7 +152,6 @@ def _learn(o: Any, v: Any, r: Reading, p: Settings) -> None:
     _learn_memory(o, v, r, fade)
     _learn_season(o, v, r, p)
     v.level = v.level + _rate(o, r.age, r.g, p.level_ms) * r.rc
-    _adopt(o, v, r, p)
 
 
 def _soft(o: Any, size: Any, usual: Any) -> Any:
@@ -222,17 +221,3 @@ def _learn_season(o: Any, v: Any, r: Reading, p: Settings) -> None:
     over = r.x - v.level - o.where(fresh, v.d, old_d)
     off = o.maximum(o.minimum(over - v.w, r.high), -r.low)
     v.w = o.where(week_fresh, o.maximum(o.minimum(over, r.high), -r.low), v.w + share * off)
-
-
-def _adopt(o: Any, v: Any, r: Reading, p: Settings) -> None:
-    """A level that has been out on one side for long is the new one."""
-    v.fast = v.fast + (r.r - v.fast) / 6.0
-    side = o.where(v.fast > 0.6 * r.high, 1.0, o.where(v.fast < -0.6 * r.low, -1.0, 0.0))
-    v.out_t = o.where(side == v.out_side, v.out_t, r.t)
-    v.out_side = side
-    takes = (side != 0.0) & (r.t - v.out_t >= p.adopt_ms)
-    v.level = o.where(takes, v.level + v.fast, v.level)
-    v.past = o.where(takes, 0.0, v.past)
-    v.long = o.where(takes, 0.0, v.long)
-    v.out_side = o.where(takes, 0.0, v.out_side)
-    v.fast = o.where(takes, 0.0, v.fast)

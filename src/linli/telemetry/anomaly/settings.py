@@ -23,7 +23,6 @@ class Settings:
     spread_ms: float = 3 * DAY  # how long the spread and the errors of the seasons are remembered
     season: float = 0.15  # what a visit of the same time of day or week changes at most
     long_ms: float = 6 * HOUR  # over which a lasting deviation is summed
-    adopt_ms: float = DAY  # what has lasted so long is the new normal
     told_ms: float = DAY  # a deviation is news again when the last one has faded over this time
     flat: float = 4.0  # stuck: so many times longer without a change than ever before
 
@@ -40,7 +39,7 @@ def of_packs() -> Settings:
     for path in packs.files("anomaly"):
         said |= packs.read_yaml(path)["anomaly"]
     made = {name: float(value) for name, value in said.items() if name in known}
-    for name in ("learn", "level", "spread", "long", "adopt", "told"):
+    for name in ("learn", "level", "spread", "long", "told"):
         if f"{name}_s" in said:
             made[f"{name}_ms"] = float(said[f"{name}_s"]) * 1000
     return Settings(**made)
