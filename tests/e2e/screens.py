@@ -106,11 +106,19 @@ def split(page: Page) -> None:
 
 def bench(page: Page) -> None:
     """A stricter limit tried on the last day: the alarm that was raised, and more."""
-    page.get_by_test_id("rule-panel").locator("input[type=number]").first.fill("1.2")
+    for field, limit in enumerate(("1.2", "1")):
+        page.get_by_test_id("rule-panel").locator("input[type=number]").nth(field).fill(limit)
     page.get_by_test_id("rule-bench").get_by_role("radio").first.click()
     page.get_by_test_id("bench-go").click()
     page.get_by_test_id("bench-said").scroll_into_view_if_needed()
     page.get_by_test_id("rule-panel").evaluate("panel => panel.scrollTo(0, panel.scrollHeight)")
+
+
+def commands(page: Page) -> None:
+    """The commands of a device and what the district tells it."""
+    page.get_by_test_id("tab-commands").click()
+    page.get_by_test_id("command-list").wait_for()
+    page.get_by_test_id("shared-attributes").scroll_into_view_if_needed()
 
 
 def command(page: Page) -> None:
@@ -180,7 +188,7 @@ SCREENS = (
     Screen("console-rule", "/console/rules/{rule}", "integrator", "[data-testid=rule-panel]", DESK),
     Screen("console-rule-bench", "/console/rules/{rule}", "integrator", "[data-testid=rule-bench]", HALL, act=bench),
     Screen("console-commands", "/console/devices/{lamp}", "integrator", "[data-testid=tab-commands]", HALL,
-           act=click("[data-testid=tab-commands]", "[data-testid=command-list]")),
+           act=commands),
     Screen("console-command", "/console/devices/{lamp}", "dispatcher", "[data-testid=tab-commands]", DESK, act=command),
     Screen("console-indicators", "/console/indicators?period=week", "leader", "[data-testid=figures]", DESK),
     Screen("console-league", "/console/indicators?tab=league&by=grid&indicator=validReportRate", "leader", "h1", DESK),

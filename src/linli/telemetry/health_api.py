@@ -44,7 +44,7 @@ class LeaseOut(Schema):
 
 
 class HealthOut(Schema):
-    """Counters since each process began: ask twice for a pace. Null where nothing tells it (a process elsewhere)."""
+    """Counters since each process began: ask twice for a pace. Null where nothing tells it."""
 
     at: datetime
     processes: list[ProcessOut]
