@@ -68,8 +68,8 @@ test-slow: setup peers
 # The same tests of the rooms that lean on what a server can do, against a PostgreSQL and a NATS server that somebody else runs.
 SERVED := $(addprefix tests/,kernel engines live telemetry sense cases)
 test-external: setup
-	tools/with-external-engines tools/steady "not slow" $(SERVED) -n $(WORKERS) $(ARGS)
-	@echo "collected: $$($(BIN)/python -m pytest -q --collect-only -m "not slow" $(SERVED) | grep -c ::)"
+	tools/with-external-engines tools/steady "not slow" $(SERVED) --served -n $(WORKERS) $(ARGS)
+	@echo "collected: $$($(BIN)/python -m pytest -q --collect-only -m "not slow" $(SERVED) --served | grep -c ::)"
 
 # So many phones with two members each on a bad line: nothing lost, nothing doubled.
 test-phones: setup

@@ -10,7 +10,22 @@ import pytest
 
 
 def pytest_addoption(parser: object) -> None:
-    parser.addoption("--shots", help="write screenshots and axe results of the end-to-end tests to this folder")  # type: ignore[attr-defined]
+    add: Any = parser.addoption  # type: ignore[attr-defined]
+    add("--shots", help="write screenshots and axe results of the end-to-end tests to this folder")
+    add("--served", action="store_true", help="only tests that a database or a broker serves")
+
+
+SERVERS = {"db", "transactional_db", "nats_url", "broker"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--served` only what a database or a broker serves: the rest is the same whoever runs these."""
+    if not config.getoption("--served"):
+        return
+    kept = [i for i in items if i.get_closest_marker("django_db") or i.get_closest_marker("engines")
+            or SERVERS & set(getattr(i, "fixturenames", ()))]  # fmt: skip
+    config.hook.pytest_deselected(items=[i for i in items if i not in set(kept)])
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")
