@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from linli.devices import contracts, facade
-from linli.devices.api import rule_schemas, schemas
+from linli.devices.api import alarm_schemas, rule_schemas, schemas
 from linli.devices.models import Alarm, Credential, Device, DeviceStatus, Rule, ThingModel
 from linli.home import Home
 from linli.kernel import clock
@@ -154,7 +154,7 @@ def test_plain_answers_have_the_shape_that_is_documented(gauge: Device, high_wat
                   started_at=clock.now(), raised_at=clock.now())  # fmt: skip
     for made, schema in (
         (schemas.device_out(gauge), schemas.DeviceOut), (rule_schemas.rule_out(high_water), rule_schemas.RuleOut),
-        (schemas.alarm_out(alarm), schemas.AlarmOut),
+        (alarm_schemas.alarm_out(alarm), alarm_schemas.AlarmOut),
     ):  # fmt: skip
         assert set(made) == set(schema.model_fields)
         schema(**made)
