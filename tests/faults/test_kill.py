@@ -10,7 +10,7 @@ from tests.faults.ledger import Api, Load, judge
 from tests.faults.stand import LIMIT, Stand
 
 pytestmark = pytest.mark.slow
-ROUNDS = int(os.environ.get("LINLI_FAULT_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("LINLI_FAULT_ROUNDS", "5"))
 SUPERVISOR_ROUNDS = 3
 WHOLE_START = 45.0  # seconds for all processes at once, loaded; a process of its own has LIMIT
 

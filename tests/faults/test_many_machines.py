@@ -19,7 +19,7 @@ from tests.faults.stand import LIMIT, Stand
 from tests.faults.swing import Swing, judge_alarms, rule_for
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("LINLI_FAULT_KILLS", "20"))
+KILLS = int(os.environ.get("LINLI_FAULT_KILLS", "15"))
 COPIES = "gateway=2,sense=2,relay=2,jobs=2"
 
 
