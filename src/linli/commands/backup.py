@@ -173,7 +173,9 @@ async def _last_reading() -> int:
     import nats
     import nats.js.errors
 
-    bus = await nats.connect(os.environ["LINLI_NATS_URL"])
+    from linli.kernel import stream
+
+    bus = await nats.connect(stream.servers(os.environ["LINLI_NATS_URL"]))
     try:
         return int((await bus.jetstream().stream_info("READINGS")).state.last_seq)
     except nats.js.errors.NotFoundError:

@@ -15,6 +15,11 @@ MAX_BYTES = 1 << 30
 DUPLICATES = 600.0
 
 
+def servers(url: str) -> list[str]:
+    """The addresses of a broker's nodes; one of its own has one."""
+    return [part.strip() for part in url.split(",")]
+
+
 def config() -> StreamConfig:
     return StreamConfig(
         name=EVENTS, subjects=["evt.>"], retention=RetentionPolicy.LIMITS, storage=StorageType.FILE, max_age=MAX_AGE,

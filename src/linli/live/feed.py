@@ -50,7 +50,7 @@ class Feed:
 
     async def _session(self) -> None:
         self._broken.clear()
-        client = await nats.connect(self.url, name="live", connect_timeout=3, allow_reconnect=False,
+        client = await nats.connect(stream.servers(self.url), name="live", connect_timeout=3, allow_reconnect=False,
                                     max_reconnect_attempts=0, error_cb=self._quiet,
                                     disconnected_cb=self._lost, closed_cb=self._lost)  # fmt: skip
         try:

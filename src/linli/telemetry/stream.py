@@ -21,6 +21,7 @@ from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import APIError, NotFoundError
 
+from linli.kernel.stream import servers
 from linli.telemetry.batch import MAX_POINTS, STREAM, SUBJECT, Batch, partition_of
 
 PARTITIONS = int(os.environ.get("LINLI_PARTITIONS") or 8)
@@ -36,7 +37,7 @@ async def _quiet(error: Exception) -> None:
 async def connect(name: str, *, url: str | None = None, **options: Any) -> Client:
     """A connection that never gives up; what is published while it is down raises at once, nothing is buffered."""
     return await nats.connect(
-        (url or os.environ["LINLI_NATS_URL"]).split(","),
+        servers(url or os.environ["LINLI_NATS_URL"]),
         name=name, max_reconnect_attempts=-1, reconnect_time_wait=0.25, connect_timeout=3, ping_interval=5,
         max_outstanding_pings=2, pending_size=0, error_cb=_quiet, **options,
     )  # fmt: skip
