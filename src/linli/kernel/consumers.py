@@ -52,8 +52,10 @@ class Consumers:
             pass
 
     async def _session(self) -> None:
-        client = await nats.connect(stream.servers(self.url), name="jobs", max_reconnect_attempts=-1, reconnect_time_wait=0.5,
-                                    connect_timeout=5, error_cb=_quiet)  # fmt: skip
+        client = await nats.connect(
+            stream.servers(self.url), name="jobs", max_reconnect_attempts=-1, reconnect_time_wait=0.5,
+            connect_timeout=5, error_cb=_quiet,
+        )  # fmt: skip
         try:
             js = client.jetstream()
             await stream.ensure(js)

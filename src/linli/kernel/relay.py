@@ -88,8 +88,10 @@ class Relay:
         """Work until something breaks or `stop`."""
         wake = asyncio.Event()
         wake.set()
-        client = await nats.connect(stream.servers(self.nats_url), name="relay", connect_timeout=3, allow_reconnect=False,
-                                    max_reconnect_attempts=0, error_cb=_quiet)  # fmt: skip
+        client = await nats.connect(
+            stream.servers(self.nats_url), name="relay", connect_timeout=3, allow_reconnect=False,
+            max_reconnect_attempts=0, error_cb=_quiet,
+        )  # fmt: skip
         try:
             js = client.jetstream(timeout=ACK_TIMEOUT)
             async with await _connect(self.database_url) as database, await _connect(self.database_url) as ear:
