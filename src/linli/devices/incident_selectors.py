@@ -9,11 +9,12 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
+from linli.devices import locks
 from linli.devices.incident_models import ROOTS
 from linli.devices.models import SEVERITIES, Alarm, Incident, IncidentNote
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Forbidden, Invalid, NotFound
+from linli.kernel.errors import Invalid, NotFound
 from linli.kernel.scope import area_q, within
 
 
@@ -72,11 +73,8 @@ def incident(actor: Actor, incident_id: UUID) -> Incident:
 
 
 def incident_for_update(actor: Actor, incident_id: UUID) -> Incident:
-    row = Incident.objects.select_for_update().filter(area_q(actor, "alarms.act"), pk=incident_id).first()
-    if row is None:
-        incident(actor, incident_id)
-        raise Forbidden("needs alarms.act there")
-    return row
+    rows = Incident.objects.all()
+    return locks.for_update(rows, actor, "alarms.act", incident_id, lambda: incident(actor, incident_id))
 
 
 def notes(incident_id: UUID) -> list[IncidentNote]:

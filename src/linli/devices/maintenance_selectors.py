@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
+from linli.devices import locks
 from linli.devices.models import Alarm, Maintenance
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Forbidden, Invalid, NotFound
+from linli.kernel.errors import Invalid, NotFound
 from linli.kernel.scope import area_q, within
 
 STATES = ("current", "upcoming", "running", "over", "all")
@@ -76,11 +77,8 @@ def window(actor: Actor, window_id: UUID) -> Maintenance:
 
 
 def window_for_update(actor: Actor, window_id: UUID) -> Maintenance:
-    row = Maintenance.objects.select_for_update().filter(area_q(actor, "alarms.act"), pk=window_id).first()
-    if row is None:
-        window(actor, window_id)
-        raise Forbidden("needs alarms.act there")
-    return row
+    rows = Maintenance.objects.all()
+    return locks.for_update(rows, actor, "alarms.act", window_id, lambda: window(actor, window_id))
 
 
 def due_windows(now: datetime) -> list[Maintenance]:

@@ -11,7 +11,7 @@ import orjson
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
-from linli.devices import incident_selectors, text
+from linli.devices import incident_selectors, locks, text
 from linli.devices.contracts import Lease, Standing
 from linli.devices.models import (
     SEVERITIES,
@@ -107,14 +107,8 @@ def visible_by_ids(actor: Actor, device_ids: list[UUID]) -> list[Device]:
 
 def device_for_update(actor: Actor, device_id: UUID, permission: str = "devices.manage") -> Device:
     """Locked, for a service. Whoever manages an area manages every thing in it, also those shown to nobody."""
-    found = (
-        Device.objects.select_for_update(of=("self",)).select_related("model")
-        .filter(area_q(actor, permission), pk=device_id).first()
-    )  # fmt: skip
-    if found is None:
-        device(actor, device_id)  # seen but not managed is 403, anything else 404
-        raise Forbidden(f"needs {permission} there")
-    return found
+    rows = Device.objects.select_related("model")
+    return locks.for_update(rows, actor, permission, device_id, lambda: device(actor, device_id))
 
 
 def device_counts(actor: Actor, *, area: str = "") -> dict[str, Any]:
