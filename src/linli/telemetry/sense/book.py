@@ -13,9 +13,9 @@ from linli.devices.contracts import OPEN_SUBJECTS, RegistryRow, RuleRow
 from linli.telemetry.batch import partition_of
 from linli.telemetry.sense.rings import NONE
 from linli.telemetry.sense.table import Table
-from linli.telemetry.sense.terms import EQUAL, MODES, STRICT, Terms
+from linli.telemetry.sense.terms import MODES, STRICT, Terms
 
-__all__ = ["ACTIVE", "EQUAL", "IDLE", "NEVER", "PENDING", "STRICT", "Book"]
+__all__ = ["ACTIVE", "IDLE", "NEVER", "PENDING", "Book"]
 IDLE, PENDING, ACTIVE = 0, 1, 2
 NEVER = 1 << 60
 

@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from linli.kernel import ids
 from linli.telemetry.batch import NOT_JUDGED, Batch
-from linli.telemetry.sense.book import ACTIVE, EQUAL, IDLE, NEVER, PENDING, STRICT, Book
+from linli.telemetry.sense.book import ACTIVE, IDLE, NEVER, PENDING, Book
 from linli.telemetry.sense.groups import NOT_FRESH, Groups
 from linli.telemetry.sense.table import newest_before
+from linli.telemetry.sense.terms import compare
 
 Ints = npt.NDArray[np.int64]
 Op = dict[str, Any]
@@ -128,13 +129,9 @@ class Judge:
     def _compare(self, slots: Any, ts: Ints, recv: Ints, value: Any, before: Ints) -> None:
         """`before`: the newest time of each reading's series when it came."""
         t, fresh = self.book.slot, ts > before
-        mode, sign, clear = t.mode[slots], t.sign[slots], t.clear[slots]
-        over = (value - t.value[slots]) * sign
-        breach = np.where(mode == STRICT, over > 0, over >= 0)
-        odd = mode >= EQUAL
-        if odd.any():
-            breach[odd] = (over[odd] == 0) == (mode[odd] == EQUAL)
-        ends = np.where(np.isnan(clear), ~breach, (value - clear) * sign <= 0)
+        limit = t.value[slots]
+        breach, stays = compare(t.mode[slots], t.sign[slots], limit, t.clear[slots], limit, value)
+        ends = ~stays
         state = t.state[slots]
         hot = np.where(state == IDLE, breach & fresh, (state == PENDING) | (ends & fresh))
         if not hot.any():
