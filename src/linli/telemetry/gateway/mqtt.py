@@ -11,6 +11,7 @@ import asyncio
 import time
 from typing import Any, Protocol, cast
 
+from linli.kernel.steady import SteadyClock
 from linli.telemetry.gateway import frames, tls, topics
 from linli.telemetry.gateway.frames import (
     CONNECT,
@@ -38,6 +39,7 @@ class Hub(Protocol):
     """What a connection needs of the gateway behind it."""
 
     tick: float
+    clock: SteadyClock
 
     @property
     def ready(self) -> bool: ...

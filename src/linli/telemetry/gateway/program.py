@@ -117,7 +117,7 @@ class Program(Connection):
             text: str | None = payload.decode()
         except UnicodeDecodeError:
             text = None
-        self._last = max(time.time_ns() // 1_000_000, self._last + 1)
+        self._last = max(self.gateway.clock.now_ms(), self._last + 1)
         once = b"\0".join((self.client_id.encode(), packet, topic, payload)) if packet else b""
         self._queue.append(Message(
             name[len(topics.OBSERVATIONS) :], text, packet, self._last,

@@ -291,9 +291,10 @@ class Sense:
                     await self._look_again()
                 self.ticked = time.monotonic()
                 await self._catch_up()
-                self.judge.advance(self.clock.now_ms(), clock=True)
+                now = self.clock.now_ms()
+                self.judge.advance(now, clock=True)
                 await self._flush()
-                metrics.note(self.judge)
+                metrics.note(self.judge, now)
             if self.reader and self.reader.done():
                 log.error("the reader ended: %r", self.reader.exception() if not self.reader.cancelled() else None)
                 await self._restart_reader()
