@@ -21,7 +21,7 @@ from linli.telemetry import (
     quality_api,
     selectors,
 )
-from linli.telemetry.router import router
+from linli.telemetry.router import Label, router
 
 __all__ = ["bench_api", "health_api", "quality_api", "router"]
 
@@ -58,11 +58,6 @@ class SeriesOut(Schema):
     max: list[float]
     mean: list[float]
     count: list[int]
-
-
-class Label(Schema):
-    zh: str
-    en: str
 
 
 class BandOut(Schema):

@@ -13,12 +13,7 @@ from linli.kernel.http import actor_of
 from linli.kernel.paging import DEFAULT_LIMIT, Page
 from linli.telemetry import bench_selectors, bench_services
 from linli.telemetry.models import BenchRun
-from linli.telemetry.router import router
-
-
-class Label(Schema):
-    zh: str
-    en: str
+from linli.telemetry.router import Label, router
 
 
 class BenchRule(Schema):

@@ -15,14 +15,9 @@ from linli.kernel.http import actor_of
 from linli.kernel.i18n import english, pick
 from linli.kernel.paging import DEFAULT_LIMIT, Page
 from linli.telemetry import quality_selectors
-from linli.telemetry.router import router
+from linli.telemetry.router import Label, router
 
 FORMS = {"csv": sheets.CSV, "xlsx": sheets.XLSX}
-
-
-class Named(Schema):
-    zh: str
-    en: str
 
 
 class QualityRow(Schema):
@@ -31,7 +26,7 @@ class QualityRow(Schema):
     the span so many were out of range, doubtful, late or by a clock that was years off; null without history."""
 
     key: str
-    name: Named
+    name: Label
     devices: int
     reported: int
     fresh: int
@@ -60,7 +55,7 @@ class BehindOut(Schema):
 
     id: UUID
     code: str
-    name: Named
+    name: Label
     model: str
     owner: str
     area_path: str
