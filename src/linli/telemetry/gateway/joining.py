@@ -136,7 +136,7 @@ class Joining:
             raise BadPayload("deviceName", "has 1 to 120 characters, none a control")
         registry = self.gateway.registry
         offer = offered(registry.key, doc, name)
-        same = next((d for d in registry.devices.values() if d.code == name), None)
+        same = registry.by_code.get(name)
         ask = {"key": key, "name": name, "new_id": str(new_id()), "protocol": offer.protocol, "hint": offer.hint,
                "gateway": doc.get("gateway") is True, "certificate": offer.certificate, "expires_at": offer.expires_at,
                "heard": same is not None and bool(same.sessions or same.last_seen)}  # fmt: skip

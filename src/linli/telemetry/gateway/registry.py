@@ -184,6 +184,7 @@ class Registry:
         self.partitions = partitions
         self.devices: dict[bytes, Device] = {}
         self.by_hash: dict[bytes, Device] = {}
+        self.by_code: dict[str, Device] = {}
         self.by_name: dict[tuple[bytes, str], Device] = {}  # (gateway's id, its name for the child)
         self.loaded = False
 
@@ -237,12 +238,15 @@ class Registry:
             if before != (device.parent, device.parent_name):
                 for session in [s for key, s in device.sessions.items() if key.startswith(VIA_GATEWAY)]:
                     session.close()
+        self.by_code[device.code] = device
         if device.parent:
             self.by_name[device.parent, device.parent_name] = device
         return device
 
     def _unname(self, device: Device) -> None:
         """Whoever gets another gateway, or another name with it, is not spoken for any more by the old one's."""
+        if self.by_code.get(device.code) is device:
+            del self.by_code[device.code]
         if device.parent and self.by_name.get((device.parent, device.parent_name)) is device:
             del self.by_name[device.parent, device.parent_name]
 
