@@ -31,6 +31,28 @@ REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v2"
 REGISTRY_ONE_SQL = REGISTRY_SQL + " WHERE device_id = %s"
 REGISTRY_SOME_SQL = REGISTRY_SQL + " WHERE device_id = ANY(%s::uuid[])"
 """As REGISTRY_SQL for a list of device ids; an id without a row was retired."""
+_STAMPS = """
+WITH kinds AS MATERIALIZED (
+    SELECT m.code, hash_record_extended(ROW(m.subject, m.interval_s, m.properties, m.translations), 0) AS stamp
+    FROM devices_thing_model m
+)
+SELECT d.id, hash_record_extended(ROW(
+    d.code, d.model_version, d.state, d.area_path, d.gateway, d.parent_id, d.parent_name, k.stamp, ARRAY(
+        SELECT c.token_hash FROM devices_credential c
+        WHERE c.device_id = d.id AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now())
+        ORDER BY c.created_at
+    )), 0) AS stamp
+FROM devices_device d JOIN kinds k ON k.code = d.model_id
+WHERE d.id = ANY"""
+REGISTRY_STAMPS_SQL = (
+    _STAMPS + "(ARRAY(SELECT id FROM devices_device WHERE id > %s::uuid ORDER BY id LIMIT %s)) ORDER BY d.id"
+)
+"""(device id, stamp of its row) of those after an id, so many: a stamp is another one when anything of the row is."""
+REGISTRY_STAMPED_SQL = (
+    f"SELECT {_REGISTRY_COLUMNS}, s.stamp FROM devices_registry_v2 r JOIN ({_STAMPS}(%s::uuid[])) s"
+    " ON s.id = r.device_id WHERE r.device_id = ANY(%s::uuid[])"
+)
+"""(ids, the same ids) → as REGISTRY_SOME_SQL, with the stamp of each row as its last column."""
 
 OPEN_SUBJECTS = frozenset({"place"})
 """Subjects whose devices appear in lists, maps, live values and rules. Household, person and vehicle ones never do."""
@@ -41,7 +63,8 @@ class RegistryRow:
     """One row of REGISTRY_SQL: `RegistryRow(*row)`.
 
     `properties` maps a property's code to {"type": "number"|"bool"|"text", "unit": ..., "min": ..., "max": ...}.
-    `translate` maps what a device of an older version sends to (property of today, factor, offset).
+    `translate` maps what a device of an older version sends to (property of today, factor, offset). `stamp` comes with
+    REGISTRY_STAMPED_SQL only.
     """
 
     device_id: UUID
@@ -59,6 +82,7 @@ class RegistryRow:
     gateway: bool = False
     parent_id: UUID | None = None
     parent_name: str = ""
+    stamp: int = 0
 
 
 TOKEN_KEY = "device-tokens"

@@ -17,14 +17,14 @@ import orjson
 from linli.kernel.steady import SteadyClock
 from linli.telemetry import stream
 from linli.telemetry.gateway import frames, topics
-from linli.telemetry.gateway.batcher import Batcher
+from linli.telemetry.gateway.batcher import Batcher, Part
 from linli.telemetry.gateway.children import Children
 from linli.telemetry.gateway.firmware import Firmware
 from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.joining import Joining
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
-from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, parse, split, translate
+from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, quick, shape, split, translate
 from linli.telemetry.gateway.program import Program
 from linli.telemetry.gateway.programs import Programs
 from linli.telemetry.gateway.registry import Device, Registry, RegistrySource
@@ -162,7 +162,12 @@ class Gateway:
 
     def take(self, device: Device, payload: bytes, ack: Any, *, backfill: bool = False) -> float:
         """Take a telemetry message; returns the seconds its sender must be held back. Raises BadPayload."""
-        return self.take_message(device, parse(payload), ack, backfill=backfill)
+        doc = decode(payload)
+        now = self.clock.now_ms()
+        part = self.batcher.parts[device.partition]
+        if points := quick(part, device, doc, now):
+            return self._count(device, part, points, now, ack)
+        return self.take_message(device, shape(doc), ack, backfill=backfill)
 
     def take_message(self, device: Device, message: Message, ack: Any, *, backfill: bool = False) -> float:
         """As `take`, of a message that is read already."""
@@ -198,6 +203,9 @@ class Gateway:
             self.clamped += clamped
             device.clamped += clamped
             device.refuse("clock is off by more than 10 minutes ahead or 400 days behind", bad=False)
+        return self._count(device, part, points, now, ack)
+
+    def _count(self, device: Device, part: Part, points: int, now: int, ack: Any) -> float:
         device.messages += 1
         device.points += points
         device.last_seen = now

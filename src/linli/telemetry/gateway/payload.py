@@ -23,6 +23,7 @@ LATE_MS = 3_600_000
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 _NUMBER = re.compile(r"\s*[-+]?[0-9]{1,15}(\.[0-9]{0,15})?\s*")
 _HUGE = 1e300
+_NOWHERE = (1.0, 0.0)  # limits that nothing is within
 
 
 class BadPayload(ValueError):
@@ -185,6 +186,35 @@ def fill(
         part.row(index, ts, now, len(values), flags)
         points += len(values)
     return points, clamped
+
+
+def quick(part: Part, device: Device, doc: Any, now: int) -> int:
+    """The short way of what nearly every message is: an object of numbers that the thing model knows, within their
+    limits, of about now. Adds its readings as `split` and `fill` do and returns how many; 0: take the long way."""
+    if type(doc) is not dict or device.translate:
+        return 0
+    ts, flags, values = now, NO_TIME, doc
+    if "values" in doc:
+        ts, flags, values = doc.get("ts"), 0, doc["values"]
+        if type(ts) is not int or type(values) is not dict or not now - LATE_MS <= ts <= now + AHEAD_MS:
+            return 0
+    if not values or len(part.value) + len(values) > MAX_POINTS:
+        return 0
+    names, props, at = device.names, part.props, []
+    for name, value in values.items():
+        if type(value) is not float and type(value) is not int:
+            return 0
+        limits = names.get(name, _NOWHERE)
+        if not (-_HUGE < value < _HUGE if limits is None else limits[0] <= value <= limits[1]):
+            return 0
+        place = props.get(name)
+        if place is None:
+            place = props[name] = len(props)
+        at.append(place)
+    part.prop.extend(at)
+    part.value.extend(values.values())
+    part.row(part.device_index(device), ts, now, len(at), flags | device.flags)
+    return len(at)
 
 
 def checked(values: Any) -> dict[str, Any]:

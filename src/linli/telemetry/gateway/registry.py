@@ -19,6 +19,7 @@ from linli.kernel.steady import SteadyClock
 from linli.telemetry.batch import PRIVATE, partition_of
 
 log = logging.getLogger("linli.gateway")
+LARGEST = 9e299  # a number; larger ones are refused
 MAX_NAMES = 200  # distinct properties of one device
 POINTS_PER_S = 5_000.0
 BURST = 50_000.0
@@ -101,7 +102,7 @@ def _limits(spec: dict[str, Any]) -> Limits:
     low, high = spec.get("min"), spec.get("max")
     if low is None and high is None:
         return None
-    return (float("-inf") if low is None else float(low), float("inf") if high is None else float(high))
+    return (-LARGEST if low is None else float(low), LARGEST if high is None else float(high))
 
 
 class RegistrySource(Protocol):

@@ -38,6 +38,7 @@ class Book:
         self.partitions = partitions
         self.devices: list[Device] = []
         self.by_id: dict[bytes, int] = {}
+        self.stamps: dict[bytes, int] = {}  # of each row of the registry, those that are not judged among them
         self.by_model: dict[str, list[int]] = {}
         self.properties: list[str] = []
         self.by_property: dict[str, int] = {}
@@ -66,26 +67,32 @@ class Book:
 
     # --- devices and rules ------------------------------------------------------------------------------------------
 
-    def put_devices(self, rows: Iterable[RegistryRow], *, whole: bool) -> int:
+    def put_devices(self, rows: Iterable[RegistryRow], *, whole: bool = False) -> int:
         """Bring devices up to date; with `whole`, those not among the rows are gone. Returns how many changed."""
         changed, seen = 0, set()
         for row in rows:
             key = row.device_id.bytes
             seen.add(key)
+            self.stamps[key] = row.stamp
             if row.subject in OPEN_SUBJECTS:
                 changed += self._put(key, row)
-        if whole:
-            for key, number in self.by_id.items():
-                if key not in seen and self.devices[number].judged:
-                    changed += self._judge(number, False)
-        self._silence_stale = True
+        for gone in [key for key in self.stamps if key not in seen] if whole else ():
+            changed += self.forget(UUID(bytes=gone))
+        self._silence_stale = self._silence_stale or changed > 0
         return changed
 
-    def forget(self, device_id: UUID) -> None:
-        """A device that the registry no longer has."""
-        if (number := self.by_id.get(device_id.bytes)) is not None:
-            self._judge(number, False)
-            self._silence_stale = True
+    def differing(self, page: Iterable[tuple[UUID, int]]) -> list[UUID]:
+        """Whose row in the registry is new or another one than that which is known."""
+        return [key for key, stamp in page if self.stamps.get(key.bytes) != stamp]
+
+    def forget(self, device_id: UUID) -> int:
+        """A device that the registry no longer has. Returns 1 when it was judged until now."""
+        self.stamps.pop(device_id.bytes, None)
+        number = self.by_id.get(device_id.bytes)
+        if number is None or not self.devices[number].judged:
+            return 0
+        self._silence_stale = True
+        return self._judge(number, False)
 
     def _put(self, key: bytes, row: RegistryRow) -> int:
         judged = bool(row.enabled) and row.state in ("active", "planned")
@@ -123,13 +130,13 @@ class Book:
         self.rules, self.rules_for = new, {}
         for rule in new.values():
             self.rules_for.setdefault(rule.model, []).append(rule)
-        for (_, rule_id), slot in self.slot_of.items():
+        for (_, rule_id), slot in self.slot_of.items() if changed else ():
             if rule_id in changed and self.slot.state[slot] == PENDING:
                 self.rest(slot)
         for model in touched:
             for number in self.by_model.get(model, ()):
                 self._slots(number)
-        self._silence_stale = True
+        self._silence_stale = self._silence_stale or bool(touched)
         return len(touched)
 
     def _wanted(self, number: int) -> dict[UUID, RuleRow]:

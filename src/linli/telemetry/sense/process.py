@@ -26,6 +26,8 @@ log = logging.getLogger("linli.sense")
 LEASE_S, RENEW_S = 5.0, 1.5
 TICK_S, LINGER_S = 0.2, 0.008
 SNAPSHOT_S, RELOAD_S = 10.0, 60.0
+MAX_CHANGED, AT_ONCE = 10_000, 500  # devices: told of one by one, read at a time
+PAGE_PAUSE_S = 0.02
 DOWN_MS = 60_000
 STALL_S = 3.0
 LIVE_S, LIVE_MANY = 0.2, 500
@@ -60,7 +62,8 @@ class Sense:
         await stream.ensure_stream(self.nc)
         for subject in ("evt.device.changed", "evt.rule.changed", "evt.model.changed", "evt.grid.changed"):
             await self.nc.subscribe(subject, cb=self._changed)
-        await self._load(None)
+        await self._load_changed()
+        await self._compare()
         self.loaded = True
         try:
             async with asyncio.TaskGroup() as group:
@@ -107,21 +110,44 @@ class Sense:
                 await asyncio.wait_for(self.reload.wait(), RELOAD_S)
                 await asyncio.sleep(0.1)
             self.reload.clear()
-            some, self.changed = self.changed, set()
-            whole, self.whole = self.whole or time.monotonic() - last >= RELOAD_S, False
-            if whole:
-                last = time.monotonic()
-            await self._load(None if whole or len(some) > 500 else list(some))
+            if time.monotonic() - last >= RELOAD_S or len(self.changed) > MAX_CHANGED:
+                self.whole = True
+            await self._load_changed()
+            if self.whole:
+                last, self.whole = time.monotonic(), False
+                await self._compare()
 
-    async def _load(self, device_ids: list[UUID] | None) -> None:
+    async def _load_changed(self) -> None:
+        """Rules, and the devices that were told of."""
+        some, self.changed = self.changed, set()
         rules = await self.store.rules()
-        rows = await self.store.registry(device_ids) if device_ids is None or device_ids else []
         async with self.lock:
             self.book.put_rules(rules)
-            self.book.put_devices(rows, whole=device_ids is None)
-            self.not_ours = set() if device_ids is None else self.not_ours - {d.bytes for d in device_ids}
-            for gone in set(device_ids or ()) - {r.device_id for r in rows}:
-                self.book.forget(gone)
+        await self._load_some(list(some))
+
+    async def _compare(self) -> None:
+        """The whole registry, page by page; only rows that differ are read, and readings are judged between pages."""
+        self.not_ours = set()
+        seen: set[bytes] = set()
+        async for page in self.store.stamps():
+            seen.update(key.bytes for key, _ in page)
+            await self._load_some(self.book.differing(page))
+            if self.loaded:
+                await asyncio.sleep(PAGE_PAUSE_S)
+            if self.reload.is_set():
+                self.reload.clear()
+                await self._load_changed()
+        await self._load_some([UUID(bytes=key) for key in self.book.stamps.keys() - seen])
+
+    async def _load_some(self, device_ids: list[UUID]) -> None:
+        for at in range(0, len(device_ids), AT_ONCE):
+            ids = device_ids[at : at + AT_ONCE]
+            rows = await self.store.registry(ids)
+            async with self.lock:
+                self.book.put_devices(rows)
+                self.not_ours -= {d.bytes for d in ids}
+                for gone in set(ids) - {r.device_id for r in rows}:
+                    self.book.forget(gone)
 
     # --- leases -----------------------------------------------------------------------------------------------------
 
@@ -258,7 +284,7 @@ class Sense:
         known = self.book.by_id
         new = {d for b in batches for d in b.devices if d not in known} - self.not_ours
         if new:
-            self.book.put_devices(await self.store.registry([UUID(bytes=d) for d in new]), whole=False)
+            self.book.put_devices(await self.store.registry([UUID(bytes=d) for d in new]))
             self.not_ours |= new - known.keys()
 
     async def _flush(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,9 @@ from psycopg.rows import tuple_row
 from linli.devices import contracts
 from linli.devices.contracts import RegistryRow, RuleRow
 from linli.kernel.steady import SteadyClock
+
+
+_PAGE = 1_000  # stamps
 
 
 class Fenced(Exception):
@@ -81,12 +85,16 @@ class Store:
 
     # --- named calls ------------------------------------------------------------------------------------------------
 
-    async def registry(self, device_ids: list[UUID] | None = None) -> list[RegistryRow]:
-        if device_ids is None:
-            found = await self.rows(contracts.REGISTRY_SQL)
-        else:
-            found = await self.rows(contracts.REGISTRY_SOME_SQL, device_ids)
-        return [RegistryRow(*row) for row in found]
+    async def registry(self, device_ids: list[UUID]) -> list[RegistryRow]:
+        """Rows of these devices, each with its stamp."""
+        return [RegistryRow(*row) for row in await self.rows(contracts.REGISTRY_STAMPED_SQL, device_ids, device_ids)]
+
+    async def stamps(self) -> AsyncIterator[list[tuple[UUID, int]]]:
+        """(device id, stamp of its row) of all devices in pages: alarms share the connection and don't wait for all."""
+        after = UUID(int=0)
+        while page := await self.rows(contracts.REGISTRY_STAMPS_SQL, after, _PAGE):
+            yield page
+            after = page[-1][0]
 
     async def rules(self) -> list[RuleRow]:
         return [RuleRow(*row) for row in await self.rows(contracts.RULES_SQL)]
