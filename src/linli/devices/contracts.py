@@ -31,6 +31,15 @@ REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v2"
 REGISTRY_ONE_SQL = REGISTRY_SQL + " WHERE device_id = %s"
 REGISTRY_SOME_SQL = REGISTRY_SQL + " WHERE device_id = ANY(%s::uuid[])"
 """As REGISTRY_SQL for a list of device ids; an id without a row was retired."""
+_STAMP = "hashtextextended(r::text, 0)"
+REGISTRY_STAMPED_SQL = (
+    f"SELECT {_REGISTRY_COLUMNS}, {_STAMP} FROM devices_registry_v2 r WHERE device_id = ANY(%s::uuid[])"
+)
+"""As REGISTRY_SOME_SQL, with the stamp of each row as its last column."""
+REGISTRY_STAMPS_SQL = (
+    f"SELECT device_id, {_STAMP} FROM devices_registry_v2 r WHERE device_id > %s::uuid ORDER BY device_id LIMIT %s"
+)
+"""(device id, stamp of its row) of those after an id, so many: a stamp is another one when anything of the row is."""
 
 OPEN_SUBJECTS = frozenset({"place"})
 """Subjects whose devices appear in lists, maps, live values and rules. Household, person and vehicle ones never do."""
@@ -41,7 +50,8 @@ class RegistryRow:
     """One row of REGISTRY_SQL: `RegistryRow(*row)`.
 
     `properties` maps a property's code to {"type": "number"|"bool"|"text", "unit": ..., "min": ..., "max": ...}.
-    `translate` maps what a device of an older version sends to (property of today, factor, offset).
+    `translate` maps what a device of an older version sends to (property of today, factor, offset). `stamp` comes with
+    REGISTRY_STAMPED_SQL only.
     """
 
     device_id: UUID
@@ -59,6 +69,7 @@ class RegistryRow:
     gateway: bool = False
     parent_id: UUID | None = None
     parent_name: str = ""
+    stamp: int = 0
 
 
 TOKEN_KEY = "device-tokens"
@@ -158,8 +169,9 @@ FIRMWARE_SQL = (
 """(device id, firmware | software) → what this device is to load: (id, key of the store, size, title, version)."""
 CERTIFICATES_SQL = (
     "SELECT certificate FROM devices_credential WHERE protocol = 'x509' AND revoked_at IS NULL AND expires_at > now()"
+    " AND (%s::uuid[] IS NULL OR device_id = ANY(%s::uuid[]))"
 )
-"""Certificates of devices, as they go over the line."""
+"""(device ids or NULL for all, twice) → certificates of devices, as they go over the line."""
 CLAIM_SQL = "SELECT devices_claim_ask(%s::uuid, %s::bytea, %s::bigint)"
 """(device id, hash of the secret, milliseconds that it holds) → whether this device may be claimed."""
 

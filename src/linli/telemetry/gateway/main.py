@@ -34,7 +34,9 @@ from linli.telemetry.gateway.web import Web
 
 log = logging.getLogger("linli.gateway")
 REFRESH_S = 60.0
+LOOK_S = 1.0
 CLOCK_S = 5.0
+MAX_CHANGED = 10_000  # devices; when more have changed at a time, all are looked at
 
 
 class News:
@@ -46,6 +48,12 @@ class News:
         self.changed: set[UUID] = set()
         self.everything = False
         self.wake = asyncio.Event()
+        self.reconnects = 0
+
+    def missed(self, nc: Any) -> bool:
+        """Whether the connection was lost since it was asked last: nobody knows what was told meanwhile."""
+        before, self.reconnects = self.reconnects, nc.stats["reconnects"]
+        return bool(self.reconnects != before)
 
     async def follow(self, nc: Any) -> None:
         for subject, heard in (
@@ -88,31 +96,39 @@ class News:
                 self.gateway.talk.look([device], again=False)
 
 
-async def _keep_registry(gateway: Gateway, nc: Any) -> None:
-    """Follow the news; read everything once a minute."""
+async def keep_registry(gateway: Gateway, nc: Any) -> None:
+    """Follow the news; compare everything once a minute, and after the connection to NATS was lost."""
     news = News(gateway)
+    news.missed(nc)
     await news.follow(nc)
-    last = time.monotonic()
+    last = float("-inf")  # what was told between the first registry and now
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(news.wake.wait(), REFRESH_S)
-        await asyncio.sleep(0.1)
+            await asyncio.wait_for(news.wake.wait(), LOOK_S)
+            await asyncio.sleep(0.1)
         news.wake.clear()
+        if news.missed(nc) or len(news.changed) > MAX_CHANGED or time.monotonic() - last >= REFRESH_S:
+            news.everything = True
         try:
-            if news.everything or len(news.changed) > 500 or time.monotonic() - last >= REFRESH_S:
-                news.everything = False
-                news.changed.clear()
-                await gateway.refresh()
-                last = time.monotonic()
-            elif news.changed:
-                ids = list(news.changed)
-                news.changed.clear()
-                await gateway.refresh_some(ids)
+            last = await _follow_news(gateway, news) or last
         except (psycopg.Error, OSError) as error:
             log.warning("registry could not be read: %s", type(error).__name__)
             news.everything = True
             await asyncio.sleep(1)
             news.wake.set()
+
+
+async def _follow_news(gateway: Gateway, news: News) -> float:
+    """Take what is told; returns when a look at everything began, or 0."""
+    began, ids = time.monotonic(), list(news.changed)
+    news.changed.clear()
+    if news.everything:
+        news.everything = False
+        await gateway.refresh()
+        return began
+    if ids:
+        await gateway.refresh_some(ids)
+    return 0.0
 
 
 async def _sweep(gateway: Gateway, beat: ops_server.Beat) -> None:
@@ -205,7 +221,7 @@ def _work(gateway: Gateway, nc: Any, store: PostgresSource, beat: ops_server.Bea
     if web := os.environ.get("LINLI_WEB_URL"):
         gateway.programs.open(Web(web, os.environ.get("LINLI_PUBLIC_URL", "")), nc)
     running = (
-        _keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
+        keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
         _sweep(gateway, beat), gateway.programs.run(),
     )  # fmt: skip
     return [asyncio.create_task(t) for t in running]
