@@ -40,8 +40,7 @@ MAX_CHANGED = 10_000  # devices; when more have changed at a time, all are looke
 
 
 class News:
-    """What other processes tell: devices, models and accounts that changed, attributes to pass on, commands that wait,
-    observations that are no readings."""
+    """What other processes tell: devices, models, accounts that changed, attributes to pass on, commands that wait."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -58,8 +57,8 @@ class News:
     async def follow(self, nc: Any) -> None:
         for subject, heard in (
             ("evt.device.changed", self.device), ("evt.model.changed", self.model),
-            ("evt.command.changed", self.command), ("evt.observation.kept", self.observation),
-            ("evt.account.changed", self.account), ("evt.session.revoked", self.account),
+            ("evt.command.changed", self.command), ("evt.account.changed", self.account),
+            ("evt.session.revoked", self.account),
         ):  # fmt: skip
             await nc.subscribe(subject, cb=heard)
 
@@ -77,12 +76,6 @@ class News:
     async def model(self, msg: Any) -> None:
         self.everything = self.gateway.programs.changed = True
         self.wake.set()
-
-    async def observation(self, msg: Any) -> None:
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            event = orjson.loads(msg.data)
-            data = event["data"]
-            self.gateway.programs.feed.rows(event["id"], data["datastream"], data["observations"])
 
     async def account(self, msg: Any) -> None:
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
