@@ -105,6 +105,46 @@ def test_rules_off_and_devices_in_maintenance_raise_nothing(gauge: Device, high_
     assert apply(epoch, op("raise", gauge, high_water, T0, T0)) == [False]
 
 
+def test_a_stamp_is_another_one_when_anything_of_the_row_is(gauge: Device) -> None:
+    ids = [Device.objects.create(code=f"S-{n}", name_zh="x", model=gauge.model, area_path=gauge.area_path).pk
+           for n in range(4)]  # fmt: skip
+
+    def stamps() -> dict[uuid.UUID, int]:
+        found: dict[uuid.UUID, int] = {}
+        after = uuid.UUID(int=0)
+        while page := run(contracts.REGISTRY_STAMPS_SQL, after, 2):
+            assert len(page) <= 2
+            found |= dict(page)
+            after = page[-1][0]
+        return found
+
+    now = stamps()
+    assert set(now) == {gauge.pk, *ids} == set(stamps())
+    rows = [contracts.RegistryRow(*r) for r in run(contracts.REGISTRY_STAMPED_SQL, list(now), list(now))]
+    assert {r.device_id: r.stamp for r in rows} == now == stamps()
+
+    def differs(*expected: uuid.UUID) -> None:
+        nonlocal now
+        before, now = now, stamps()
+        assert {i for i in before if now[i] != before[i]} == set(expected)
+
+    Credential.objects.create(device_id=ids[0], token_hash=b"1")
+    differs(ids[0])
+    Credential.objects.update(revoked_at="2020-01-01T00:00:00Z")
+    differs(ids[0])
+    Device.objects.filter(pk=ids[1]).update(state="retired")
+    differs(ids[1])
+    Device.objects.filter(pk=ids[2]).update(parent_id=ids[3], parent_name="x")
+    differs(ids[2])
+    Device.objects.filter(pk=ids[3]).update(code="S-9", gateway=True)
+    differs(ids[3])
+    gauge.model.properties = gauge.model.properties[:-1]
+    gauge.model.save()
+    differs(*now)
+    DeviceStatus.objects.update_or_create(device_id=ids[0], defaults={"messages": 5})
+    differs()
+
+
 def test_the_registry_and_the_gateway_notes(gauge: Device) -> None:
     hashed = contracts.token_hash(b"k", "secret")
     Credential.objects.create(device=gauge, token_hash=hashed)

@@ -14,7 +14,7 @@ from linli.kernel import packs
 from linli.telemetry import batch
 from linli.telemetry.gateway.batcher import Part
 from linli.telemetry.gateway.payload import fill, split
-from linli.telemetry.gateway.registry import Device
+from linli.telemetry.gateway.registry import Device, kind_of
 from linli.telemetry.sense import live
 from linli.telemetry.sense.book import Book
 from linli.telemetry.sense.judge import Judge
@@ -66,7 +66,8 @@ def gate(device: Device, ts: int, values: dict[str, Any]) -> batch.Batch:
 def run(sample: dict[str, Any], wait_s: int = 0) -> tuple[list[tuple[str, str, int]], list[batch.Batch], Book]:
     """(what was raised and cleared, or became of which severity: op, rule, seconds; the batches; the book)."""
     model = MODELS[sample["model"]]
-    here, device = row(model), Device(row(model), 1)
+    here = row(model)
+    device = Device(here, kind_of(here.properties), 1)
     known = {str(r.rule_id): r.code for r in rules_of(model["code"])}
     book = Book(1)
     book.put_rules(rules_of(model["code"]))

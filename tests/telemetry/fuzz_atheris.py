@@ -52,17 +52,21 @@ def main() -> None:
             built, whole, pieces = data[1:], 0, 1
             seen["raw"] += 1
         elif name == "mqtt":
-            built, whole, pieces = mqttkit.stream(Chance(data[1:]), PIECES)
+            visitor, chance = mqttkit.Visitor(), Chance(data[1:])
+            for _ in range(PIECES):
+                visitor.say(chance)
+            visitor.leave()
+            built, whole, pieces = b"", visitor.whole, visitor.read
         else:
             built, whole, pieces = stream(name, Chance(data[1:]), PIECES)
-        cuts = sorted(b % (len(built) + 1) for b in data[-3:])
-        if name == "mqtt":
-            mqttkit.drink(built, cuts)
-        else:
-            for _ in drink(name, built, cuts):
-                pass
         seen["inputs"] += pieces
         seen["valid"] += whole
+        cuts = sorted(b % (len(built) + 1) for b in data[-3:])
+        if name != "mqtt":
+            for _ in drink(name, built, cuts):
+                pass
+        elif built:
+            mqttkit.drink(built, cuts)
 
     atexit.register(lambda: print(json.dumps({"codec": name, **seen}), flush=True))
     atheris.Setup(sys.argv, one)

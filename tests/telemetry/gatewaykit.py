@@ -7,7 +7,9 @@ import contextlib
 import json
 import os
 import uuid
+import zlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +37,10 @@ def row(
     )  # fmt: skip
 
 
+def stamp_of(row: RegistryRow) -> int:
+    return zlib.crc32(repr(row).encode())
+
+
 class Rows:
     """A registry source that a test can change."""
 
@@ -44,11 +50,12 @@ class Rows:
         self.commands: list[tuple[int, UUID, str, Any, bool]] = []
         self.settled: list[dict[str, Any]] = []
 
-    async def load(self) -> list[RegistryRow]:
-        return self.rows
+    async def stamps(self) -> AsyncIterator[list[tuple[UUID, int]]]:
+        yield [(r.device_id, stamp_of(r)) for r in self.rows]
 
     async def some(self, ids: list[UUID]) -> list[RegistryRow]:
-        return [r for r in self.rows if r.device_id in ids]
+        wanted = set(ids)
+        return [replace(r, stamp=stamp_of(r)) for r in self.rows if r.device_id in wanted]
 
     # What the gateway asks of PostgreSQL for the talk with devices; the SQL itself is tested in tests/devices.
 
@@ -75,7 +82,7 @@ class Rows:
     async def provision(self, ask: dict[str, Any], secret: bytes, credential: bytes) -> tuple[str, Any]:
         raise AssertionError("provisioning is tested with PostgreSQL")
 
-    async def certificates(self) -> list[bytes]:
+    async def certificates(self, ids: list[UUID] | None = None) -> list[bytes]:
         return []
 
     async def firmware(self, device: UUID, kind: str) -> Any:

@@ -23,8 +23,14 @@ PAYLOADS = (
     b'{"level": 1}', b"[]", b"{}", b"nonsense", b'{"ts": 1, "values": {"level": 2.5}}', b'{"A": [{"level": 1}]}',
     b"\xff\xfe", b'{"level": {}}', b"",
 )  # fmt: skip
+TAKEN = ("v1/devices/me/telemetry", "linli/A/telemetry", "v1/devices/me/attributes")
+GOOD = (
+    b'{"level": 1}', b"[]", b"{}", b'{"ts": 1, "values": {"level": 2.5}}', b'{"level": "2.5", "open": true, "fw": "1"}',
+    b'[{"ts": 1790000000000, "values": {"level": -1e3, "x": null}}, {"level": 3}]', '{"中": 1}'.encode(),
+)  # fmt: skip
 REGISTRY = Registry(KEY, 4)
-REGISTRY.replace_all([row("A", "token-a", speaks=True)])
+REGISTRY.replace_some([], [row("A", "token-a", speaks=True)])
+A = REGISTRY.by_code["A"]
 
 
 class Line:
@@ -134,7 +140,8 @@ def packet(chance: random.Random, five: bool) -> bytes:
     """One whole packet that a client may send."""
     kind, number = chance.random(), chance.randrange(1, 65536).to_bytes(2, "big")
     if kind < 0.5:
-        topic, payload = chance.choice(TOPICS), chance.choice(PAYLOADS)
+        usual = chance.random() < 0.5  # what a device says all day; else any topic with any payload
+        topic, payload = chance.choice(TAKEN if usual else TOPICS), chance.choice(GOOD if usual else PAYLOADS)
         told = _properties(chance, five, b"\x01\x01", b"\x08\0\x01r", b"\x26\0\x01a\0\x01b")
         if chance.random() < 0.5:
             return _pack(0x32 | chance.choice((0, 1, 8)), _text(topic) + number + told + payload)
@@ -151,23 +158,76 @@ def packet(chance: random.Random, five: bool) -> bytes:
     return b"\xc0\x00" if kind < 0.98 else _pack(0xE0, b"")
 
 
+def piece(chance: random.Random, five: bool) -> tuple[bytes, bool]:
+    """(a packet, or one that was changed or cut, or junk; whether it is whole)."""
+    made, kind = packet(chance, five), chance.random()
+    if kind < 0.4:
+        changed = bytearray(made)
+        for _ in range(chance.randrange(1, 4)):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        return bytes(changed[: chance.randrange(1, len(changed) + 1)] if chance.random() < 0.3 else changed), False
+    if kind < 0.46:
+        return chance.randbytes(chance.randrange(1, 40)), False
+    return made, True
+
+
 def stream(chance: random.Random, most: int) -> tuple[bytes, int, int]:
     """(bytes of one connection, whole packets, pieces): a CONNECT, then packets, some of them changed, and junk."""
     five = chance.random() < 0.5
     parts, whole = [hello(chance, five)], 1
     for _ in range(chance.randrange(most)):
-        made = packet(chance, five)
-        if chance.random() < 0.4:
-            changed = bytearray(made)
-            for _ in range(chance.randrange(1, 4)):
-                changed[chance.randrange(len(changed))] = chance.randrange(256)
-            made = bytes(changed[: chance.randrange(1, len(changed) + 1)] if chance.random() < 0.3 else changed)
-        elif chance.random() < 0.1:
-            made = chance.randbytes(chance.randrange(1, 40))
-        else:
-            whole += 1
+        made, good = piece(chance, five)
         parts.append(made)
+        whole += good
     return b"".join(parts), whole, len(parts)
+
+
+class Visitor:
+    """A client that comes again whenever its line was closed, and leaves one that waits for the rest of a packet after
+    three inputs: every input is read. `read`: inputs that it brought, `whole`: those that are whole packets, `lines`:
+    how often it came."""
+
+    def __init__(self) -> None:
+        self.ear, self.line = Ear(), Line()
+        self.line.closed = True
+        self.connection: Connection | None = None
+        self.read = self.whole = self.lines = self.behind = 0
+        self.five = False
+
+    def say(self, chance: random.Random) -> None:
+        """One input, in one read or two."""
+        while self.line.closed:
+            self._come(chance)
+        made, good = piece(chance, self.five)
+        self.read += 1
+        self.whole += good
+        if chance.random() < 0.2:
+            cut = chance.randrange(len(made) + 1)
+            self._feed(made[:cut])
+            made = made[cut:]
+        self._feed(made)
+        self.behind = self.behind + 1 if self.connection is not None and self.connection.rest else 0
+        if self.behind == 3:
+            self.line.closed = True
+
+    def _come(self, chance: random.Random) -> None:
+        self.leave()
+        self.line, self.connection, self.five = Line(), Connection(self.ear), chance.random() < 0.5  # type: ignore[arg-type]
+        self.lines, self.behind = self.lines + 1, 0
+        self.connection.connection_made(self.line)  # type: ignore[arg-type]
+        self._feed(hello(chance, self.five))
+
+    def _feed(self, data: bytes) -> None:
+        connection = self.connection
+        if connection is not None and not self.line.closed:
+            connection.data_received(data)
+            assert len(connection.rest) <= MAX_PACKET + 5 and not (self.line.closed and connection.transport)
+
+    def leave(self) -> None:
+        if self.connection is not None:
+            self.connection.connection_lost(None)
+            self.connection = None
+        A.sessions.clear()
 
 
 def drink(data: bytes, cuts: list[int]) -> int:
@@ -181,5 +241,5 @@ def drink(data: bytes, cuts: list[int]) -> int:
         connection.data_received(data[start:stop])
         assert len(connection.rest) <= MAX_PACKET + 5 and not (line.closed and connection.transport)
     connection.connection_lost(None)
-    REGISTRY.devices[row("A", "").device_id.bytes].sessions.clear()
+    A.sessions.clear()
     return ear.taken

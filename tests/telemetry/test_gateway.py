@@ -373,9 +373,11 @@ def test_fuzzed_frames_disturb_nobody(broker: Nats, frames: list[bytes], changes
 def test_any_json_is_taken_whole_or_refused_by_name(doc: Any) -> None:
     from linli.telemetry.gateway.batcher import Part
     from linli.telemetry.gateway.payload import BadPayload, fill, parse, split
-    from linli.telemetry.gateway.registry import Device
+    from linli.telemetry.gateway.registry import Registry
 
-    device, part = Device(row("A", "t"), 4), Part(0)
+    registry, part = Registry(b"k" * 32, 4), Part(0)
+    registry.replace_some([], [row("A", "t")])
+    device = registry.by_code["A"]
     try:
         message = parse(json.dumps(doc).encode())
         split(device, message)

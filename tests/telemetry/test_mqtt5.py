@@ -212,3 +212,14 @@ def test_any_bytes(data: bytes, known: bool, step: int) -> None:
     chance = random.Random(1)
     data = mqttkit.hello(chance, True) + data if known else data
     mqttkit.drink(data, list(range(step, len(data), step)))
+
+
+def test_what_the_fuzzer_brings_is_read() -> None:
+    """A driver whose line is closed early, or waits for the rest of a packet, says nothing."""
+    visitor, chance = mqttkit.Visitor(), random.Random(1)
+    for _ in range(5_000):
+        visitor.say(chance)
+    visitor.leave()
+    assert visitor.read == 5_000 and visitor.whole > 0.3 * visitor.read
+    assert visitor.ear.taken > 0.05 * visitor.read and visitor.read < 10 * visitor.lines
+    assert not mqttkit.A.sessions

@@ -113,5 +113,9 @@ def test_the_newest_is_right_however_often_it_is_asked(history: HistoryProcess) 
     assert newest() == [("level", 5, 2.0)] == newest(), "late, told again, and private ones change nothing"
     client.write(readings(other, "battery", [(9, 4.0, 0)]))
     assert newest() == [("battery", 9, 4.0), ("level", 5, 2.0)] == newest()
-    client.forget(other, "level", [T0 + 5])
+    whole = {"battery": (T0 + 9, 4.0, 0, T0), "level": (T0 + 5, 2.0, 0, T0)}
+    assert client.newest([other, B])[0] == whole == client.newest([other])[0], "with its arrival, asked of the store"
+    client.write(readings(other, "level", [(7, 6.0, 0)]))
+    assert client.newest([other])[0] == whole | {"level": (T0 + 7, 6.0, 0, T0)}, "and as it comes in"
+    client.forget(other, "level", [T0 + 5, T0 + 7])
     assert newest() == [("battery", 9, 4.0), ("level", 4, 7.0)] == newest()

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import shutil
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
+import orjson
 import pytest
 from tests.telemetry.gatewaykit import Kit, gateway, row
 from tests.telemetry.test_mqtt5 import Five, T
 
 from linli.engines.nats import Nats
 from linli.engines.testing import some_port
-from linli.telemetry import batch
+from linli.kernel import stream as kernel_stream
+from linli.telemetry import batch, stream
 from linli.telemetry.gateway import frames
 from linli.telemetry.gateway.feed import Feed, Reading, Subscription
 from linli.telemetry.gateway.web import Web
@@ -46,7 +52,7 @@ def listening(feed: Feed, ear: Ear, topic: str, streams: Any, feature: int | Non
 
 
 def test_the_feed_tells_who_listens_once_and_no_private_reading() -> None:
-    feed, ear = Feed(), Ear()
+    feed, ear = Feed(int), Ear()
     one = listening(feed, ear, "one", {7: (A, "level")})
     listening(feed, ear, "both", {7: (A, "level"), 8: (A, "open"), 9: (B, "level")})
     rows = [(A, "level", 1, 2.5, 0), (A, "other", 1, 9.0, 0), (A, "open", 1, 1.0, batch.CODED),
@@ -62,7 +68,7 @@ def test_the_feed_tells_who_listens_once_and_no_private_reading() -> None:
 
 
 def test_rows_go_by_datastream_or_by_feature() -> None:
-    feed, ear = Feed(), Ear()
+    feed, ear = Feed(int), Ear()
     by_stream = listening(feed, ear, "stream", {7: (A, "level"), 8: None})
     by_feature = listening(feed, ear, "feature", {7: (A, "level")}, feature=3)
     feed.rows("e1", 7, [("7t1n1", 3), ("7t1n2", None)])
@@ -74,6 +80,81 @@ def test_rows_go_by_datastream_or_by_feature() -> None:
         feed.set(one, {})
         feed.drop(one)
     assert not (feed.subscriptions or feed.series or feed._readings or feed._rows or feed._features)
+
+
+class Relay:
+    """Events of observations as the relay publishes them, from a thread of its own: while it speaks, the gateway's loop
+    does not run, and is not connected yet after a restart of NATS."""
+
+    def __init__(self, broker: Nats) -> None:
+        self.broker = broker
+
+    def tell(self, *events: dict[str, Any]) -> None:
+        thread = threading.Thread(target=lambda: asyncio.run(self._tell(events)))
+        thread.start()
+        thread.join()
+
+    async def _tell(self, events: Iterable[dict[str, Any]]) -> None:
+        nc = await stream.connect("relay", url=self.broker.url)
+        await kernel_stream.ensure(nc.jetstream(timeout=5))
+        for event in events:
+            await nc.jetstream(timeout=5).publish("evt.observation.kept", orjson.dumps(event))
+        await nc.close()
+
+
+def kept(number: int, at: str = "2026-11-27T08:00:00+00:00") -> dict[str, Any]:
+    return {"id": f"e{number}", "at": at, "data": {"datastream": 7, "observations": [[f"7t1n{number}", None]]}}
+
+
+def restarted(broker: Nats, *, emptied: bool = False) -> None:
+    assert broker.child is not None
+    broker.child.kill()
+    broker.child.wait()
+    if emptied:
+        shutil.rmtree(broker.data / "jetstream")
+    broker.start()  # from this thread: the server dies with the thread that started it
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("emptied", [False, True])
+def test_what_was_kept_while_the_gateway_was_off_nats_is_told_after_it(
+    broker: Nats, run: Run, monkeypatch: pytest.MonkeyPatch, emptied: bool
+) -> None:
+    """Also when NATS lost its streams and the relay sends all again: then nothing from before somebody listened."""
+    monkeypatch.setattr(stream, "_HEARTBEAT_S", 0.5)
+    relay, begun = Relay(broker), int(datetime.fromisoformat("2026-11-27T07:59:00+00:00").timestamp() * 1000)
+
+    async def heard(ear: Ear, count: int) -> list[str]:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(15):
+                while len(ear.heard) < count:
+                    await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
+        return [what for _, what in ear.heard]
+
+    async def go() -> None:
+        nc = await stream.connect("feed", url=broker.url)
+        await stream.ensure_stream(nc)
+        relay.tell(kept(1, "2026-11-27T07:00:00+00:00"))
+        feed, ear = Feed(lambda: begun), Ear()
+        feed.open(nc)
+        await feed.watch()
+        one = listening(feed, ear, "one", {7: None})
+        relay.tell(kept(2))
+        assert await heard(ear, 1) == ["7t1n2"]
+        restarted(broker, emptied=emptied)
+        relay.tell(*((kept(1, "2026-11-27T07:00:00+00:00"), kept(2)) if emptied else ()), kept(3), kept(4))
+        if emptied:
+            await stream.ensure_stream(nc)
+        assert await heard(ear, 3) == ["7t1n2", "7t1n3", "7t1n4"]
+        await feed.watch()
+        relay.tell(kept(5))
+        assert await heard(ear, 4) == ["7t1n2", "7t1n3", "7t1n4", "7t1n5"]
+        feed.drop(one)
+        assert feed._watch is None and feed._readers is None
+        await nc.close()
+
+    run(go())
 
 
 def answered(kit: Kit, password: str) -> int:

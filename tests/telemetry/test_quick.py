@@ -11,7 +11,7 @@ from tests.telemetry.gatewaykit import row
 
 from linli.telemetry.gateway.batcher import Part
 from linli.telemetry.gateway.payload import BadPayload, decode, fill, quick, shape, split
-from linli.telemetry.gateway.registry import Device
+from linli.telemetry.gateway.registry import Device, kind_of
 
 NOW = 1_800_000_000_000
 NUMBERS = st.integers(-(1 << 63), 1 << 63) | st.floats(allow_nan=False, allow_infinity=False) | st.floats(0, 5)
@@ -29,7 +29,7 @@ TIMES = st.sampled_from([NOW, NOW - 3_600_000, NOW - 3_600_001, NOW + 600_000, N
 @example({"level": -1e6})
 def test_the_short_way_equals_the_long_one(doc: Any) -> None:
     short, long = Part(0), Part(0)
-    device = Device(row("A", "t"), 4)
+    device = a_device()
     body = json.dumps(doc).encode()
     points = quick(short, device, decode(body), NOW)
     try:
@@ -47,10 +47,15 @@ def test_the_short_way_equals_the_long_one(doc: Any) -> None:
 
 
 def test_usual_messages_go_the_short_way() -> None:
-    part, device = Part(0), Device(row("A", "t"), 4)
+    part, device = Part(0), a_device()
     assert quick(part, device, {"level": 1.5}, NOW) == 1
     assert quick(part, device, {"ts": NOW - 1_000, "values": {"level": 1}}, NOW) == 1
     assert quick(part, device, {"level": 1.5, "nobody knows": 1}, NOW) == 0
+
+
+def a_device() -> Device:
+    known = row("A", "t")
+    return Device(known, kind_of(known.properties), 4)
 
 
 def columns(part: Part) -> list[Any]:

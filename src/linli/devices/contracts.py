@@ -182,8 +182,9 @@ FIRMWARE_SQL = (
 """(device id, firmware | software) → what this device is to load: (id, key of the store, size, title, version)."""
 CERTIFICATES_SQL = (
     "SELECT certificate FROM devices_credential WHERE protocol = 'x509' AND revoked_at IS NULL AND expires_at > now()"
+    " AND (%s::uuid[] IS NULL OR device_id = ANY(%s::uuid[]))"
 )
-"""Certificates of devices, as they go over the line."""
+"""(device ids or NULL for all, twice) → certificates of devices, as they go over the line."""
 CLAIM_SQL = "SELECT devices_claim_ask(%s::uuid, %s::bytea, %s::bigint)"
 """(device id, hash of the secret, milliseconds that it holds) → whether this device may be claimed."""
 

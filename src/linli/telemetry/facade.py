@@ -29,8 +29,8 @@ def latest(device_ids: Sequence[UUID]) -> pa.Table:
     return selectors.ask(lambda: selectors.history().latest(device_ids))
 
 
-def newest(device_ids: Sequence[UUID]) -> list[dict[str, tuple[int, float, int]]]:
-    """For each device, property → (t in ms, value, flags) of its newest reading."""
+def newest(device_ids: Sequence[UUID]) -> list[dict[str, tuple[int, float, int, int]]]:
+    """For each device, property → (t in ms, value, flags, when received in ms) of its newest reading."""
     return selectors.ask(lambda: selectors.history().newest(device_ids))
 
 

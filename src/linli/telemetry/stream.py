@@ -21,7 +21,7 @@ from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import APIError, NotFoundError
 
-from linli.kernel.stream import servers
+from linli.kernel.stream import life_of, servers
 from linli.telemetry.batch import MAX_POINTS, STREAM, SUBJECT, Batch, partition_of
 
 PARTITIONS = int(os.environ.get("LINLI_PARTITIONS") or 8)
@@ -136,12 +136,18 @@ class Reader:
 
     `async for entries in Reader(nc, start=17): ...` gives lists of what has arrived, never empty. Nothing is
     acknowledged: the reader keeps its own position. `subjects` limits it to some partitions.
+
+    `name`: another stream than that of readings. `life`: the name of its life when `start` was asked for; with it, a
+    stream that was made anew meanwhile is read from its first message, and `life` tells so.
     """
 
-    def __init__(self, nc: Client, *, start: int = 1, subjects: list[str] | None = None) -> None:
+    def __init__(
+        self, nc: Client, *, start: int = 1, subjects: list[str] | None = None, name: str = STREAM, life: str = ""
+    ) -> None:
         self.nc = nc
         self.next = max(1, start)
         self.subjects = subjects
+        self.name, self.life = name, life
         self.resets = 0
         self._closed = False
 
@@ -170,15 +176,18 @@ class Reader:
             self.resets += 1
             if name:
                 with contextlib.suppress(Exception):
-                    await self.nc.jetstream(timeout=1).delete_consumer(STREAM, name)
+                    await self.nc.jetstream(timeout=1).delete_consumer(self.name, name)
 
     async def _consumer(self, inbox: str) -> str:
+        js = self.nc.jetstream(timeout=3)
+        if self.life and (life := life_of(await js.stream_info(self.name))) != self.life:
+            self.next, self.life = 1, life
         config = api.ConsumerConfig(
             deliver_subject=inbox, deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self.next,
             ack_policy=api.AckPolicy.NONE, max_deliver=1, flow_control=True, idle_heartbeat=_HEARTBEAT_S,
             mem_storage=True, num_replicas=1, inactive_threshold=30, filter_subjects=self.subjects,
         )  # fmt: skip
-        return (await self.nc.jetstream(timeout=3).add_consumer(STREAM, config)).name
+        return (await js.add_consumer(self.name, config)).name
 
     async def _receive(self, queue: asyncio.Queue[Any]) -> AsyncIterator[list[Entry]]:
         """What arrives, until something is missing or nothing comes for three heartbeats."""

@@ -7,7 +7,9 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
-from tests.adapters.sensorthings.conftest import ROOT, Program
+from tests.adapters.sensorthings.conftest import ROOT, T0, Program
+
+from linli.telemetry import facade
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 Devices = dict[str, UUID]
@@ -87,6 +89,33 @@ def stream(program: Program, name: str = "设备N-1 水位") -> int:
 def test_observations_are_readings(program: Program, devices: Devices, options: str, found: list[float]) -> None:
     at = stream(program)
     assert [o["result"] for o in program.get(f"/Datastreams({at})/Observations?{options}")["value"]] == found
+
+
+def test_every_way_to_an_observation_tells_the_same_of_it(program: Program, devices: Devices) -> None:
+    """Its result time is when it arrived, half a second after the reading, also of the newest, which is at hand."""
+    at = stream(program)
+    many = program.get(f"/Datastreams({at})/Observations?$orderby=phenomenonTime desc&$top=2")["value"]
+    last = many[0]
+    assert last["resultTime"] == "2026-09-21T16:12:20.500Z" and last["phenomenonTime"] == "2026-09-21T16:12:20Z"
+    newest = "$orderby=phenomenonTime desc&$top=1"
+    inside = "Observations($orderby=phenomenonTime desc;$top=1)"
+    id_ = last["@iot.id"]
+    assert program.get(f"/Datastreams({at})/Observations?{newest}")["value"] == [last]
+    assert program.get(f"/Datastreams({at})?$expand={inside}")["Observations"] == [last]
+    assert program.get(f"/Things?$expand=Datastreams($expand={inside})")["value"][0]["Datastreams"][0][
+        "Observations"] == [last]  # fmt: skip
+    assert program.get(f"/Observations('{id_}')") == last
+    assert program.get(f"/Observations('{id_}')/resultTime") == {"resultTime": last["resultTime"]}
+    assert program.get(f"/Datastreams({at})/Observations?$filter=resultTime eq {last['resultTime']}")["value"] == [last]
+    assert program.get(f"/Observations?$filter=id eq '{id_}'")["value"] == [last]
+    array = program.get(f"/Datastreams({at})/Observations?{newest}&$resultFormat=dataArray")["value"][0]
+    assert dict(zip(array["components"], array["dataArray"][0], strict=True))["resultTime"] == last["resultTime"]
+    when = T0 + 119 * 60_000
+    told = [{"select": "", "feature": None, "found": [[at, when, when + 500, 59.5, 0]]}]
+    answer = program.ask("POST", "http://testserver/sta/mqtt/told", {"groups": told})
+    assert answer.json()["groups"] == [[last]]
+    facade.write([(devices["n"], "level", when + 1000, when + 4000, 60.0, 0)])  # as a block brings it
+    assert program.get(f"/Datastreams({at})/Observations?{newest}")["value"][0]["resultTime"].endswith("16:12:24Z")
 
 
 def test_pages_go_on_to_the_end(program: Program, devices: Devices) -> None:

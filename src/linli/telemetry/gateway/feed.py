@@ -1,21 +1,28 @@
-"""What programs subscribed to, and the stream of readings as it is watched for them: only while somebody listens."""
+"""What programs subscribed to, and the streams of readings and events as they are watched for them: only while somebody
+listens. Both are read by position: what came while NATS was away is read after it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import nats
 import numpy as np
-from nats.js.errors import APIError
+import orjson
+from nats.js.errors import APIError, NotFoundError
 
+from linli.kernel.stream import EVENTS, life_of
 from linli.telemetry import batch, stream
 
 log = logging.getLogger("linli.gateway")
 MAX_SERIES = 200_000  # that are listened to at one gateway, counted once a subscription
 SEEN = 50_000
+KEPT = "evt.observation.kept"
+SLACK_MS = 10_000  # so much earlier than somebody began to listen may be told what happened, when events come again
 
 
 class Reading(NamedTuple):
@@ -46,7 +53,10 @@ class Subscription:
 
 
 class Feed:
-    def __init__(self) -> None:
+    """`now`: the district's time in ms."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.now = now
         self.subscriptions: dict[Subscription, None] = {}
         self.series = 0
         self.told = 0
@@ -56,6 +66,9 @@ class Feed:
         self._new: set[Any] = set()
         self._old: set[Any] = set()
         self._nc: Any = None
+        self._readers: tuple[stream.Reader, stream.Reader] | None = None  # of readings, of events
+        self._began = 0
+        self._life = ""
         self._watch: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
 
@@ -65,12 +78,29 @@ class Feed:
     async def watch(self) -> None:
         """From here on nothing is missed. Before a subscription is confirmed."""
         async with self._opening:
+            if self._readers is None:
+                self._readers = await self._ends()
+                self._began, self._life = self.now(), self._readers[1].life
             if self._watch is None or self._watch.done():
-                try:
-                    _, last = await stream.bounds(self._nc)
-                except (nats.errors.Error, APIError) as error:
-                    raise ConnectionError("the stream does not answer") from error
-                self._watch = asyncio.get_running_loop().create_task(self._run(last + 1))
+                self._watch = asyncio.get_running_loop().create_task(self._run(*self._readers))
+
+    async def _ends(self) -> tuple[stream.Reader, stream.Reader]:
+        """Readers of what comes from now on."""
+        try:
+            _, last = await stream.bounds(self._nc)
+            start, life = await self._events()
+        except (nats.errors.Error, APIError) as error:
+            raise ConnectionError("the stream does not answer") from error
+        readings = stream.Reader(self._nc, start=last + 1)
+        return readings, stream.Reader(self._nc, start=start, subjects=[KEPT], name=EVENTS, life=life)
+
+    async def _events(self) -> tuple[int, str]:
+        """Where the next event will be, and in which stream; one that is not there yet has only news."""
+        try:
+            info = await self._nc.jetstream(timeout=5).stream_info(EVENTS)
+        except NotFoundError:
+            return 1, "none"
+        return info.state.last_seq + 1, life_of(info)
 
     # --- who listens ------------------------------------------------------------------------------------------------
 
@@ -93,7 +123,7 @@ class Feed:
         self._unlink(one)
         if not self.subscriptions and self._watch is not None:
             self._watch.cancel()
-            self._watch = None
+            self._watch = self._readers = None
 
     def _unlink(self, one: Subscription) -> None:
         if one not in self.subscriptions:
@@ -115,14 +145,29 @@ class Feed:
 
     # --- what comes -------------------------------------------------------------------------------------------------
 
-    async def _run(self, start: int) -> None:
-        async for entries in stream.Reader(self._nc, start=start):
+    async def _run(self, readings: stream.Reader, events: stream.Reader) -> None:
+        """Until one of them fails; who calls `watch` again goes on where they were."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._read(readings))
+            both.create_task(self._hear(events))
+
+    async def _read(self, readings: stream.Reader) -> None:
+        async for entries in readings:
             for entry in entries:
                 try:
                     self.match(batch.decode(entry.data))
                 except batch.BadBatch as error:
                     log.warning("a batch of the stream cannot be read: %s", error)
                 await asyncio.sleep(0)  # devices first
+
+    async def _hear(self, events: stream.Reader) -> None:
+        async for entries in events:
+            for entry in entries:
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    event = orjson.loads(entry.data)
+                    if events.life == self._life or _at(event) >= self._began - SLACK_MS:
+                        self.rows(event["id"], event["data"]["datastream"], event["data"]["observations"])
+                await asyncio.sleep(0)
 
     def match(self, b: batch.Batch) -> None:
         for at, device in enumerate(b.devices):
@@ -138,25 +183,33 @@ class Feed:
 
     def _tell(self, to: Iterable[Subscription], what: Reading) -> None:
         """What a device sends again was told already; what was changed since is told again."""
-        key = (what.stream, what.t, what.value)
-        if key in self._new or key in self._old:
+        if not self._is_new((what.stream, what.t, what.value)):
             return
-        self._new.add(key)
-        if len(self._new) > SEEN:
-            self._old, self._new = self._new, set()
         for one in list(to):
             self.told += 1
             one.program.tell(one, what)
 
+    def _is_new(self, key: Any) -> bool:
+        if key in self._new or key in self._old:
+            return False
+        self._new.add(key)
+        if len(self._new) > SEEN:
+            self._old, self._new = self._new, set()
+        return True
+
     def rows(self, event: str, datastream: int, told: Iterable[tuple[str, int | None]]) -> None:
         """Observations that are more than a reading: (id, feature). An event may come twice."""
-        if event in self._new or event in self._old:
+        if not self._is_new(event):
             return
-        self._new.add(event)
         for key, feature in told:
             for one in [*self._rows.get(datastream, ()), *(self._features.get(feature, ()) if feature else ())]:
                 self.told += 1
                 one.program.tell(one, key)
+
+
+def _at(event: dict[str, Any]) -> float:
+    """When it happened (ms)."""
+    return datetime.fromisoformat(event["at"]).timestamp() * 1000
 
 
 def _without(many: dict[int, list[Subscription]], key: int, one: Subscription) -> None:

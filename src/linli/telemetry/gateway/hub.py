@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, quick, shape, split, translate
 from linli.telemetry.gateway.program import Program
 from linli.telemetry.gateway.programs import Programs
-from linli.telemetry.gateway.registry import Device, Registry, RegistrySource
+from linli.telemetry.gateway.registry import AT_ONCE, Device, Registry, RegistrySource
 from linli.telemetry.gateway.talk import Store, Talk, chosen
 from linli.telemetry.gateway.tls import Trust
 from linli.telemetry.gateway.topics import ATTRIBUTES
@@ -295,22 +295,34 @@ class Gateway:
     # --- registry ---------------------------------------------------------------------------------------------------
 
     async def refresh(self) -> None:
+        """Compare the whole registry, and take what differs."""
         if self.trust is not None:
             await self.trust.refresh()
-        for device in self.registry.replace_all(await self.source.load()):
-            self._expel(device)
+        self.registry.begin()
+        async for page in self.source.stamps():
+            await self._take_rows(self.registry.differing(page))
+            await asyncio.sleep(0)  # devices first
+        await self._take_rows(self.registry.unseen())
+        self._expel(self.registry.end())
         self.talk.look(self.registry.devices.values(), again=False)  # should the news of one have been lost
 
     async def refresh_some(self, ids: list[UUID]) -> None:
         if self.trust is not None:
-            await self.trust.refresh()
-        for device in self.registry.replace_some(ids, await self.source.some(ids)):
-            self._expel(device)
+            await self.trust.refresh(ids)
+        await self._take_rows(ids)
 
-    def _expel(self, device: Device) -> None:
-        for connection in list(device.sessions.values()):
-            connection.will = None
-            connection.close()
+    async def _take_rows(self, ids: list[UUID]) -> None:
+        for at in range(0, len(ids), AT_ONCE):
+            part = ids[at : at + AT_ONCE]
+            self._expel(self.registry.replace_some(part, await self.source.some(part)))
+            await asyncio.sleep(0)
+
+    @staticmethod
+    def _expel(devices: Iterable[Device]) -> None:
+        for device in devices:
+            for connection in list(device.sessions.values()):
+                connection.will = None
+                connection.close()
 
 
 def part(connection: Any, code: int, reason: str) -> None:

@@ -34,24 +34,31 @@ from linli.telemetry.gateway.web import Web
 
 log = logging.getLogger("linli.gateway")
 REFRESH_S = 60.0
+LOOK_S = 1.0
 CLOCK_S = 5.0
+MAX_CHANGED = 10_000  # devices; when more have changed at a time, all are looked at
 
 
 class News:
-    """What other processes tell: devices, models and accounts that changed, attributes to pass on, commands that wait,
-    observations that are no readings."""
+    """What other processes tell: devices, models, accounts that changed, attributes to pass on, commands that wait."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.changed: set[UUID] = set()
         self.everything = False
         self.wake = asyncio.Event()
+        self.reconnects = 0
+
+    def missed(self, nc: Any) -> bool:
+        """Whether the connection was lost since it was asked last: nobody knows what was told meanwhile."""
+        before, self.reconnects = self.reconnects, nc.stats["reconnects"]
+        return bool(self.reconnects != before)
 
     async def follow(self, nc: Any) -> None:
         for subject, heard in (
             ("evt.device.changed", self.device), ("evt.model.changed", self.model),
-            ("evt.command.changed", self.command), ("evt.observation.kept", self.observation),
-            ("evt.account.changed", self.account), ("evt.session.revoked", self.account),
+            ("evt.command.changed", self.command), ("evt.account.changed", self.account),
+            ("evt.session.revoked", self.account),
         ):  # fmt: skip
             await nc.subscribe(subject, cb=heard)
 
@@ -70,12 +77,6 @@ class News:
         self.everything = self.gateway.programs.changed = True
         self.wake.set()
 
-    async def observation(self, msg: Any) -> None:
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            event = orjson.loads(msg.data)
-            data = event["data"]
-            self.gateway.programs.feed.rows(event["id"], data["datastream"], data["observations"])
-
     async def account(self, msg: Any) -> None:
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
             self.gateway.programs.doubt(orjson.loads(msg.data)["data"]["account_id"])
@@ -88,31 +89,39 @@ class News:
                 self.gateway.talk.look([device], again=False)
 
 
-async def _keep_registry(gateway: Gateway, nc: Any) -> None:
-    """Follow the news; read everything once a minute."""
+async def keep_registry(gateway: Gateway, nc: Any) -> None:
+    """Follow the news; compare everything once a minute, and after the connection to NATS was lost."""
     news = News(gateway)
+    news.missed(nc)
     await news.follow(nc)
-    last = time.monotonic()
+    last = float("-inf")  # what was told between the first registry and now
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(news.wake.wait(), REFRESH_S)
-        await asyncio.sleep(0.1)
+            await asyncio.wait_for(news.wake.wait(), LOOK_S)
+            await asyncio.sleep(0.1)
         news.wake.clear()
+        if news.missed(nc) or len(news.changed) > MAX_CHANGED or time.monotonic() - last >= REFRESH_S:
+            news.everything = True
         try:
-            if news.everything or len(news.changed) > 500 or time.monotonic() - last >= REFRESH_S:
-                news.everything = False
-                news.changed.clear()
-                await gateway.refresh()
-                last = time.monotonic()
-            elif news.changed:
-                ids = list(news.changed)
-                news.changed.clear()
-                await gateway.refresh_some(ids)
+            last = await _follow_news(gateway, news) or last
         except (psycopg.Error, OSError) as error:
             log.warning("registry could not be read: %s", type(error).__name__)
             news.everything = True
             await asyncio.sleep(1)
             news.wake.set()
+
+
+async def _follow_news(gateway: Gateway, news: News) -> float:
+    """Take what is told; returns when a look at everything began, or 0."""
+    began, ids = time.monotonic(), list(news.changed)
+    news.changed.clear()
+    if news.everything:
+        news.everything = False
+        await gateway.refresh()
+        return began
+    if ids:
+        await gateway.refresh_some(ids)
+    return 0.0
 
 
 async def _sweep(gateway: Gateway, beat: ops_server.Beat) -> None:
@@ -205,7 +214,7 @@ def _work(gateway: Gateway, nc: Any, store: PostgresSource, beat: ops_server.Bea
     if web := os.environ.get("LINLI_WEB_URL"):
         gateway.programs.open(Web(web, os.environ.get("LINLI_PUBLIC_URL", "")), nc)
     running = (
-        _keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
+        keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
         _sweep(gateway, beat), gateway.programs.run(),
     )  # fmt: skip
     return [asyncio.create_task(t) for t in running]

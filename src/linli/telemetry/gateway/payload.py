@@ -145,7 +145,7 @@ def split(device: Device, message: Message) -> dict[str, Any]:
     if total > MAX_POINTS:
         raise BadPayload("body", f"more than {MAX_POINTS} values in one message", "too-many-points")
     if fresh:
-        names.update(fresh)
+        device.learn(fresh)
     return attributes
 
 
@@ -173,7 +173,7 @@ def fill(
         elif flags & LATE:
             device.late += 1
         for name, value in values.items():
-            limits = names[name]
+            limits = names.get(name)  # the registry may have changed since `split`
             if value is True or value is False:
                 part.mark(CODED)
             if limits is not None and not limits[0] <= value <= limits[1]:

@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from linli.identity.contracts import KEY_START
+from linli.kernel.steady import SteadyClock
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.feed import MAX_SERIES, Feed, Subscription
 from linli.telemetry.gateway.frames import Connect
@@ -29,6 +30,7 @@ REMEMBERED_S = 6.0  # the web process may take a key for good so long after it w
 
 
 class Hub(Protocol):
+    clock: SteadyClock
     connections: set[Any]
 
     def count_refusal(self, code: str) -> None: ...
@@ -38,7 +40,7 @@ class Programs:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.web: Web = None  # type: ignore[assignment]  # until `open`
-        self.feed = Feed()
+        self.feed = Feed(hub.clock.now_ms)
         self.sessions: dict[tuple[str, str], Program] = {}
         self.changed = False
         self._asking = 0

@@ -1,12 +1,16 @@
-"""Which device speaks: the district's registry in memory, refreshed by event and once a minute."""
+"""Which device speaks: the district's registry in memory.
+
+A change of some devices costs those devices, however many there are. Once a minute, and whenever news may have been
+missed, the stamps of all rows are compared with those that are known, page by page, and only what differs is read.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import orjson
@@ -20,7 +24,9 @@ from linli.telemetry.batch import PRIVATE, partition_of
 
 log = logging.getLogger("linli.gateway")
 LARGEST = 9e299  # a number; larger ones are refused
-MAX_NAMES = 200  # distinct properties of one device
+MAX_NAMES = 200  # distinct properties of one device, between two checks of the whole registry
+AT_ONCE = 1_000  # rows that are read at a time
+_PAGE = 5_000  # stamps
 POINTS_PER_S = 5_000.0
 BURST = 50_000.0
 VIA_GATEWAY = "\0"  # how the key of a session begins that is its gateway's; no client id does
@@ -41,16 +47,29 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
+class Kind(NamedTuple):
+    """What devices of one model share."""
+
+    properties: dict[str, Any]
+    names: dict[str, Limits]
+    numbers: frozenset[str]
+
+
+def kind_of(properties: dict[str, Any]) -> Kind:
+    numbers = frozenset(n for n, spec in properties.items() if spec.get("type") == "number")
+    return Kind(properties, {name: _limits(spec) for name, spec in properties.items()}, numbers)
+
+
 class Device:
     """What the gateway keeps of one device; counters are increments since the last note."""
 
     __slots__ = (
-        "attributes", "bad", "budget", "clamped", "code", "enabled", "error", "flags", "gateway", "hashes", "id",
-        "last_seen", "late", "messages", "model", "names", "numbers", "parent", "parent_name", "partition", "points",
-        "refused", "sessions", "stamp", "state_changed", "subject", "translate", "uuid",
+        "attributes", "bad", "budget", "checked", "clamped", "code", "enabled", "error", "flags", "gateway", "hashes",
+        "id", "kind", "last_seen", "late", "messages", "model", "names", "parent", "parent_name", "partition", "points",
+        "refused", "sessions", "spent_at", "stamp", "state_changed", "subject", "translate", "uuid",
     )  # fmt: skip
 
-    def __init__(self, row: RegistryRow, partitions: int) -> None:
+    def __init__(self, row: RegistryRow, kind: Kind, partitions: int) -> None:
         self.uuid = str(row.device_id)
         self.id = row.device_id.bytes
         self.partition = partition_of(self.id, partitions)
@@ -61,11 +80,12 @@ class Device:
         self.state_changed = False
         self.attributes: dict[str, Any] = {}
         self.budget = BURST
-        self.stamp = time.monotonic()
-        self.update(row)
+        self.spent_at = time.monotonic()
+        self.checked = 0
+        self.update(row, kind)
 
-    def update(self, row: RegistryRow) -> None:
-        self.code = row.code
+    def update(self, row: RegistryRow, kind: Kind) -> None:
+        self.code, self.stamp = row.code, row.stamp
         self.model, self.subject = row.model, row.subject
         self.flags = 0 if row.subject in contracts.OPEN_SUBJECTS else PRIVATE
         self.enabled = row.enabled
@@ -74,8 +94,16 @@ class Device:
         self.parent_name = row.parent_name
         self.translate = row.translate
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
-        self.numbers = frozenset(n for n, spec in (row.properties or {}).items() if spec.get("type") == "number")
-        self.names: dict[str, Limits] = {name: _limits(spec) for name, spec in (row.properties or {}).items()}
+        self.kind = kind
+        self.names = kind.names  # its model's, and what else it sends: `learn`
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        return self.kind.numbers
+
+    def learn(self, fresh: Iterable[str]) -> None:
+        """Properties that its model does not know. The model's own table is everybody's: it stays as it is."""
+        self.names = {**self.names, **dict.fromkeys(fresh)}
 
     @property
     def uid(self) -> UUID:
@@ -84,8 +112,8 @@ class Device:
     def allow(self, points: int) -> float:
         """Take `points` from the rate budget; returns the seconds to wait before the next message."""
         now = time.monotonic()
-        self.budget = min(BURST, self.budget + (now - self.stamp) * POINTS_PER_S) - points
-        self.stamp = now
+        self.budget = min(BURST, self.budget + (now - self.spent_at) * POINTS_PER_S) - points
+        self.spent_at = now
         return 0.0 if self.budget >= 0 else -self.budget / POINTS_PER_S
 
     def refuse(self, reason: str, *, bad: bool = True) -> None:
@@ -106,8 +134,10 @@ def _limits(spec: dict[str, Any]) -> Limits:
 
 
 class RegistrySource(Protocol):
-    async def certificates(self) -> list[bytes]: ...
-    async def load(self) -> list[RegistryRow]: ...
+    """`certificates` of these devices, or of all; `stamps`: (device id, stamp of its row) of all, page by page."""
+
+    async def certificates(self, ids: list[UUID] | None = None) -> list[bytes]: ...
+    def stamps(self) -> AsyncIterator[list[tuple[UUID, int]]]: ...
     async def some(self, ids: list[UUID]) -> list[RegistryRow]: ...
 
 
@@ -133,11 +163,14 @@ class PostgresSource:
         """Bring `clock` to PostgreSQL's."""
         await clock.ask(self._rows)
 
-    async def load(self) -> list[RegistryRow]:
-        return [RegistryRow(*row) for row in await self._rows(contracts.REGISTRY_SQL)]
+    async def stamps(self) -> AsyncIterator[list[tuple[UUID, int]]]:
+        after = UUID(int=0)
+        while page := await self._rows(contracts.REGISTRY_STAMPS_SQL, (after, _PAGE)):
+            yield page
+            after = page[-1][0]
 
     async def some(self, ids: list[UUID]) -> list[RegistryRow]:
-        return [RegistryRow(*row) for row in await self._rows(contracts.REGISTRY_SOME_SQL, (ids,))]
+        return [RegistryRow(*row) for row in await self._rows(contracts.REGISTRY_STAMPED_SQL, (ids, ids))]
 
     async def note(self, notes: str) -> None:
         await self._rows(contracts.NOTE_GATEWAY_SQL, (notes,))
@@ -165,8 +198,8 @@ class PostgresSource:
         found: tuple[str, Any] = (await self._rows(contracts.PROVISION_SQL, args))[0]
         return found
 
-    async def certificates(self) -> list[bytes]:
-        return [bytes(row[0]) for row in await self._rows(contracts.CERTIFICATES_SQL)]
+    async def certificates(self, ids: list[UUID] | None = None) -> list[bytes]:
+        return [bytes(row[0]) for row in await self._rows(contracts.CERTIFICATES_SQL, (ids, ids))]
 
     async def firmware(self, device: UUID, kind: str) -> Any:
         """(id, key, size, title, version) of what a device is to load now, or None."""
@@ -188,6 +221,8 @@ class Registry:
         self.by_code: dict[str, Device] = {}
         self.by_name: dict[tuple[bytes, str], Device] = {}  # (gateway's id, its name for the child)
         self.loaded = False
+        self._kinds: dict[str, Kind] = {}
+        self._round = 0
 
     def find(self, token: str) -> Device | None:
         device = self.by_hash.get(contracts.token_hash(self.key, token))
@@ -218,43 +253,77 @@ class Registry:
         device = self.by_name.get((gateway.id, name))
         return device if device is not None and device.enabled else None
 
-    def replace_all(self, rows: Iterable[RegistryRow]) -> list[Device]:
-        """Take a full registry; returns devices that may no longer speak."""
-        seen = {self._put(row).id for row in rows}
-        gone = [d for i, d in self.devices.items() if i not in seen]
-        return self._settle(gone)
+    # --- as it changes ----------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A check of the whole registry begins: `differing` for each page of stamps, then `unseen`, then `end`."""
+        self._round += 1
+
+    def differing(self, page: Iterable[tuple[UUID, int]]) -> list[UUID]:
+        """Whose row is new or another one than that which is known."""
+        found = []
+        for key, stamp in page:
+            device = self.devices.get(key.bytes)
+            if device is None or device.stamp != stamp:
+                found.append(key)
+            else:
+                device.checked = self._round
+        return found
+
+    def unseen(self) -> list[UUID]:
+        """Who is known and was on no page: to be asked for once more, for it may be newer than its page."""
+        return [d.uid for d in self.devices.values() if d.checked != self._round]
+
+    def end(self) -> list[Device]:
+        """The check is over; returns who may not speak and is connected."""
+        self.loaded = True
+        for device in self.devices.values():
+            device.names = device.kind.names
+        return [d for d in self.devices.values() if d.sessions and not d.enabled]
 
     def replace_some(self, ids: Iterable[UUID], rows: Iterable[RegistryRow]) -> list[Device]:
-        seen = {self._put(row).id for row in rows}
-        return self._settle([d for i in ids if (d := self.devices.get(i.bytes)) and d.id not in seen])
+        """Take the rows of `ids`, a device without one is gone; returns devices that may no longer speak."""
+        put = {device.id: device for device in map(self._put, rows)}
+        gone = [d for i in ids if i.bytes not in put and (d := self.devices.pop(i.bytes, None)) is not None]
+        for device in gone:
+            self._forget(device)
+        return [*gone, *(d for d in put.values() if d.sessions and not d.enabled)]
 
     def _put(self, row: RegistryRow) -> Device:
+        kind = self._kind(row)
         device = self.devices.get(row.device_id.bytes)
         if device is None:
-            device = self.devices[row.device_id.bytes] = Device(row, self.partitions)
+            device = self.devices[row.device_id.bytes] = Device(row, kind, self.partitions)
         else:
-            self._unname(device)
+            self._forget(device)
             before = device.parent, device.parent_name
-            device.update(row)
+            device.update(row, kind)
             if before != (device.parent, device.parent_name):
                 for session in [s for key, s in device.sessions.items() if key.startswith(VIA_GATEWAY)]:
                     session.close()
+        device.checked = self._round
+        for one in device.hashes:
+            self.by_hash[one] = device
         self.by_code[device.code] = device
         if device.parent:
             self.by_name[device.parent, device.parent_name] = device
         return device
 
-    def _unname(self, device: Device) -> None:
-        """Whoever gets another gateway, or another name with it, is not spoken for any more by the old one's."""
+    def _kind(self, row: RegistryRow) -> Kind:
+        """One for all devices of a model. A model that was changed has another one from then on."""
+        properties = row.properties or {}
+        kind = self._kinds.get(row.model)
+        if kind is None or kind.properties != properties:
+            kind = self._kinds[row.model] = kind_of(properties)
+        return kind
+
+    def _forget(self, device: Device) -> None:
+        """Nothing finds it any more. What another has taken over meanwhile is that one's: whoever gets another gateway,
+        or another name with it, is not spoken for any more by the old one's."""
+        for one in device.hashes:
+            if self.by_hash.get(one) is device:
+                del self.by_hash[one]
         if self.by_code.get(device.code) is device:
             del self.by_code[device.code]
         if device.parent and self.by_name.get((device.parent, device.parent_name)) is device:
             del self.by_name[device.parent, device.parent_name]
-
-    def _settle(self, gone: list[Device]) -> list[Device]:
-        for device in gone:
-            self.devices.pop(device.id, None)
-            self._unname(device)
-        self.by_hash = {h: d for d in self.devices.values() for h in d.hashes}
-        self.loaded = True
-        return [*gone, *(d for d in self.devices.values() if not d.enabled and d.sessions)]

@@ -10,12 +10,13 @@ import logging
 import os
 import ssl
 from typing import Protocol
+from uuid import UUID
 
 log = logging.getLogger("linli.gateway")
 
 
 class Source(Protocol):
-    async def certificates(self) -> list[bytes]: ...
+    async def certificates(self, ids: list[UUID] | None = None) -> list[bytes]: ...
 
 
 class Trust:
@@ -26,9 +27,9 @@ class Trust:
         context.verify_mode = ssl.CERT_OPTIONAL
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
-    async def refresh(self) -> None:
-        """Take up what is new."""
-        for der in await self.source.certificates():
+    async def refresh(self, ids: list[UUID] | None = None) -> None:
+        """Take up what is new, of these devices or of all."""
+        for der in await self.source.certificates(ids):
             if der not in self.known:
                 self.known.add(der)
                 try:

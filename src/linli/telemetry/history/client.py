@@ -22,6 +22,7 @@ import pyarrow as pa
 from linli.telemetry.batch import Batch, encode
 from linli.telemetry.history import observations, questions
 from linli.telemetry.history.line import Answer, Line, NoAnswer
+from linli.telemetry.history.newest import Row, complete, lacking, of_table
 from linli.telemetry.history.questions import BadQuestion
 
 
@@ -81,12 +82,13 @@ class HistoryClient:
             return self._ask(questions.latest([d.bytes for d in device_ids]))
         return self._get("latest", {"devices": _ids(device_ids)})
 
-    def newest(self, device_ids: Sequence[UUID]) -> list[dict[str, tuple[int, float, int]]]:
-        """For each device, property → (t, value, flags) of its newest reading: `latest` for who asks at every page."""
+    def newest(self, device_ids: Sequence[UUID]) -> list[dict[str, Row]]:
+        """For each device, property → (t, value, flags, when received) of its newest reading: `latest` for who asks at
+        every page."""
         if self.server:
-            found: dict[bytes, dict[str, Any]] = {d.bytes: {} for d in device_ids}
-            for device, name, *row in zip(*(c.to_pylist() for c in self.latest(device_ids).columns), strict=True):
-                found[device][name] = tuple(row)
+            found = of_table([d.bytes for d in device_ids], self.latest(device_ids))
+            for _ in complete(found, [self._ask(one) for one in questions.arrived(lacking(found))]):
+                pass
             return [found[d.bytes] for d in device_ids]
         answer = self._call("POST", "/newest", {}, content=b"".join(d.bytes for d in device_ids))
         return _NEWEST.decode(answer.content)
@@ -243,7 +245,7 @@ def _ids(device_ids: Sequence[UUID]) -> str:
     return ",".join(str(d) for d in device_ids)
 
 
-_NEWEST = msgspec.msgpack.Decoder(list[dict[str, tuple[int, float, int]]])
+_NEWEST = msgspec.msgpack.Decoder(list[dict[str, Row]])
 
 
 def _raise(status: int, body: dict[str, Any]) -> None:

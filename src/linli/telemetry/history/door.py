@@ -22,7 +22,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from linli.telemetry.batch import BadBatch, decode
 from linli.telemetry.history import analyst, observations, questions
-from linli.telemetry.history.newest import Newest
+from linli.telemetry.history.newest import Newest, complete, lacking, of_table
 from linli.telemetry.history.questions import BadQuestion, Question
 from linli.telemetry.history.store import QUERY_SETTINGS, Store
 from linli.telemetry.http1 import Request, Response, json_response, problem
@@ -156,19 +156,25 @@ class Door:
         return found
 
     async def _newest(self, request: Request) -> Response:
-        """As `latest`, for who asks at every page: ids of 16 bytes in, property → (t, value, flags) of each out."""
+        """As `latest`, for who asks at every page: ids of 16 bytes in, property → (t, value, flags, recv) out."""
         body, newest = request.body, self.newest or Newest()
         devices = [body[at : at + 16] for at in range(0, len(body), 16)]
         if len(body) % 16 or not 1 <= len(devices) <= MAX_DEVICES:
             raise BadQuestion("devices", f"must be 1 to {MAX_DEVICES} ids of 16 bytes")
-        found = newest.known(devices)
-        if found is None:
-            by: dict[bytes, dict[str, Any]] = {d: {} for d in devices}
-            for device, name, *row in zip(*(c.to_pylist() for c in (await self._latest(newest, devices)).columns),
-                                          strict=True):  # fmt: skip
-                by[device][name] = row
-            found = [by[d] for d in devices]
-        return Response(200, msgspec.msgpack.encode(found), PACKED)
+        known = newest.known(devices)
+        if known is None:
+            found = of_table(devices, await self._latest(newest, devices))
+        else:
+            found = {d: dict(own) for d, own in zip(devices, known, strict=True)}
+        if missing := lacking(found):
+            asked = list(questions.arrived(missing))
+            loop = asyncio.get_running_loop()
+            tables = await loop.run_in_executor(
+                self._workers, lambda: [questions.ask(self._client(), one) for one in asked]
+            )
+            for row in complete(found, tables):
+                newest.arrived(*row)
+        return Response(200, msgspec.msgpack.encode([found[d] for d in devices]), PACKED)
 
     async def _ask(self, question: Question) -> Response:
         loop = asyncio.get_running_loop()

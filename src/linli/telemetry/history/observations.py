@@ -36,9 +36,9 @@ def _series(given: Any, ask: Compiler) -> str:
 def _parts(asked: dict[str, Any]) -> tuple[Compiler, str]:
     """The compiler with its sets, and the whole condition."""
     plain = asked.get("plain") or []
-    late = "CAST(recv AS Nullable(DateTime64(3, 'UTC')))"
+    late = "CAST(raw.recv AS Nullable(DateTime64(3, 'UTC')))"  # the column: a page shows ms under this name
     if plain:
-        late = f"if({_devices(plain)}, NULL, recv)"
+        late = f"if({_devices(plain)}, NULL, raw.recv)"
     ask = Compiler([], late)
     ask.sets = [_series(one, ask) for one in asked.get("sets") or []]
     where = [f"bitAnd(flags, {TOLD}) = 0"]

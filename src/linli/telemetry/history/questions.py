@@ -13,6 +13,7 @@ from linli.telemetry.batch import CLAMPED, DOUBTFUL, LATE, OUT_OF_RANGE
 MAX_POINTS = 20_000
 MAX_ROWS = 50_000
 MAX_ARRIVALS = 1_000_000
+_ARRIVED_AT_ONCE = 1_500  # readings: a question is text of at most 256 KiB
 STEPS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 DEFAULT_ZONE = "Asia/Shanghai"
 _COLUMNS = (
@@ -120,6 +121,21 @@ def latest(devices: list[bytes]) -> Question:
         max(last).2 AS value, max(last).3 AS flags FROM latest WHERE {_in(devices)} GROUP BY device, property
         ORDER BY device, property"""
     return Question(sql, {})
+
+
+def arrived(rows: list[tuple[bytes, str, int]]) -> Iterator[Question]:
+    """When the readings (device, property, t) of `latest` were received: device, property, t, recv; some at a time."""
+    for at in range(0, len(rows), _ARRIVED_AT_ONCE):
+        by: dict[str, list[str]] = {}
+        for device, prop, t in rows[at : at + _ARRIVED_AT_ONCE]:
+            by.setdefault(prop, []).append(f"(unhex('{device.hex()}'), fromUnixTimestamp64Milli({int(t)}))")
+        where = [
+            f"(property = {{p{n}:String}} AND (device, ts) IN ({', '.join(own)}))" for n, own in enumerate(by.values())
+        ]
+        sql = f"""SELECT device, toString(property) AS property, toUnixTimestamp64Milli(ts) AS t,
+            toUnixTimestamp64Milli(argMax(recv, (value, flags))) AS recv FROM raw WHERE {" OR ".join(where)}
+            GROUP BY device, property, ts"""
+        yield Question(sql, {f"p{n}": prop for n, prop in enumerate(by)})
 
 
 def rollup(

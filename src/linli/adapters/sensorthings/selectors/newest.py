@@ -9,7 +9,7 @@ from uuid import UUID
 
 from linli.telemetry import facade as telemetry
 
-Newest = dict[str, tuple[int, float, int]]  # property → (time in ms, value, flags)
+Newest = dict[str, tuple[int, float, int, int]]  # property → (time in ms, value, flags, when received in ms)
 _asked: ContextVar[dict[UUID, Newest] | None] = ContextVar("sensorthings_newest", default=None)
 
 

@@ -165,7 +165,7 @@ def plain_row(stream: Row, r: Row) -> Row:
         value = int(value)
     t = r["t"]
     at, when = times.iso(t * 1000), None
-    if not stream["own"] and "recv" in r:
+    if not stream["own"]:
         when = at if r["recv"] == t else times.iso(r["recv"] * 1000)
     return {
         "_id": f"{stream['id']}t{t}", "ds": stream["id"], "t": t, "n": None, "phenomenonTime": at, "result": value,
@@ -268,7 +268,7 @@ def _latest(actor: Actor, own: Series) -> dict[int, list[Row]]:
     for s in plain:
         last = told[s["device_id"]].get(s["property"])
         if last is not None and not last[2] & telemetry.TOLD:
-            found[s["id"]] = plain_row(s, {"t": last[0], "recv": last[0], "value": last[1], "flags": last[2]})
+            found[s["id"]] = plain_row(s, {"t": last[0], "value": last[1], "flags": last[2], "recv": last[3]})
     params = Params()
     sql = f"""SELECT DISTINCT ON (r.datastream_id) r.* FROM sta_observation r WHERE {_side_where(own, params)}
         ORDER BY r.datastream_id, r.phenomenon_start DESC, r.id"""
