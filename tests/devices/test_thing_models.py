@@ -20,6 +20,7 @@ from linli.kernel.models import OutboxEvent
 from linli.places.models import Grid
 from linli.telemetry.gateway import payload
 from linli.telemetry.gateway.registry import Device as Speaker
+from linli.telemetry.gateway.registry import kind_of
 
 GAUGE: dict[str, Any] = {
     "code": "t_gauge", "version": 1, "name": {"zh": "水位计", "en": "Gauge"}, "subject": "place", "category": "water",
@@ -102,7 +103,8 @@ def registered(device: Device) -> contracts.RegistryRow:
 
 def speaker(device: Device) -> Speaker:
     """As the gateway keeps it."""
-    return Speaker(registered(device), 1)
+    known = registered(device)
+    return Speaker(known, kind_of(known.properties), 1)
 
 
 def said(device: Speaker, values: dict[str, Any]) -> dict[str, Any]:
