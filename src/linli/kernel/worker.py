@@ -10,6 +10,7 @@ from typing import Any
 
 log = logging.getLogger("linli.jobs")
 CONCURRENCY = 4
+NICE = 5  # what a person waits for comes first: answers, acknowledgements, news
 RESCUE_EVERY = 15.0
 
 
@@ -100,6 +101,7 @@ def main() -> None:
     from linli.kernel import inbox, logs
 
     logs.configure("jobs")
+    os.nice(NICE)
     inbox.load()
 
     async def run() -> None:

@@ -16,7 +16,7 @@ from linli.telemetry import batch
 from linli.telemetry.gateway.registry import Device
 from linli.telemetry.stream import Publisher
 
-LINGER_S = float(os.environ.get("LINLI_GATEWAY_LINGER_MS") or 20) / 1000
+LINGER_S = float(os.environ.get("LINLI_GATEWAY_LINGER_MS") or 30) / 1000
 IN_FLIGHT = 3
 BUSY_MESSAGES = 4  # more than so many in one linger: under load
 HIGH_POINTS = 200_000  # not yet durable; above this no socket is read

@@ -33,9 +33,9 @@ from linli.telemetry.history.writer import Writer
 
 log = logging.getLogger("linli.history")
 EVERY_S = float(os.environ.get("LINLI_HISTORY_EVERY_S") or 1.0)
-BUSY_S = 3 * EVERY_S  # under load: an insert costs nearly as much for 20,000 rows as for 60,000
+BUSY_S = 5 * EVERY_S  # under load: an insert costs by its series, and many rows of them cost little more
 BUSY_ROWS = 5_000
-BLOCK_ROWS = 240_000
+BLOCK_ROWS = 400_000
 WRITER_NICE = 5
 KEEP_S = 2 * 3600
 KEEP_FULL_S = 15 * 60
@@ -95,7 +95,7 @@ class History:
             await self._in_thread(self.journal.done)
 
     async def run(self) -> None:
-        """Blocks of about a second, three under load, or of 240,000 readings."""
+        """Blocks of about a second, five under load, or of 400,000 readings."""
         queue: asyncio.Queue[list[stream.Entry]] = asyncio.Queue(maxsize=64)
         feeding = asyncio.create_task(self._feed(queue))
         try:
