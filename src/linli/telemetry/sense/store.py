@@ -18,7 +18,6 @@ from linli.devices import contracts
 from linli.devices.contracts import RegistryRow, RuleRow
 from linli.kernel.steady import SteadyClock
 
-
 _PAGE = 1_000  # stamps
 
 
