@@ -33,6 +33,7 @@ from linli.engines.testing import some_port
 
 PARTS = ("lists", "flow", "quiet", "storm", "hold", "tls", "year")
 COUNT, CONNECTIONS, HELD, BACK = 100_000, 5_000, 15_000, 10_000
+SCAN = "SELECT code, avg(value), quantile(0.95)(value) FROM readings GROUP BY code"
 RATE, ALARMS, STORM = 20_500, 200, 2_000  # a little above the bar, because pacing never catches up
 MEMORY_EVERY_S = 5.0
 
@@ -60,6 +61,7 @@ def bars() -> Iterator[Bar]:
     yield Bar("bytes a point, raw and rollups", ("year", "loaded", "bytes_per_point"), 8, "bytes")
     yield Bar("a year's chart, p95", ("year", "chart", "p95"), 80, "ms")
     yield Bar("a year's chart while readings come in, p95", ("year", "chart_in_flow", "p95"), 150, "ms")
+    yield Bar("a year's chart beside an analyst's full scan, p95 against alone", ("year", "scan_factor"), 2, "×")
     yield Bar("figures of the district, p95", ("year", "dashboard", "p95"), 100, "ms")
 
 
@@ -218,6 +220,10 @@ def year(district: District, devices: list[str], end: datetime) -> dict[str, Any
         "devices/counts", "alarms/counts", "alarms?limit=20", f"devices/latest?ids={','.join(devices[:100])}",
         *(chart(d, day) for d in devices[:4]),
     )}  # fmt: skip
+    with scans(district) as seen:
+        found["chart_beside_scan"] = one()
+    found["scans"] = seen
+    found["scan_factor"] = round(found["chart_beside_scan"]["p95"] / found["chart"]["p95"], 2)
     gauges = [t for _, t in devices_fill.tokens(district.home)]
     sends = {"load": gauges[-CONNECTIONS:], "crossing": []}
     thread = threading.Thread(
@@ -228,6 +234,28 @@ def year(district: District, devices: list[str], end: datetime) -> dict[str, Any
     found["chart_in_flow"] = one()
     thread.join()
     return found
+
+
+@contextmanager
+def scans(district: District) -> Iterator[list[Any]]:
+    """An analyst reads all readings over and over; [status, seconds] of each time."""
+    seen: list[Any] = []
+    client, stop = Asks(district).client, threading.Event()
+
+    def scan() -> None:
+        while not stop.is_set():
+            began = time.perf_counter()
+            answer = client.post("readings/sql", json={"sql": SCAN})
+            seen.append([answer.status_code, round(time.perf_counter() - began, 2)])
+            if answer.status_code not in (200, 422):  # 422: it took longer than an analyst's questions may
+                raise RuntimeError(answer.text[:300])
+
+    thread = threading.Thread(target=scan)
+    thread.start()
+    time.sleep(1)
+    yield seen
+    stop.set()
+    thread.join()
 
 
 def _each(ask: Asks, path: Callable[[], str], rounds: int = 60) -> dict[str, Any]:
