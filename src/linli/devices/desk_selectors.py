@@ -90,8 +90,11 @@ def seen_incidents(rows: Sequence[Incident]) -> set[UUID]:
     )
 
 
-def mark(rows: Sequence[Alarm] | Sequence[Incident]) -> None:
-    """Give each row of a page `next_step`: what comes if nobody does anything, or None."""
+def mark(actor: Actor, rows: Sequence[Alarm] | Sequence[Incident]) -> None:
+    """Give each row of a page `next_step` (what comes if nobody does anything, or None) and `assignee_name`."""
+    names = names_for(actor, (r.assignee_id for r in rows))
+    for row in rows:
+        row.assignee_name = names.get(row.assignee_id, "")  # type: ignore[union-attr]
     now, among = clock.now(), escalation.policies()
     listed = [r for r in rows if waits(r, now)]
     told = of_rows(listed)
@@ -103,6 +106,12 @@ def mark(rows: Sequence[Alarm] | Sequence[Incident]) -> None:
         known = row.pk in seen if isinstance(row, Incident) else row.acknowledged_at is not None
         found = to_come(row, told.get(row.pk, []), known, among, now)
         row.next_step = found[0] if found else None  # type: ignore[union-attr]
+
+
+def names_for(actor: Actor, account_ids: Iterable[UUID | None]) -> dict[UUID | None, str]:
+    """Names of staff, for those who see teams: programs get none."""
+    wanted = {i for i in account_ids if i is not None}
+    return {**identity.display_name(wanted)} if wanted and actor.can("teams.view") else {}
 
 
 # --- who has what ---------------------------------------------------------------------------------------------------

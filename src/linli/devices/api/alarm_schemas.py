@@ -13,6 +13,7 @@ from linli.devices.api.schemas import Label
 from linli.devices.desk_selectors import name_of
 from linli.devices.escalation import Due
 from linli.devices.models import Alarm, AlarmNote, Incident
+from linli.kernel.actor import Actor
 
 
 class AlarmDevice(Schema):
@@ -77,11 +78,13 @@ class EscalationOut(Schema):
     raised_to: str
 
 
-def history_out(row: Alarm | Incident) -> dict[str, Any]:
-    """{assignments, escalations} of one alarm or incident, oldest first."""
+def history_out(actor: Actor, row: Alarm | Incident) -> dict[str, Any]:
+    """{assignments, escalations, names} of one alarm or incident, oldest first."""
     acts, told = desk_selectors.history(row)
     last = desk_selectors.undoable(row, acts)
+    people = (i for a in acts for i in (a.account_id, a.assignee_id, a.from_assignee_id))
     return {
+        "names": {str(k): v for k, v in desk_selectors.names_for(actor, people).items()},
         "assignments": [
             {n: getattr(a, n) for n in AssignmentOut.model_fields if n != "can_undo"} | {"can_undo": a == last}
             for a in acts
@@ -94,7 +97,8 @@ def history_out(row: Alarm | Incident) -> dict[str, Any]:
 
 
 class AlarmOut(Schema):
-    """`taken_at`: since when some person has had it. `next_step`: of escalation; none while nothing comes."""
+    """`taken_at`: since when some person has had it. `next_step`: of escalation; none while nothing comes.
+    `assignee_name`: empty for those who do not see teams."""
 
     id: UUID
     device: AlarmDevice
@@ -124,6 +128,7 @@ class AlarmOut(Schema):
     judged_at: datetime | None
     judged_by: UUID | None
     assignee_id: UUID | None
+    assignee_name: str
     team_id: UUID | None
     assigned_at: datetime | None
     taken_at: datetime | None
@@ -147,6 +152,7 @@ class AlarmDetail(AlarmOut):
     notes: list[NoteOut]
     assignments: list[AssignmentOut]
     escalations: list[EscalationOut]
+    names: dict[str, str]
 
 
 def alarm_out(a: Alarm) -> dict[str, Any]:
@@ -157,7 +163,7 @@ def alarm_out(a: Alarm) -> dict[str, Any]:
         "device": {"id": d.pk, "code": d.code, "name": {"zh": d.name_zh, "en": d.name_en or d.name_zh},
                    "model": d.model_id},
         "title": {"zh": a.title_zh, "en": a.title_en}, "state": "active" if a.cleared_at is None else "cleared",
-        "next_step": NextStep.plain(getattr(a, "next_step", None)),
+        "next_step": NextStep.plain(getattr(a, "next_step", None)), "assignee_name": getattr(a, "assignee_name", ""),
         **{n: getattr(a, n) for n in _ALARM_PLAIN},
     }  # fmt: skip
 

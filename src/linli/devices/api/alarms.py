@@ -51,7 +51,7 @@ def list_alarms(
         incident_id=incident_id, grouped=grouped, held=held,
         whose=desk_selectors.whose(actor, assigned, "incident__"), cursor=cursor, limit=limit,
     )  # fmt: skip
-    desk_selectors.mark(rows)
+    desk_selectors.mark(actor, rows)
     return reply({"items": [alarm_out(r) for r in rows], "next": after})
 
 
@@ -65,39 +65,39 @@ def alarm_counts(request: HttpRequest, area: str = "") -> AlarmCounts:
 @router.get("/alarms/{uuid:alarm_id}", permission="alarms.view", response=AlarmDetail)
 def get_alarm(request: HttpRequest, alarm_id: UUID) -> dict[str, Any]:
     """One alarm, with what was done with it, who had it, and who was told that nobody did."""
-    return alarm_detail(selectors.alarm(actor_of(request), alarm_id))
+    return alarm_detail(request, selectors.alarm(actor_of(request), alarm_id))
 
 
-def alarm_detail(alarm: Alarm) -> dict[str, Any]:
+def alarm_detail(request: HttpRequest, alarm: Alarm) -> dict[str, Any]:
     """An `AlarmDetail` as a plain dict."""
     notes = [NoteOut.of(n).dict() for n in selectors.alarm_notes(alarm.pk)]
-    desk_selectors.mark([alarm])
-    return alarm_out(alarm) | {"notes": notes} | history_out(alarm)
+    desk_selectors.mark(actor_of(request), [alarm])
+    return alarm_out(alarm) | {"notes": notes} | history_out(actor_of(request), alarm)
 
 
 @router.post("/alarms/{uuid:alarm_id}/acknowledge", permission="alarms.act", response=AlarmDetail)
 def acknowledge_alarm(request: HttpRequest, alarm_id: UUID, body: TextIn) -> dict[str, Any]:
-    return alarm_detail(services.acknowledge_alarm(actor=actor_of(request), alarm_id=alarm_id, text=body.text))
+    return alarm_detail(request, services.acknowledge_alarm(actor=actor_of(request), alarm_id=alarm_id, text=body.text))
 
 
 @router.post("/alarms/{uuid:alarm_id}/shelve", permission="alarms.act", response=AlarmDetail)
 def shelve_alarm(request: HttpRequest, alarm_id: UUID, body: ShelveIn) -> dict[str, Any]:
     """Out of the list until a moment (at most 30 days); a moment in the past brings it back."""
     found = services.shelve_alarm(actor=actor_of(request), alarm_id=alarm_id, until=body.until, text=body.text)
-    return alarm_detail(found)
+    return alarm_detail(request, found)
 
 
 @router.post("/alarms/{uuid:alarm_id}/clear", permission="alarms.act", response=AlarmDetail)
 def clear_alarm(request: HttpRequest, alarm_id: UUID, body: TextIn) -> dict[str, Any]:
     """End it by hand; `text` says why. The same occurrence does not come back."""
-    return alarm_detail(services.clear_alarm(actor=actor_of(request), alarm_id=alarm_id, text=body.text))
+    return alarm_detail(request, services.clear_alarm(actor=actor_of(request), alarm_id=alarm_id, text=body.text))
 
 
 @router.post("/alarms/{uuid:alarm_id}/verdict", permission="alarms.act", response=AlarmDetail)
 def judge_alarm(request: HttpRequest, alarm_id: UUID, body: VerdictIn) -> dict[str, Any]:
     """Judge whether it was one; the figures of rules tell the share of false ones."""
     found = services.judge_alarm(actor=actor_of(request), alarm_id=alarm_id, verdict=body.verdict, text=body.text)
-    return alarm_detail(found)
+    return alarm_detail(request, found)
 
 
 @router.post("/alarms/{uuid:alarm_id}/comments", permission="alarms.act", response={201: NoteOut})

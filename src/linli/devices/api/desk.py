@@ -97,7 +97,7 @@ def assign_many(request: HttpRequest, body: AssignManyIn) -> dict[str, Any]:
 def _alarm(request: HttpRequest, alarm_id: UUID, wish: Wish, text: str) -> dict[str, Any]:
     actor = actor_of(request)
     assigning.assign(actor=actor, which=Which(alarm_id=alarm_id), wish=wish, text=text)
-    return alarm_detail(selectors.alarm(actor, alarm_id))
+    return alarm_detail(request, selectors.alarm(actor, alarm_id))
 
 
 def _incident(request: HttpRequest, incident_id: UUID, wish: Wish, text: str) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def undo_alarm_assignment(request: HttpRequest, alarm_id: UUID, assignment_id: U
     """Take back the last act: who had it before has it again."""
     actor = actor_of(request)
     assigning.undo(actor=actor, which=Which(alarm_id=alarm_id), act_id=assignment_id)
-    return alarm_detail(selectors.alarm(actor, alarm_id))
+    return alarm_detail(request, selectors.alarm(actor, alarm_id))
 
 
 @router.post("/incidents/{uuid:incident_id}/take", permission="alarms.act", response=IncidentDetail)

@@ -44,6 +44,7 @@ class IncidentOut(Schema):
     lon: float | None
     lat: float | None
     assignee_id: UUID | None
+    assignee_name: str
     team_id: UUID | None
     assigned_at: datetime | None
     taken_at: datetime | None
@@ -63,6 +64,7 @@ def incident_out(row: Incident) -> dict[str, Any]:
         "title": {"zh": row.title_zh, "en": row.title_en}, "state": "ended" if row.ended_at else "active",
         "active": getattr(row, "active", 0), "unacknowledged": getattr(row, "unacknowledged", 0),
         "next_step": NextStep.plain(getattr(row, "next_step", None)),
+        "assignee_name": getattr(row, "assignee_name", ""),
         **{n: getattr(row, n) for n in _PLAIN},
     }  # fmt: skip
 
@@ -113,14 +115,15 @@ class IncidentDetail(IncidentOut):
     points: list[Point]
     assignments: list[AssignmentOut]
     escalations: list[EscalationOut]
+    names: dict[str, str]
 
 
 def incident_detail(request: HttpRequest, incident_id: UUID) -> dict[str, Any]:
     """An `IncidentDetail` as a plain dict."""
     row = selectors.incident(actor_of(request), incident_id)
     told = [IncidentNoteOut.of(n).dict() for n in selectors.notes(row.pk)]
-    desk_selectors.mark([row])
-    return incident_out(row) | {"notes": told} | selectors.spread(row.pk) | history_out(row)
+    desk_selectors.mark(actor_of(request), [row])
+    return incident_out(row) | {"notes": told} | selectors.spread(row.pk) | history_out(actor_of(request), row)
 
 
 @router.get("/incidents", permission="alarms.view", response=paging.Page[IncidentOut])
@@ -135,7 +138,7 @@ def list_incidents(
         actor, state=state, root=root, severity=severity, area=area, shelved=shelved,
         whose=desk_selectors.whose(actor, assigned), cursor=cursor, limit=limit,
     )  # fmt: skip
-    desk_selectors.mark(rows)
+    desk_selectors.mark(actor, rows)
     return reply({"items": [incident_out(r) for r in rows], "next": after})
 
 
