@@ -46,7 +46,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "POST /devices/{device_id}/commands", "PATCH /provisioning-profiles/{profile_id}",
     "POST /campaigns/{campaign_id}/start", "POST /firmware",
     "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge",
-    "POST /alarms/{alarm_id}/assignments/{assignment_id}/undo",
+    "POST /incidents/{incident_id}/assignments/{assignment_id}/undo",
     "POST /incidents/{incident_id}/comments", "POST /maintenance-windows", "PATCH /grids/{grid_id}",
     "POST /units/{unit_id}/qr/rotate", "PATCH /teams/{team_id}", "PATCH /centres/{centre_id}",
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",

@@ -15,14 +15,6 @@ import linli.kernel.ids
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 ACTS = ["take", "hand_over", "give_back", "undo"]
-WHO = [
-    ("assignee_id", models.UUIDField(null=True)),
-    ("team_id", models.UUIDField(null=True)),
-    ("assigned_at", models.DateTimeField(null=True)),
-    ("taken_at", models.DateTimeField(null=True)),
-    ("waits_from", models.DateTimeField(db_default=Now())),
-]
-
 
 def of(what):
     return models.ForeignKey(
@@ -34,7 +26,16 @@ class Migration(migrations.Migration):
     dependencies = [("devices", "0016_firmware")]
 
     operations = [
-        *[migrations.AddField(model, name, field.clone()) for model in ("alarm", "incident") for name, field in WHO],
+        migrations.AddField("alarm", "assignee_id", models.UUIDField(null=True)),
+        migrations.AddField("alarm", "team_id", models.UUIDField(null=True)),
+        migrations.AddField("alarm", "assigned_at", models.DateTimeField(null=True)),
+        migrations.AddField("alarm", "taken_at", models.DateTimeField(null=True)),
+        migrations.AddField("alarm", "waits_from", models.DateTimeField(db_default=Now())),
+        migrations.AddField("incident", "assignee_id", models.UUIDField(null=True)),
+        migrations.AddField("incident", "team_id", models.UUIDField(null=True)),
+        migrations.AddField("incident", "assigned_at", models.DateTimeField(null=True)),
+        migrations.AddField("incident", "taken_at", models.DateTimeField(null=True)),
+        migrations.AddField("incident", "waits_from", models.DateTimeField(db_default=Now())),
         migrations.CreateModel(
             name="Assignment",
             fields=[
