@@ -88,7 +88,7 @@ def alarm_assignees(request: HttpRequest, alarm_id: UUID | None = None, incident
 @router.post("/alarm-assignments", permission="alarms.act", response=AssignedMany)
 def assign_many(request: HttpRequest, body: AssignManyIn) -> dict[str, Any]:
     """Up to 200 alarms and incidents, each for itself: what cannot be done says why, the others are done."""
-    wish = Wish(body.take, body.assignee_id, body.team_id, body.give_back)
+    wish = Wish(body.take, body.assignee_id, body.team_id, body.give_back, body.seen_at)
     rows = assigning.assign_many(actor=actor_of(request), alarm_ids=body.alarm_ids, incident_ids=body.incident_ids,
                                  wish=wish, text=body.text)  # fmt: skip
     return {"items": rows}

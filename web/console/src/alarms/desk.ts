@@ -30,11 +30,11 @@ export function left(step: NextStep, now: number, to = false): string {
 
 const path = (one: Ref) => `/${one.incident ? "incidents" : "alarms"}/${one.id}`;
 
-/** Says what came of it, with one undo for all that was done. */
-export async function assign(refs: Ref[], wish: Wish, text: string, after: () => void | Promise<void>): Promise<void> {
+/** Says what came of it, with one undo for all that was done. `seen`: since when, on this screen, it was whoever's; what has changed hands since is left alone. */
+export async function assign(refs: Ref[], wish: Wish, text: string, after: () => void | Promise<void>, seen: string | null = null): Promise<void> {
   try {
     const answer = await api.post<{ items: Done[] }>("/alarm-assignments", {
-      alarm_ids: refs.filter((one) => !one.incident).map((one) => one.id), incident_ids: refs.filter((one) => one.incident).map((one) => one.id), ...wish, text,
+      alarm_ids: refs.filter((one) => !one.incident).map((one) => one.id), incident_ids: refs.filter((one) => one.incident).map((one) => one.id), ...wish, text, seen_at: seen,
     });
     const done = answer.items.filter((one) => one.act_id), wrong = answer.items.filter((one) => one.wrong);
     if (done.length || !wrong.length) say(words(wish, done.length), done.length ? { seconds: 8, undo: () => undo(done, after) } : {});
@@ -61,5 +61,6 @@ function words(wish: Wish, n: number): string {
 }
 
 function reason(code: string): string {
+  if (code === "stale") return t("whose.wrong.stale");
   return code === "taken" ? t("whose.wrong.taken") : code === "cleared" ? t("whose.wrong.over") : code === "invalid" ? t("whose.wrong.other") : t("whose.wrong.rights");
 }
