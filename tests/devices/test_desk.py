@@ -96,7 +96,9 @@ def test_what_is_refused_says_why(high: Alarm, crew: Staff) -> None:
     for body, field in (
         ({}, "assignee_id"), ({"assignee_id": str(crew.desk), "team_id": str(crew.pump)}, "assignee_id"),
         ({"team_id": str(crew.other)}, "team_id"), ({"assignee_id": str(crew.supervisor)}, "assignee_id"),
-        ({"assignee_id": str(ids.new_id())}, "assignee_id"), ({"team_id": str(crew.pump), "text": "x" * 1001}, "text"),
+        ({"assignee_id": str(ids.new_id())}, "assignee_id"),
+        ({"team_id": str(crew.pump), "seen_at": "2026-11-27T08:00:00"}, "seen_at"),
+        ({"team_id": str(crew.pump), "text": "x" * 1001}, "text"),
     ):  # fmt: skip
         assert me.post(path, body, 422)["errors"][0]["field"] == field, body
     me.get("/alarm-assignees", 422)

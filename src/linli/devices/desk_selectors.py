@@ -119,25 +119,33 @@ def names_for(actor: Actor, account_ids: Iterable[UUID | None]) -> dict[UUID | N
 WHOSE = ("mine", "team", "nobody")
 
 
-def whose(actor: Actor, which: str, incident: str = "") -> Q | None:
-    """`whose_q` of what was asked for, or None when nothing was."""
+def whose(actor: Actor, which: str, *, within_incidents: bool = False) -> Q | None:
+    """A filter for what was asked, or None when nothing was: the actor's, the actor's teams', nobody's.
+
+    `within_incidents`: an alarm is also whose its incident is, while that goes on. These are asked for first: they are
+    few, and by their ids an index finds their alarms.
+    """
     if which and which not in WHOSE:
         raise Invalid("assigned", f"must be one of {', '.join(WHOSE)}")
-    return whose_q(actor, which, incident) if which else None
+    if not which:
+        return None
+    found = _whose_q(actor, which)
+    if not within_incidents:
+        return found
+    held = Incident.objects.filter(~_NOBODY if which == "nobody" else found, ended_at=None)
+    ids = list(held.values_list("pk", flat=True))
+    return found & ~Q(incident__in=ids, incident__isnull=False) if which == "nobody" else found | Q(incident__in=ids)
 
 
-def whose_q(actor: Actor, which: str, incident: str = "") -> Q:
-    """A filter: the actor's, the actor's teams', nobody's. An alarm is also whose its incident is (`incident__`)."""
-    own, teams = actor.account_id or UUID(int=0), list(actor.team_ids)
-    kinds = {
-        "mine": [Q(assignee_id=own), Q(**{f"{incident}assignee_id": own})],
-        "team": [Q(team_id__in=teams), Q(**{f"{incident}team_id__in": teams})],
-    }
+_NOBODY = Q(assignee_id=None, team_id=None)
+
+
+def _whose_q(actor: Actor, which: str) -> Q:
     if which == "nobody":
-        free = Q(assignee_id=None, team_id=None)
-        return free & Q(**{f"{incident}assignee_id": None, f"{incident}team_id": None}) if incident else free
-    first, second = kinds[which]
-    return first | second if incident else first
+        return _NOBODY
+    if which == "team":
+        return Q(team_id__in=list(actor.team_ids))
+    return Q(assignee_id=actor.account_id or UUID(int=0))
 
 
 def counts(actor: Actor, *, area: str = "") -> dict[str, int]:
@@ -153,7 +161,7 @@ def counts(actor: Actor, *, area: str = "") -> dict[str, int]:
 
 
 def _counted(rows: QuerySet[Any], actor: Actor) -> dict[str, int]:
-    return dict(rows.aggregate(**{w: Count("pk", filter=whose_q(actor, w)) for w in WHOSE}))
+    return dict(rows.aggregate(**{w: Count("pk", filter=_whose_q(actor, w)) for w in WHOSE}))
 
 
 def history(row: Alarm | Incident) -> tuple[list[Assignment], list[Escalation]]:

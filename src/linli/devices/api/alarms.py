@@ -49,7 +49,7 @@ def list_alarms(
         actor, state=state, acknowledged=acknowledged, severity=severity, device_id=device_id,
         model=model, area=area, shelved=shelved, since=since, until=until,
         incident_id=incident_id, grouped=grouped, held=held,
-        whose=desk_selectors.whose(actor, assigned, "incident__"), cursor=cursor, limit=limit,
+        whose=desk_selectors.whose(actor, assigned, within_incidents=True), cursor=cursor, limit=limit,
     )  # fmt: skip
     desk_selectors.mark(actor, rows)
     return reply({"items": [alarm_out(r) for r in rows], "next": after})

@@ -49,6 +49,8 @@ def assign(*, actor: Actor, which: Which, wish: Wish, text: str = "") -> tuple[A
         raise Invalid("text", "is longer than 1000 characters")
     if [wish.take, wish.give_back, wish.assignee_id is not None, wish.team_id is not None].count(True) != 1:
         raise Invalid("assignee_id", "name one person or one team")
+    if wish.seen_at is not None and wish.seen_at.tzinfo is None:
+        raise Invalid("seen_at", "needs an offset, such as 2026-11-23T08:00:00+08:00")
     with services.unit(actor):
         row = _locked(actor, which)
         if (row.ended_at if isinstance(row, Incident) else row.cleared_at) is not None:
