@@ -202,7 +202,7 @@ def test_the_list_shows_one_row_that_opens(gateway: Callable, make: Make, silent
     assert me.get("/incidents?root=place")["items"] == me.get("/incidents?state=ended")["items"] == []
     for wrong in ("root=x", "state=x", "severity=x"):
         me.get("/incidents?" + wrong, 422)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(6):
         me.get("/incidents")
     lines = facade.desk_alarms(me.actor, AREA, 50)
     assert (lines[0]["incident"], str(lines[0]["id"]), len(lines)) == (True, row["id"], 2)

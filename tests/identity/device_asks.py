@@ -28,3 +28,10 @@ body("POST /readings/sql", {"sql": "SELECT 1"})
 body("POST /rules/sentence", {"model": "matrix-gauge", "kind": "no_data", "no_data_s": 600})
 for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):
     REQUESTS[key] = lambda t, _: Ask(path={"run_id": new_id()})
+REQUESTS["GET /alarm-assignees"] = lambda t, _: Ask(query=f"alarm_id={t['alarm_id']}")
+body("POST /alarm-assignments", lambda t: {"alarm_ids": [str(t["alarm_id"])], "take": True})
+for kind in ("alarm", "incident"):
+    body(f"POST /{kind}s/{{{kind}_id}}/assign", lambda t: {"team_id": str(t["team_id"])})
+REQUESTS["POST /incidents/{incident_id}/assignments/{assignment_id}/undo"] = lambda t, _: Ask(
+    {}, path={"assignment_id": t["storm_assignment_id"]}
+)

@@ -29,6 +29,7 @@ from linli.command.models import BoardNote, Handover
 from linli.devices.contracts import TOKEN_KEY, secret_hash
 from linli.devices.models import (
     Alarm,
+    Assignment,
     Campaign,
     Claim,
     Command,
@@ -206,8 +207,10 @@ def _incident(things: Things, device: Device) -> Incident:
     incident = Incident.objects.create(
         root="gateway", key=str(device.id), nature="silence", device=device, name_zh="网关", name_en="Gateway",
         title_zh="设备无数据", title_en="devices silent", severity="severe", began_at=clock.now(),
-        last_at=clock.now(), alarms=1, devices=1, area_path=things.leaf,
+        last_at=clock.now(), alarms=1, devices=1, area_path=things.leaf, team_id=things["team_id"],
     )  # fmt: skip
+    given = Assignment.objects.create(incident=incident, kind="hand_over", team_id=things["team_id"])
+    things.ids["storm_assignment_id"] = given.id
     seen = IncidentNote.objects.create(incident=incident, kind="acknowledge", alarms=1)
     things.ids |= {"incident_id": incident.id, "act_id": seen.id}
     return incident
@@ -232,8 +235,10 @@ def _devices(things: Things, model: ThingModel) -> None:
         incident=incident, looked_at=now, device=device, rule=rule, rule_version=1, severity="severe",
         title_zh="水位过高", title_en="High",
         property="level", value=3.5, started_at=now, raised_at=now, area_path=things.leaf, lon=things.lon,
-        lat=things.lat,
+        lat=things.lat, team_id=things["team_id"],
     )  # fmt: skip
+    given = Assignment.objects.create(alarm=alarm, kind="hand_over", team_id=things["team_id"])
+    things.ids["assignment_id"] = given.id
     for hours in (5, 6):  # thrice is flapping
         at = now - timedelta(hours=hours)
         Alarm.objects.create(device=device, rule=rule, rule_version=1, severity="severe", title_zh="水位过高",

@@ -28,8 +28,8 @@ from linli.adapters.sensorthings.services import storing
 from linli.cases.models import Case
 from linli.cases.rules.notices import Notice
 from linli.cases.services import upkeep
-from linli.devices.models import Maintenance
-from linli.devices.services import incidents
+from linli.devices.models import Alarm, Maintenance
+from linli.devices.services import assigning, incidents
 from linli.identity import resolver
 from linli.identity.services import sessions
 from linli.kernel import clock, ids
@@ -46,6 +46,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "POST /devices/{device_id}/commands", "PATCH /provisioning-profiles/{profile_id}",
     "POST /campaigns/{campaign_id}/start", "POST /firmware",
     "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge",
+    "POST /incidents/{incident_id}/assignments/{assignment_id}/undo",
     "POST /incidents/{incident_id}/comments", "POST /maintenance-windows", "PATCH /grids/{grid_id}",
     "POST /units/{unit_id}/qr/rotate", "PATCH /teams/{team_id}", "PATCH /centres/{centre_id}",
     "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}/lock", "POST /cases/{case_id}/comments",
@@ -91,6 +92,7 @@ def work_on(things: Things) -> None:
     Maintenance.objects.create(title="检修", area_path=things.leaf, starts_at=now, ends_at=now + timedelta(hours=1))
     raise_alarm(things, 1_900_000_900_000)  # which these works hold
     incidents.tell([things["incident_id"]], "incident.raised", "open")
+    assigning.emit_notice(Alarm.objects.get(pk=things["alarm_id"]), "escalated", permission="alarms.act")
     notice(things)
     observe(things)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import bench_selectors, conditions, incident_selectors, open_selectors, selectors
+from linli.devices import bench_selectors, conditions, escalation, incident_selectors, open_selectors, selectors
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing
 from linli.devices.models import Alarm, Device, Incident
 from linli.devices.services import devices as _devices
@@ -146,6 +146,12 @@ def _desk_storm(row: Incident) -> dict[str, Any]:
     return {"id": row.pk, "incident": True, **told, "severity": row.severity, "area_path": row.area_path,
             "raised_at": row.began_at, "acknowledged": row.unacknowledged == 0,  # type: ignore[attr-defined]
             "shelved_until": row.shelved_until}  # fmt: skip
+
+
+def on_working_hours(fn: Callable[[datetime, float], datetime]) -> None:
+    """A room above registers its calendar: `fn(since, seconds)` is the moment at which so many were worked. Policies of
+    escalation that count working time go by it; without one they count all time."""
+    escalation.on_hours(fn)
 
 
 def draft_rule(

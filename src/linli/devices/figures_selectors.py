@@ -1,6 +1,7 @@
 """Figures of alarms: per rule, kind of device and department, and what flaps. Alarms held by works are in none of them.
 
-They judge rules and things, never people: nothing here is told by who acknowledged or judged.
+They judge rules, things and services, never people: nothing here is told by who acknowledged, took or judged. Times are
+of those that were acknowledged or taken; how many were not stands beside them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ SPAN, LONGEST = timedelta(days=30), timedelta(days=366)
 
 _FROM = """
 FROM devices_alarm a JOIN devices_rule r ON r.id = a.rule_id JOIN devices_device d ON d.id = a.device_id
-JOIN devices_thing_model m ON m.code = d.model_id
+JOIN devices_thing_model m ON m.code = d.model_id LEFT JOIN devices_incident i ON i.id = a.incident_id
+CROSS JOIN LATERAL (SELECT least(a.taken_at, i.taken_at) AS at) t
 WHERE a.raised_at >= %(since)s AND a.raised_at < %(until)s AND a.maintenance_id IS NULL
   AND (%(everywhere)s OR a.area_path = ANY(%(areas)s) OR a.area_path LIKE ANY(%(below)s))
   AND (%(area)s = '' OR a.area_path = %(area)s OR starts_with(a.area_path, %(area)s || '.'))
@@ -39,11 +41,21 @@ WITH f AS (
            percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY extract(epoch FROM a.cleared_at - a.started_at))
                AS lasted,
            count(a.acknowledged_at) AS acknowledged,
-           percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM a.acknowledged_at - a.raised_at)) AS waited,
+           percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (
+               ORDER BY CASE WHEN a.acknowledged_at IS NOT NULL
+                             THEN greatest(extract(epoch FROM a.acknowledged_at - a.raised_at), 0) END) AS waited,
+           count(t.at) AS taken,
+           percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (
+               ORDER BY CASE WHEN t.at IS NOT NULL
+                             THEN greatest(extract(epoch FROM t.at - a.raised_at), 0) END) AS untaken,
+           count(*) FILTER (WHERE EXISTS (SELECT 1 FROM devices_escalation e WHERE e.alarm_id = a.id)
+                               OR EXISTS (SELECT 1 FROM devices_escalation e WHERE e.incident_id = a.incident_id))
+               AS escalated,
            count(*) FILTER (WHERE a.verdict = 'true') AS right, count(*) FILTER (WHERE a.verdict = 'false') AS wrong,
            count(*) FILTER (WHERE a.verdict = 'test') AS tests
     {source} GROUP BY 1)
-SELECT key, zh, en, id, alarms, devices, active, lasted[1], lasted[2], acknowledged, waited, "right", wrong, tests
+SELECT key, zh, en, id, alarms, devices, active, lasted[1], lasted[2], acknowledged, waited[1], waited[2], taken,
+       untaken[1], untaken[2], escalated, "right", wrong, tests
 FROM f WHERE %(after_n)s::bigint IS NULL OR (alarms, key) < (%(after_n)s::bigint, %(after_key)s::text)
 ORDER BY alarms DESC, key DESC LIMIT %(limit)s
 """
@@ -96,13 +108,16 @@ def figures(
 
 
 def _figure(r: tuple[Any, ...]) -> dict[str, Any]:
-    key, zh, en, rule_id, alarms, devices, active, median, p90, seen, waited, right, wrong, tests = r
+    key, zh, en, rule_id, alarms, devices, active, median, p90, seen, *waits, right, wrong, tests = r
+    waited, waited_90, taken, untaken, untaken_90, escalated = waits
     judged = right + wrong + tests
     return {
         "key": key, "name": {"zh": zh, "en": en}, "rule_id": rule_id or None, "alarms": alarms, "devices": devices,
         "active": active, "median_s": _seconds(median), "p90_s": _seconds(p90), "acknowledged": seen,
-        "acknowledge_median_s": _seconds(waited), "judged": judged, "true": right, "false": wrong, "test": tests,
-        "false_share": round(wrong / (right + wrong), 3) if right + wrong else None, "few": judged < FEW,
+        "acknowledge_median_s": _seconds(waited), "acknowledge_p90_s": _seconds(waited_90), "taken": taken,
+        "take_median_s": _seconds(untaken), "take_p90_s": _seconds(untaken_90), "escalated": escalated,
+        "judged": judged, "true": right, "false": wrong, "test": tests, "few": judged < FEW,
+        "false_share": round(wrong / (right + wrong), 3) if right + wrong else None,
     }  # fmt: skip
 
 

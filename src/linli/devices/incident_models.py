@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from linli.kernel import clock, ids
 
@@ -36,6 +37,11 @@ class Incident(models.Model):
     last_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     shelved_until = models.DateTimeField(null=True)
+    assignee_id = models.UUIDField(null=True)
+    team_id = models.UUIDField(null=True)
+    assigned_at = models.DateTimeField(null=True)
+    taken_at = models.DateTimeField(null=True)
+    waits_from = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(default=clock.now)
     changed_at = models.DateTimeField(default=clock.now)
 

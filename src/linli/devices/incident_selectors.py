@@ -24,7 +24,8 @@ def _visible(actor: Actor) -> QuerySet[Incident]:
 
 def incidents(
     actor: Actor, *, state: str = "active", root: str = "", severity: str = "", area: str = "",
-    shelved: bool | None = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+    shelved: bool | None = False, whose: Q | None = None, cursor: str | None = None,
+    limit: int = paging.DEFAULT_LIMIT,
 ) -> tuple[list[Incident], str | None]:  # fmt: skip
     """A page, newest first; each with `active`, `unacknowledged` and `shelved` alarms. `shelved` None means both."""
     if state not in ("active", "ended", "all"):
@@ -34,7 +35,9 @@ def incidents(
     wanted = [s for s in severity.split(",") if s]
     if set(wanted) - set(SEVERITIES):
         raise Invalid("severity", f"must be some of {', '.join(SEVERITIES)}")
-    found = _visible(actor).filter(within(area))
+    found = _visible(actor).filter(within(area)).select_related("device")
+    if whose is not None:
+        found = found.filter(whose)
     if state != "all":
         found = found.filter(ended_at__isnull=state == "active")
     if root:
@@ -65,7 +68,7 @@ def _mark(rows: Iterable[Incident]) -> None:
 
 
 def incident(actor: Actor, incident_id: UUID) -> Incident:
-    row = _visible(actor).filter(pk=incident_id).first()
+    row = _visible(actor).select_related("device").filter(pk=incident_id).first()
     if row is None:
         raise NotFound()
     _mark([row])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linli.devices.services import campaigns, claims, commands, incidents, maintenance
+from linli.devices.services import campaigns, claims, commands, escalating, incidents, maintenance
 from linli.kernel import jobs
 
 
@@ -25,6 +25,12 @@ def watch_campaigns() -> None:
 def gather_incidents() -> None:
     """What the news of alarms brought together already; this finds what it passed over."""
     incidents.gather()
+
+
+@jobs.periodic("* * * * *", "devices.escalate")
+def escalate() -> None:
+    """Whoever is to be told of alarms that nobody took care of."""
+    escalating.escalate()
 
 
 @jobs.periodic("* * * * *", "devices.maintenance")

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from linli.kernel import clock, ids
 
@@ -260,6 +261,12 @@ class Alarm(models.Model):
     judged_by = models.UUIDField(null=True)
     looked_at = models.DateTimeField(null=True)
     apart = models.BooleanField(default=False, db_default=False)
+    # who has it (services/assigning), and since when it waits for somebody (services/escalating)
+    assignee_id = models.UUIDField(null=True)
+    team_id = models.UUIDField(null=True)
+    assigned_at = models.DateTimeField(null=True)
+    taken_at = models.DateTimeField(null=True)
+    waits_from = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "devices_alarm"
@@ -288,6 +295,14 @@ class Alarm(models.Model):
             models.Index(
                 fields=["incident"], condition=Q(cleared_at=None, incident__isnull=False),
                 name="devices_alarm_in_incident",
+            ),
+            models.Index(
+                fields=["assignee_id", "-raised_at", "-id"], condition=Q(cleared_at=None, assignee_id__isnull=False),
+                name="devices_alarm_assignee",
+            ),
+            models.Index(
+                fields=["team_id", "-raised_at", "-id"], condition=Q(cleared_at=None, team_id__isnull=False),
+                name="devices_alarm_team",
             ),
         ]  # fmt: skip
 
@@ -333,12 +348,13 @@ class SenseMember(models.Model):
 
 
 # Django finds a room's tables by importing this module.
+from linli.devices.desk_models import Assignment, Escalation  # noqa: E402
 from linli.devices.firmware_models import Campaign, Firmware, Update  # noqa: E402
 from linli.devices.incident_models import Incident, IncidentNote  # noqa: E402
 from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile  # noqa: E402
 from linli.devices.maintenance_models import Maintenance  # noqa: E402
 
 __all__ = [
-    "Campaign", "Claim", "ClaimTry", "Firmware", "Incident", "IncidentNote", "Maintenance", "Provisioned",
-    "ProvisioningProfile", "Update",
+    "Assignment", "Campaign", "Claim", "ClaimTry", "Escalation", "Firmware", "Incident", "IncidentNote", "Maintenance",
+    "Provisioned", "ProvisioningProfile", "Update",
 ]  # fmt: skip

@@ -253,7 +253,8 @@ def alarms(
     actor: Actor, *, state: str = "active", acknowledged: bool | None = None, severity: str = "",
     device_id: UUID | None = None, model: str = "", area: str = "", shelved: bool | None = False,
     since: datetime | None = None, until: datetime | None = None, incident_id: UUID | None = None,
-    grouped: bool = False, held: bool | None = None, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
+    grouped: bool = False, held: bool | None = None, whose: Q | None = None, cursor: str | None = None,
+    limit: int = paging.DEFAULT_LIMIT,
 ) -> tuple[list[Alarm], str | None]:  # fmt: skip
     """A page, newest first. `shelved` None means both. What planned works hold (`held`) is there when asked for, and
     among the alarms of one device; all are among those of one incident. `grouped`: without what an incident's row
@@ -281,6 +282,8 @@ def alarms(
     if held is not None and state != "cleared":
         in_works = Q(maintenance__isnull=False, cleared_at=None)
         found = found.filter(in_works) if held else found.exclude(in_works)
+    if whose is not None:
+        found = found.filter(whose)
     if grouped:
         behind = incident_selectors.hidden_behind(actor)
         found = found.filter(Q(incident=None) | ~Q(incident__in=behind))

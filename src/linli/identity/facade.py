@@ -14,7 +14,7 @@ from linli.identity.models import Account, RoleGrant
 from linli.identity.services import accounts as account_services
 from linli.identity.services import grants as grant_services
 from linli.identity.services import keys as key_services
-from linli.kernel.actor import SYSTEM, Actor
+from linli.kernel.actor import SYSTEM, Actor, contains
 from linli.kernel.errors import NotFound
 
 
@@ -79,6 +79,18 @@ def accounts_with(permission: str, area_path: str) -> list[AccountInfo]:
     rows = Account.objects.filter(id__in=held.values("account_id")).order_by("username")
     actors = ((row, resolver.by_account(row.id)) for row in rows)  # a centre or a missing second factor may narrow them
     return [_info(row) for row, actor in actors if actor is not None and actor.can(permission, area_path)]
+
+
+def accounts_as(role: str, area_path: str) -> list[AccountInfo]:
+    """Active accounts that hold `role`, with effect, in an area containing `area_path`, by name."""
+    held = RoleGrant.objects.filter(role=role, account__status="active")
+    rows = Account.objects.filter(id__in=held.values("account_id")).order_by("username")
+    actors = ((row, resolver.by_account(row.id)) for row in rows)  # a centre or a missing second factor may narrow them
+    return [
+        _info(row)
+        for row, actor in actors
+        if actor is not None and any(g.role == role and contains(g.area_path, area_path) for g in actor.grants)
+    ]
 
 
 def in_centre(centre_id: UUID) -> set[UUID]:

@@ -32,10 +32,13 @@ EVENTS = (
     Described(
         "alarm.changed",
         ("alarms.view",),
-        "告警确认, 搁置, 级别变化或恢复",
-        "An alarm is acknowledged, shelved, another severity, over",
+        "告警确认, 接手, 搁置, 级别变化或恢复",
+        "An alarm is acknowledged, taken, shelved, another severity, over",
     ),
     Described("alarm.held", ("alarms.view",), "维护期间产生告警", "An alarm arises during planned works, and is held"),
+    Described(
+        "alarm.notice", ("alarms.act",), "告警派给本人, 撤回或升级", "An alarm is given to one, or escalates", True
+    ),
     Described(
         "maintenance.changed", ("alarms.view",), "维护窗口有变化", "Planned works are entered, changed, begin or end"
     ),

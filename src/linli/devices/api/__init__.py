@@ -3,6 +3,7 @@
 from linli.devices.api import (  # noqa: F401
     alarms,
     credentials,
+    desk,
     devices,
     figures,
     firmware,

@@ -22,7 +22,9 @@ FORMS = {"csv": sheets.CSV, "xlsx": sheets.XLSX}
 
 
 class FigureOut(Schema):
-    """Seconds are from beginning to end of those that are over. `acknowledge_median_s`: from raised to seen.
+    """Seconds are from beginning to end of those that are over. `acknowledge_*`: from raised to seen,
+    `take_*`: to when some person had it (alone, or with its incident), of those for which that came to pass.
+    `escalated`: of how many somebody was told that nobody took care.
     `false_share` is of those judged true or false; `few`: fewer than ten were judged, so that it tells little."""
 
     key: str
@@ -35,6 +37,11 @@ class FigureOut(Schema):
     p90_s: int | None
     acknowledged: int
     acknowledge_median_s: int | None
+    acknowledge_p90_s: int | None
+    taken: int
+    take_median_s: int | None
+    take_p90_s: int | None
+    escalated: int
     judged: int
     true: int
     false: int
@@ -107,6 +114,9 @@ def _head() -> list[str]:
         say("未恢复", "Active"), say("持续中位数 (秒)", "Median duration (s)"),
         say("持续 P90 (秒)", "P90 duration (s)"), say("已确认", "Acknowledged"),
         say("确认用时中位数 (秒)", "Median time to acknowledge (s)"),
+        say("确认用时 P90 (秒)", "P90 time to acknowledge (s)"), say("已接手", "Taken"),
+        say("接手用时中位数 (秒)", "Median time to take (s)"), say("接手用时 P90 (秒)", "P90 time to take (s)"),
+        say("已升级", "Escalated"),
         say("已评判", "Judged"), say("属实", "True"), say("误报", "False"), say("测试", "Tests"),
         say("误报率", "Share of false alarms"),
     ]  # fmt: skip

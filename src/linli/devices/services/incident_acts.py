@@ -25,11 +25,21 @@ def acknowledge_incident(*, actor: Actor, incident_id: UUID, text: str = "") -> 
     with services.unit(actor):
         row = _locked(actor, incident_id)
         now = clock.now()
-        changed = _change(row, "acknowledged_at IS NULL", "acknowledged_at = %s, acknowledged_by = %s",
-                          [now, actor.account_id], now)  # fmt: skip
+        changed = see_all(row, actor.account_id, now)
         if changed:
             _note(actor, row, "acknowledge", text, at=now, alarms=changed)
     return row
+
+
+def see_all(row: Incident, account_id: UUID | None, now: datetime) -> int:
+    """Its active alarms that nobody had seen are acknowledged; returns how many. Part of the caller's transaction."""
+    return _change(row, "acknowledged_at IS NULL", "acknowledged_at = %s, acknowledged_by = %s", [now, account_id], now)
+
+
+def unsee_all(row: Incident, account_id: UUID | None, at: datetime, now: datetime) -> None:
+    """The undo of `see_all` at a moment."""
+    _change(row, "acknowledged_at = %s AND acknowledged_by IS NOT DISTINCT FROM %s",
+            "acknowledged_at = NULL, acknowledged_by = NULL", [], now, [at, account_id])  # fmt: skip
 
 
 def shelve_incident(*, actor: Actor, incident_id: UUID, until: datetime, text: str = "") -> Incident:
@@ -62,8 +72,7 @@ def undo_incident_act(*, actor: Actor, incident_id: UUID, note_id: UUID) -> Inci
             raise Conflict("there is nothing to undo", code="undone")
         now = clock.now()
         if note.kind == "acknowledge":
-            _change(row, "acknowledged_at = %s AND acknowledged_by IS NOT DISTINCT FROM %s",
-                    "acknowledged_at = NULL, acknowledged_by = NULL", [], now, [note.at, note.account_id])  # fmt: skip
+            unsee_all(row, note.account_id, note.at, now)
         else:
             _change(row, "shelved_until = %s", "shelved_until = NULL", [], now, [note.until])
             Incident.objects.filter(pk=row.pk, shelved_until=note.until).update(shelved_until=None)

@@ -69,13 +69,25 @@ export interface Rule {
   value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; reraise_s: number; condition: RuleCondition | null; severity: string; area_path: string;
   device_ids: string[] | null; case: { class: string; merge_radius_m: number; urgent: boolean } | null; enabled: boolean; illustrative: boolean; origin: string; updated_at: string;
 }
-export interface Alarm {
+/** Who is told at `at` if nobody does anything. */
+export interface NextStep { policy: string; until: string; to: string; name: Label; at: string; after_min: number; raises: boolean }
+/** Who had an alarm or an incident, and who has it since. */
+export interface Assignment {
+  id: string; at: string; account_id: string | null; kind: string; from_assignee_id: string | null; from_team_id: string | null; assignee_id: string | null;
+  team_id: string | null; acknowledged: boolean; text: string; undone_at: string | null; can_undo: boolean;
+}
+export interface Escalation { id: string; at: string; due_at: string; policy: string; until: string; to: string; name: Label; people: number; raised_from: string; raised_to: string }
+/** What alarms and incidents tell of who has them. */
+export interface Held { assignee_id: string | null; assignee_name: string; team_id: string | null; assigned_at: string | null; taken_at: string | null; next_step: NextStep | null }
+export interface HeldDetail { assignments: Assignment[]; escalations: Escalation[]; names: Record<string, string> }
+
+export interface Alarm extends Held, Partial<HeldDetail> {
   id: string; device: { id: string; code: string; name: Label; model: string }; rule_id: string; rule_code: string; rule_version: number; title: Label; severity: string;
   state: string; property: string; value: number | null; started_at: string; raised_at: string; cleared_at: string | null; cleared_value: number | null;
   clear_reason: string; acknowledged_at: string | null; acknowledged_by: string | null; shelved_until: string | null; area_path: string; grid_id: string | null;
   lon: number | null; lat: number | null; incident_id: string | null; maintenance_id: string | null; verdict: string; created_at: string; notes?: { id: string; at: string; account_id: string | null; kind: string; text: string }[];
 }
-export interface AlarmCounts { active: number; unacknowledged: number; shelved: number; held: number; severities: Record<string, number> }
+export interface AlarmCounts { active: number; unacknowledged: number; shelved: number; held: number; mine: number; team: number; nobody: number; severities: Record<string, number> }
 
 export interface CaseRow {
   id: string; number: string; kind: string; class_code: string; class: Label | null; text: string; address: string; area_path: string; lon: number | null; lat: number | null;

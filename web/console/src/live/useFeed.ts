@@ -46,6 +46,17 @@ function alarmNews(event: Envelope<AlarmData>): News {
   };
 }
 
+type AlarmNotice = { act: "assigned" | "withdrawn" | "escalated"; title: Label; severity: string };
+
+/** What comes to this person: given to them or their team, taken back, or escalated to them. */
+function alarmNotice(event: Envelope<AlarmNotice>): News {
+  return {
+    id: event.id, at: event.at, key: `notice:${event.ref}:${event.data.act}`, urgent: event.data.act === "escalated",
+    to: event.kind === "incident" ? { name: "incident", params: { incident: event.ref } } : { name: "alarms", params: { id: event.ref } },
+    words: () => [t(`feed.alarm.${event.data.act}`), named(event.data.title), areaName(event.area)].filter(Boolean).join(" "),
+  };
+}
+
 function reported(it: CaseRow): News {
   return {
     id: `case:${it.id}`, at: it.created_at, key: `case:${it.id}`, urgent: it.urgent, to: { name: "live", params: { case: it.id } },
@@ -81,7 +92,8 @@ export function useFeed() {
   onLive<{ number: string }>("bulletin.notice", (event) => add({
     id: event.id, at: event.at, key: `bulletin:${event.ref}`, urgent: false, to: { name: "bulletins", params: { id: event.ref } }, words: () => [t("feed.bulletin"), event.data.number, areaName(event.area)].filter(Boolean).join(" "),
   }));
-  onLive<AlarmData>("alarm.*", (event) => add(alarmNews(event)));
+  onLive<AlarmData>("alarm.*", (event) => event.type !== "alarm.notice" && add(alarmNews(event)));
+  onLive<AlarmNotice>("alarm.notice", (event) => add(alarmNotice(event)));
   onLive<{ state: string }>("task.changed", (event) => {
     const state = event.data.state;
     if (state === "arrived") add({ id: event.id, at: event.at, key: `task:${event.ref}`, urgent: false, to: null, words: () => [areaName(event.area), t("feed.arrived")].join(" ") });
