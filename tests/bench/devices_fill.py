@@ -19,8 +19,12 @@ from linli.kernel.ids import new_id
 STEP_S, YEAR_S = 600, 365 * 86_400
 GAUGE = "water_level"  # most are gauges, so that the load has a rule to be judged by
 OTHERS = ("manhole", "street_lamp", "air_station", "noise", "rain_gauge", "smoke", "waste_bin", "parking_bay")
-DEPARTMENTS = ("排水管理所", "路灯管理所", "环境卫生服务中心", "市政养护一队", "市政养护二队", "供水集团西区分公司", "燃气巡检中队",
-               "消防安全办公室", "城市停车服务中心", "园林绿化养护中心", "生态环境监测站", "综合行政执法中队委托运维单位（第三方）")  # fmt: skip
+DEPARTMENTS = (
+    "排水管理所", "路灯管理所", "环境卫生服务中心", "市政养护一队", "市政养护二队", "供水集团西区分公司",
+    "燃气巡检中队", "消防安全办公室", "城市停车服务中心", "园林绿化养护中心", "生态环境监测站",
+    "综合行政执法中队委托运维单位（第三方）",
+)  # fmt: skip
+LONG = ("沿河路与人民路交叉口东南侧辅道雨水管网末端", "at the corner of Riverside and People's Road, southeast")
 COLUMNS = (
     "id, code, name_zh, name_en, model_id, model_version, state, owner_department, grid_id, area_path, lon, lat, tags,"
     " attributes_shared, attributes_client, gateway, parent_name, terms, created_at, updated_at"
@@ -91,7 +95,7 @@ def _copy(db: psycopg.Connection[Any], key: bytes, missing: int, first: int) -> 
         code = f"bench-{number:06d}"
         zh, en = names[model]
         if number % 97 == 0:  # some names are long
-            zh, en = f"沿河路与人民路交叉口东南侧辅道雨水管网末端{zh}", f"{en} at the corner of Riverside and People's Road, southeast"
+            zh, en = LONG[0] + zh, f"{en} {LONG[1]}"
         rows.append((
             device, code, f"{zh} {number}", f"{en} {number}", model, models[model], "active",
             DEPARTMENTS[number % len(DEPARTMENTS)], grid, area, lon + chance.uniform(-0.004, 0.004),

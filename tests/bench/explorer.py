@@ -63,7 +63,9 @@ def main() -> int:
             continue
         found = ask.measure(path, rounds=args.rounds)
         over += found["p95"] > BAR_MS
-        print(f"{name}: {json.dumps(found)} load {os.getloadavg()[0]:.1f}{' over' * (found['p95'] > BAR_MS)}", flush=True)
+        print(
+            f"{name}: {json.dumps(found)} load {os.getloadavg()[0]:.1f}{' over' * (found['p95'] > BAR_MS)}", flush=True
+        )
     return 1 if over else 0
 
 

@@ -84,7 +84,8 @@ def test_the_same_rows_as_the_registry_gives(district: list[Device], area: str) 
     for _ in range(40):
         asked = {
             "model": chance.choice(["", "t_lamp", "t_cover", "t_meter"]), "owner": chance.choice(["", OWNERS[0]]),
-            "area": chance.choice(["", f"{AREA}.001", f"{AREA}.002"]), "state": chance.choice(["", "active", "retired"]),
+            "area": chance.choice(["", f"{AREA}.001", f"{AREA}.002"]),
+            "state": chance.choice(["", "active", "retired"]),
         }  # fmt: skip
         online = chance.choice([None, True, False])
         mine = whole(actor, **asked, link={None: "", True: "online", False: "silent"}[online])

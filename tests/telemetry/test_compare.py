@@ -139,7 +139,8 @@ def test_only_what_one_may_see_and_refusals_name_the_field(call: Callable[..., A
         ({"series": "x:level"}, "series"), ({"series": f"{A}"}, "series"), ({"series": f"{A}:level:-5"}, "series"),
         ({"series": f"{A}:level:a"}, "series"), ({"series": ","}, "series"),
         ({"series": ",".join(f"{A}:p{i}" for i in range(9))}, "series"), ({"points": 0}, "points"),
-        ({"points": 2001}, "points"), ({"end": selectors.at(T0).isoformat()}, "end"), ({"start": "2026-01-01"}, "start"),
+        ({"points": 2001}, "points"), ({"end": selectors.at(T0).isoformat()}, "end"),
+        ({"start": "2026-01-01"}, "start"),
     ):  # fmt: skip
         answer = call("/series", **span(T0, T0 + DAY, series=f"{A}:level") | query)
         assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == field, (query, answer.content)

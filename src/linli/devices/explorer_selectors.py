@@ -1,6 +1,7 @@
 """The device explorer: which devices a question finds, how many there are by each facet, and where they lie on the map.
 
-All three answer from the roll (`roll.py`) and so agree with each other; a page's rows are then read from the registry."""
+All three answer from the roll (`roll.py`) and so agree with each other; a page's rows are then read from the registry.
+"""
 
 from __future__ import annotations
 
@@ -163,7 +164,7 @@ def _counted(values: list[str], numbers: Any, mine: Bools, silent: Bools, alarme
 def rows(
     actor: Actor, wanted: Wanted, *, sort: str = "code", cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT
 ) -> tuple[list[Device], str | None]:
-    """A page by code, or with the worst alarms, or those silent for longest, first. As `selectors.devices` gives them."""
+    """A page by code, or with the worst alarms, or those silent for longest, first; as `selectors.devices` has them."""
     if sort not in SORTS:
         raise Invalid("sort", f"must be one of {', '.join(SORTS)}")
     if not 1 <= limit <= paging.MAX_LIMIT:

@@ -1,8 +1,8 @@
 """Every device of a place as columns, held in the memory of each web process: what explorer, map and figures count.
 
-Counting 100,000 devices by SQL costs each question a tenth of a second and more; here it costs some thousandths. The roll is
-a picture of a moment: of the registry and of what the gateway noted at most ten seconds old (a small district's one
-second), of alarms one second. Who must see his own write at once asks the registry itself (`selectors`).
+Counting 100,000 devices by SQL costs each question a tenth of a second and more; here it costs some thousandths. The
+roll is a picture of a moment: of the registry and of what the gateway noted at most ten seconds old (a small district's
+one second), of alarms one second. Who must see his own write at once asks the registry itself (`selectors`).
 """
 
 from __future__ import annotations

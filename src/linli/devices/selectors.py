@@ -137,8 +137,8 @@ PIN_FIELDS = ["id", "lon", "lat", "model", "state", "online", "alarm", "code"]
 def pins(
     actor: Actor, *, model: str = "", area: str = "", bbox: list[float] | None = None, most: int | None = None
 ) -> bytes:
-    """All devices with a point, as JSON `{"fields": [...], "items": [[...], ...], "more": false}`; `alarm` is a severity
-    or null. More than `most` are not told at all: no part of them would be a fair one."""
+    """All devices with a point, as JSON `{"fields": [...], "items": [[...], ...], "more": false}`; `alarm` is a
+    severity or null. More than `most` are not told at all: no part of them would be a fair one."""
     where, params = "", []
     areas = actor.areas("devices.view")
     if "" not in areas:

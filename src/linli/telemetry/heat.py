@@ -32,9 +32,7 @@ def calendar(
     first, last = _span(year, month, zone)
     start, end = int(first.timestamp() * 1000), int(last.timestamp() * 1000)
     step = "day" if month is None else "hour"
-    table = selectors.ask(
-        lambda: selectors.history().rollup([device_id], [prop], start, end, step, settings.TIME_ZONE)
-    )
+    table = selectors.ask(lambda: selectors.history().rollup([device_id], [prop], start, end, step, settings.TIME_ZONE))
     t = table["b"].to_numpy().astype(np.int64)
     local = [datetime.fromtimestamp(at / 1000, zone) for at in t.tolist()]
     until = np.array([_end(at, step) for at in local], np.int64)

@@ -54,7 +54,7 @@ class ComparedSeries(Schema):
 
 
 class ComparedOut(Schema):
-    """`start` and `end` in ms; `items` in the order in which they were asked for, without what the caller may not see."""
+    """`start` and `end` in ms; `items` in the order asked for, without what the caller may not see."""
 
     start: int
     end: int

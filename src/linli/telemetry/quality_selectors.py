@@ -75,7 +75,9 @@ def figures(actor: Actor, *, by: str, days: int, area: str = "") -> dict[str, An
         flags = None
     measured = _measured(rows, span, flags)
     keys, numbers = _groups(by, rows, area)
-    sums = {name: None if column is None else np.bincount(numbers, column, len(keys)) for name, column in measured.items()}
+    sums = {
+        name: None if column is None else np.bincount(numbers, column, len(keys)) for name, column in measured.items()
+    }
     names = devices.model_names() if by == "model" else {}
     items = [
         {"key": key, "name": names.get(key) or _name(by, key),

@@ -17,8 +17,8 @@ from linli.kernel.http import actor_of
 
 
 class AskedIn(Schema):
-    """Values of a field are alternatives with commas between. `owner`: `-` is no owner; `link`: online, silent; `alarm`:
-    any, none or severities; `bbox`: west,south,east,north."""
+    """Values of a field are alternatives with commas between. `owner`: `-` is no owner; `link`: online, silent;
+    `alarm`: any, none or severities; `bbox`: west,south,east,north."""
 
     q: str = ""
     area: str = ""

@@ -123,8 +123,9 @@ def side_by_side(asked: Sequence[tuple[bytes, str, int, int]], points: int) -> Q
 
 def _rows(where: str, table: str, base: int, last: bool = False) -> str:
     mine, kept = (", tuple(ts, value) AS z", ", last AS z") if last else ("", "")
-    raw = f"""SELECT device, toUnixTimestamp64Milli(ts) AS ms, value AS l, value AS h, value AS s, toUInt64(1) AS c{mine}
-        FROM raw WHERE {where} AND property = {{prop:String}} AND ts >= fromUnixTimestamp64Milli({{%s:Int64}})
+    raw = f"""SELECT device, toUnixTimestamp64Milli(ts) AS ms, value AS l, value AS h, value AS s,
+        toUInt64(1) AS c{mine} FROM raw
+        WHERE {where} AND property = {{prop:String}} AND ts >= fromUnixTimestamp64Milli({{%s:Int64}})
         AND ts < fromUnixTimestamp64Milli({{%s:Int64}})"""
     if table == "raw":
         return raw % ("start", "end")
