@@ -36,13 +36,12 @@ export function parse(text: string): Asked[] {
   return [...found.values()];
 }
 
-type Query = Record<string, string>;
-export function toQuery(look: Look): Query {
-  return {
-    ...(look.series.length ? { s: look.series.map(key).join(",") } : {}),
-    ...(look.span === DAY ? {} : { span: String(look.span / 1000) }),
-    ...(look.to ? { to: String(look.to) } : {}),
-  };
+export function toQuery(look: Look): Record<string, string> {
+  const said: Record<string, string> = {};
+  if (look.series.length) said["s"] = look.series.map(key).join(",");
+  if (look.span !== DAY) said["span"] = String(look.span / 1000);
+  if (look.to) said["to"] = String(look.to);
+  return said;
 }
 
 export function fromQuery(query: Record<string, unknown>): Look {
