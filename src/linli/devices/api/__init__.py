@@ -5,6 +5,7 @@ from linli.devices.api import (  # noqa: F401
     credentials,
     desk,
     devices,
+    explorer,
     figures,
     firmware,
     incidents,
