@@ -2,11 +2,13 @@
 
 from linli.devices.api import (  # noqa: F401
     alarms,
+    campaign_more,
     credentials,
     devices,
     figures,
     firmware,
     incidents,
+    joined,
     joining,
     maintenance,
     rules,
