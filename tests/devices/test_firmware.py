@@ -332,7 +332,7 @@ def test_a_sheet_of_what_failed_and_the_updates_of_a_device(gauges: list[Device]
     answer = me("GET", f"{path}/devices.csv?state=failed")
     assert answer["Content-Disposition"].endswith('"campaign-devices.csv"')
     lines = answer.content.decode("utf-8-sig").splitlines()
-    assert len(lines) == 2 and lines[1].startswith("WL-04,水位计,1,failed,'=1+1,"), "no formula of a device runs"
+    assert len(lines) == 2 and lines[1].startswith("WL-04,水位计,1,失败,'=1+1,"), "no formula of a device runs"
     assert len(me("GET", f"{path}/devices.csv").content.splitlines()) == 21
     me.post(f"{path}/cancel")
     second = draft(me, upload(me, version="3"), device_ids=[str(gauges[4].pk)])

@@ -63,9 +63,10 @@ def test_who_was_refused_is_listed_with_the_reason(profile: dict[str, Any], me: 
     assert [r["reason"] for r in me.get("/provisioning-refusals?reason=full")["items"]] == ["full"]
     assert me.get("/provisioning-refusals?q=A-1")["items"][0]["reason"] == "speaks"
     assert call(OTHER, *ALL).get("/provisioning-refusals")["items"] == []
+    assert me("GET", "/provisioning-refusals?reason=x").status_code == 422
     answer = me("GET", "/provisioning-refusals.csv?reason=full")
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert [r[:4] for r in rows] == [["名称", "原因", "自注册配置", "次数"], ["A-9", "full", "水位计自注册", "2"]]
+    assert [r[:4] for r in rows] == [["名称", "原因", "自注册配置", "次数"], ["A-9", "名额已满", "水位计自注册", "2"]]
     Refusal.objects.filter(reason="full").update(last_at=clock.now() - timedelta(days=31))
     assert provisioning.forget_refusals() == 1 and Refusal.objects.count() == 2
 

@@ -33,7 +33,7 @@ def joins(known: Demo, admin: Client, device: dict[str, Any]) -> dict[str, str]:
     admin.post(f"devices/{device['id']}/certificates", {"certificate": certificate(days=20)[0]})
     off = profile(admin, area, "旧批次", "An older batch", max_devices=20)
     admin.patch(f"provisioning-profiles/{off['id']}", {"version": off["version"], "enabled": False})
-    return {"profile": open_["id"], **campaign(known, admin, mark)}
+    return {"profile": open_["id"], **campaign(known, admin, area.split(".")[0], mark)}
 
 
 def profile(admin: Client, area: str, zh: str, en: str, **more: Any) -> dict[str, Any]:
@@ -54,13 +54,13 @@ def claimed(known: Demo, admin: Client, area: str, mark: str) -> None:
                                  "area_path": area})  # fmt: skip
 
 
-def campaign(known: Demo, admin: Client, mark: str) -> dict[str, str]:
+def campaign(known: Demo, admin: Client, area: str, mark: str) -> dict[str, str]:
     """Eight gauges: two are done, one failed, one loads; and a draft for others."""
     data = random.Random(7).randbytes(1500)
-    package = upload(admin, f"gauge-{mark}", "2.1.0", data)
+    package = upload(admin, f"gauge-{mark}", "2.1.0", data, area)
     ids = [known.devices[code]["id"] for code in PUMPS]
-    made = admin.post("campaigns", {"firmware_id": package["id"], "name": "汛前水位计升级", "device_ids": ids,
-                                    "stages": [50, 100], "max_failed": 60})  # fmt: skip
+    body = {"firmware_id": package["id"], "name": "汛前水位计升级", "area_path": area, "device_ids": ids}
+    made = admin.post("campaigns", body | {"stages": [50, 100], "max_failed": 60})
     admin.post(f"campaigns/{made['id']}/start", {})
     told = [u["device_id"] for u in admin.get(f"campaigns/{made['id']}/devices", state="told")["items"]]
     tokens = [d["token"] for d in known.devices.values() if d["id"] in told]
@@ -79,8 +79,8 @@ def campaign(known: Demo, admin: Client, mark: str) -> dict[str, str]:
     return {"package": package["id"], "campaign": made["id"], "updating": updating}
 
 
-def upload(admin: Client, title: str, version: str, data: bytes) -> dict[str, Any]:
-    form = {"model": MODEL, "title": title, "version": version, "note": "修复断电后不重连",
+def upload(admin: Client, title: str, version: str, data: bytes, area: str = "") -> dict[str, Any]:
+    form = {"model": MODEL, "title": title, "version": version, "note": "修复断电后不重连", "area_path": area,
             "sha256": hashlib.sha256(data).hexdigest()}  # fmt: skip
     made: dict[str, Any] = admin.post("firmware", files={"file": ("gauge.bin", data)}, data=form)
     return made

@@ -18,6 +18,10 @@ from linli.kernel.scope import area_q, within
 CREDENTIALS, MANAGE, OPEN = "devices.credentials", "devices.manage", "place"
 X509 = "x509"
 CLAIM_STATES = ("open", "taken", "expired")
+REASONS = (
+    "closed", "full", "not-registered", "taken", "speaks", "has-credential", "too-late", "credential-taken",
+    "no-gateways", "wrong-secret",
+)  # fmt: skip
 CERTIFICATE_STATES = ("valid", "expiring", "expired", "revoked")
 SOON = timedelta(days=30)
 TRIES = 5
@@ -65,6 +69,7 @@ def refusals(
     cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> tuple[list[Refusal], str | None]:  # fmt: skip
     """Names that a profile refused, the latest first."""
+    _word("reason", reason, REASONS)
     found = Refusal.objects.filter(
         area_q(actor, CREDENTIALS, field="profile__area_path"), within(area, "profile__area_path")
     )

@@ -13,6 +13,7 @@ from linli.devices import firmware_selectors as selectors
 from linli.devices.api.base import reply, router
 from linli.devices.api.firmware import CampaignOut, campaign_out
 from linli.devices.api.joined import sheet
+from linli.devices.api.sheet_words import STATES, spoken
 from linli.devices.firmware_models import Update
 from linli.devices.services import campaigns
 from linli.kernel import paging
@@ -84,7 +85,9 @@ def updates_sheet(request: HttpRequest, campaign_id: UUID, state: str = "") -> H
         rows, cursor = selectors.updates(actor, campaign_id, state=state, cursor=cursor, limit=paging.MAX_LIMIT)
         for r in rows:
             name = say(r.device.name_zh, r.device.name_en or r.device.name_zh)
-            table.append([r.device.code, name, str(r.stage), r.state, r.error, r.changed_at.isoformat()])
+            table.append(
+                [r.device.code, name, str(r.stage), spoken(STATES, r.state), r.error, r.changed_at.isoformat()]
+            )
         if cursor is None:
             return sheet(table, "campaign-devices")
 

@@ -13,6 +13,7 @@ from linli.devices import certificates, labels, selectors
 from linli.devices import joined_selectors as lists
 from linli.devices.api.base import reply, router
 from linli.devices.api.schemas import Label
+from linli.devices.api.sheet_words import REASONS, spoken
 from linli.devices.joining_models import Claim, Provisioned, Refusal
 from linli.devices.models import Credential, Device
 from linli.kernel import paging, sheets
@@ -160,7 +161,9 @@ def refusals_sheet(
         )
         for r in rows:
             name = (r.profile.name_en if english() else "") or r.profile.name_zh
-            table.append([r.name, r.reason, name, str(r.count), r.first_at.isoformat(), r.last_at.isoformat()])
+            table.append(
+                [r.name, spoken(REASONS, r.reason), name, str(r.count), r.first_at.isoformat(), r.last_at.isoformat()]
+            )
         if cursor is None:
             return sheet(table, "refusals")
 
