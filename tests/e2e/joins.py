@@ -16,7 +16,7 @@ from linli.sim.homefiles import Demo
 from linli.sim.web import Client
 
 PUMPS = [f"water-level-00{n}" for n in range(41, 49)]
-MODEL = "water_level"
+MODEL, NAME = "water_level", "汛前水位计升级"
 
 
 def joins(known: Demo, admin: Client, device: dict[str, Any]) -> dict[str, str]:
@@ -59,7 +59,9 @@ def campaign(known: Demo, admin: Client, area: str, mark: str) -> dict[str, str]
     data = random.Random(7).randbytes(1500)
     package = upload(admin, f"gauge-{mark}", "2.1.0", data, area)
     ids = [known.devices[code]["id"] for code in PUMPS]
-    body = {"firmware_id": package["id"], "name": "汛前水位计升级", "area_path": area, "device_ids": ids}
+    for old in admin.get("campaigns", q=NAME, state="running")["items"]:  # facts may be gathered more than once
+        admin.post(f"campaigns/{old['id']}/cancel", {})
+    body = {"firmware_id": package["id"], "name": NAME, "area_path": area, "device_ids": ids}
     made = admin.post("campaigns", body | {"stages": [50, 100], "max_failed": 60})
     admin.post(f"campaigns/{made['id']}/start", {})
     told = [u["device_id"] for u in admin.get(f"campaigns/{made['id']}/devices", state="told")["items"]]

@@ -23,6 +23,7 @@ from linli.sim.homefiles import Demo, demo
 from linli.sim.web import Client
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+SOON = 20_000  # what a device says is written within five seconds, and told on
 
 
 @pytest.fixture(scope="module")
@@ -84,17 +85,19 @@ def test_a_file_goes_from_the_form_to_a_device_and_its_progress_is_seen(
             wanted = told(gauge)
             assert (wanted["fw_title"], wanted["fw_version"]) == (title, "3.0")
             reports(gauge, "DOWNLOADING", current_fw_title=title, current_fw_version="2.0")
-            expect(panel.get_by_test_id("updates")).to_contain_text("下载中")  # by the stream, no hand on the page
+            expect(panel.get_by_test_id("updates")).to_contain_text(
+                "下载中", timeout=SOON
+            )  # by the stream, no hand on the page
             assert load(gauge, wanted) == data
             for state in ("DOWNLOADED", "VERIFIED", "UPDATING"):
                 reports(gauge, state)
-            expect(panel.get_by_test_id("updates")).to_contain_text("升级中")
+            expect(panel.get_by_test_id("updates")).to_contain_text("升级中", timeout=SOON)
             reports(gauge, "UPDATED", current_fw_title=title, current_fw_version="3.0")
-        expect(panel.get_by_test_id("campaign-bar")).to_contain_text("1 / 1")
+        expect(panel.get_by_test_id("campaign-bar")).to_contain_text("1 / 1", timeout=SOON)
         panel.get_by_test_id("updates").get_by_role("link").click()
         page.get_by_test_id("tab-firmware").click()
         expect(page.get_by_test_id("firmware-current")).to_have_text(f"{title} 3.0")
-        expect(page.get_by_test_id("device-update").first).to_contain_text("已升级")
+        expect(page.get_by_test_id("device-update").first).to_contain_text("已升级", timeout=SOON)
 
 
 def test_what_failed_is_told_why_tried_again_and_kept_as_a_sheet(
@@ -117,7 +120,7 @@ def test_what_failed_is_told_why_tried_again_and_kept_as_a_sheet(
             reports(gauge, "FAILED", fw_error="flash is full")
             panel.get_by_test_id("updates-state").select_option("failed")
             failed = panel.get_by_test_id("updates")
-            expect(failed).to_contain_text("flash is full")
+            expect(failed).to_contain_text("flash is full", timeout=SOON)
             with page.expect_download() as sheet:
                 page.get_by_test_id("updates-csv").click()
             with sheet.value.path().open(encoding="utf-8-sig") as source:
@@ -126,7 +129,7 @@ def test_what_failed_is_told_why_tried_again_and_kept_as_a_sheet(
             failed.get_by_test_id("update-retry").click()
             expect(failed.get_by_role("listitem")).to_have_count(0)
             reports(gauge, "UPDATED", current_fw_title=title, current_fw_version="4.0")
-        expect(panel.get_by_test_id("campaign-bar")).to_contain_text("1 / 2")
+        expect(panel.get_by_test_id("campaign-bar")).to_contain_text("1 / 2", timeout=SOON)
         page.get_by_test_id("campaign-cancel").click()
         page.get_by_test_id("campaign-yes").click()
         expect(page.get_by_test_id("campaign-is")).to_contain_text("已终止")
