@@ -255,3 +255,100 @@ def test_a_day_later_a_campaign_still_knows(gauges: list[Device], me: Any) -> No
     Campaign.objects.update(changed_at=clock.now() - timedelta(days=1))
     campaigns.watch()
     assert gets(gauges[3]) and Device.objects.get(pk=gauges[3].pk).attributes_shared["fw_version"] == "2.0"
+
+
+# --- what a screen asks besides -------------------------------------------------------------------------------------
+
+
+def test_a_campaign_tells_while_devices_load(gauges: list[Device], me: Any) -> None:
+    campaign = draft(me, upload(me))
+    me.post(f"/campaigns/{campaign['id']}/start")
+    OutboxEvent.objects.all().delete()
+    rows = [{"device_id": str(d.pk), "attributes": {"fw_state": "DOWNLOADING"}} for d in gauges[:5]]
+    with connection.cursor() as cursor:
+        cursor.execute(contracts.NOTE_GATEWAY_SQL, [json.dumps(rows)])
+    told = [e.envelope for e in OutboxEvent.objects.filter(type="campaign.changed")]
+    assert [(e["ref"], e["area"], e["data"]) for e in told] == [
+        (campaign["id"], AREA, {"state": "running", "stage": 1})
+    ], "once for all that came together"
+    said(gauges[0], fw_state="DOWNLOADING")
+    assert OutboxEvent.objects.filter(type="campaign.changed").count() == 1, "nothing moved"
+
+
+def test_failed_devices_are_told_once_more(gauges: list[Device], me: Any) -> None:
+    campaign = draft(me, upload(me), max_failed=100)
+    path = f"/campaigns/{campaign['id']}"
+    assert me.post(f"{path}/retry", {}, 409)["type"].endswith("wrong-state")
+    me.post(f"{path}/start")
+    assert me.post(f"{path}/retry", {}, 409)["type"].endswith("none-failed")
+    for device in gauges[:3]:
+        said(device, fw_state="FAILED", fw_error="flash")
+    one = me.get(f"{path}/devices?state=failed&limit=1")["items"][0]
+    assert one["error"] == "flash" and one["name"]["zh"] == "水位计"
+    assert (
+        me.post(f"{path}/retry", {"update_ids": [one["id"]]})["counts"] | {"failed": 2, "told": 18}
+        == me.get(path)["counts"]
+    )
+    for device in gauges[3:]:
+        said(device, current_fw_title="gauge", current_fw_version="2.0")
+    said(Device.objects.get(pk=one["device_id"]), current_fw_title="gauge", current_fw_version="2.0")
+    assert campaigns.watch() == 1 and me.get(path)["state"] == "done"
+    failed = [d for d in gauges[:3] if str(d.pk) != one["device_id"]]
+    other = draft(me, upload(me, version="3"), device_ids=[str(failed[0].pk)])
+    OutboxEvent.objects.all().delete()
+    again = me.post(f"{path}/retry", {})
+    assert (again["state"], again["counts"]["told"], again["counts"]["failed"]) == ("running", 1, 1)
+    assert gets(failed[1]) and not gets(failed[0]), "who is in another campaign stays out"
+    assert OutboxEvent.objects.filter(type="device.changed").count() == 1
+    assert AuditRow.objects.filter(action="campaign.retry").count() == 2
+    said(failed[1], current_fw_title="gauge", current_fw_version="2.0")
+    assert campaigns.watch() == 1 and me.get(path)["counts"]["updated"] == 19
+    me.post(f"/campaigns/{other['id']}/cancel")
+    me.post(f"/firmware/{campaign['firmware']['id']}/withdraw")
+    assert me.post(f"{path}/retry", {}, 409)["type"].endswith("withdrawn")
+
+
+def test_whom_it_would_be_for(gauges: list[Device], me: Any, water: ThingModel, call: Callable) -> None:
+    firmware = upload(me)
+    Device.objects.filter(pk=gauges[0].pk).update(state="planned")
+    Device.objects.filter(pk=gauges[1].pk).update(state="retired")
+    Device.objects.create(code="CH", name_zh="子", model=water, area_path=AREA, parent=gauges[2], parent_name="CH")
+    draft(me, firmware, device_ids=[str(gauges[2].pk)])
+    said(gauges[3], current_fw_title="gauge", current_fw_version="2.0")
+    path = f"/firmware/{firmware['id']}/choice"
+    assert me.get(path) == {"devices": 17, "running": 1, "busy": 1, "children": 1, "off": 1}
+    assert me.get(f"{path}?tags=river,none&area={AREA}")["devices"] == 7
+    assert (
+        call(EAST, *ALL).get(path)["devices"] == draft(call(EAST, *ALL), firmware, area_path=EAST)["counts"]["waiting"]
+    )
+    assert call(AREA, "devices.view")("GET", path).status_code == 403
+
+
+def test_a_sheet_of_what_failed_and_the_updates_of_a_device(gauges: list[Device], me: Any, call: Callable) -> None:
+    campaign = draft(me, upload(me), max_failed=100)
+    path = f"/campaigns/{campaign['id']}"
+    me.post(f"{path}/start")
+    said(gauges[4], fw_state="FAILED", fw_error="=1+1")
+    answer = me("GET", f"{path}/devices.csv?state=failed")
+    assert answer["Content-Disposition"].endswith('"campaign-devices.csv"')
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert len(lines) == 2 and lines[1].startswith("WL-04,水位计,1,失败,'=1+1,"), "no formula of a device runs"
+    assert len(me("GET", f"{path}/devices.csv").content.splitlines()) == 21
+    me.post(f"{path}/cancel")
+    second = draft(me, upload(me, version="3"), device_ids=[str(gauges[4].pk)])
+    found = me.get(f"/devices/{gauges[4].pk}/updates")["items"]
+    assert [(u["campaign_id"], u["version"], u["state"]) for u in found] == [
+        (second["id"], "3", "waiting"), (campaign["id"], "2.0", "failed")
+    ]  # fmt: skip
+    assert call("340121404", *ALL)("GET", f"/devices/{gauges[4].pk}/updates").status_code == 404
+
+
+def test_files_are_found_by_words_and_withdrawn_ones_only_when_asked_for(gauges: list[Device], me: Any) -> None:
+    first, second = upload(me, note="修复重启"), upload(me, version="3.1", title="other")
+    assert [f["id"] for f in me.get("/firmware?q=重启")["items"]] == [first["id"]]
+    assert [f["id"] for f in me.get("/firmware?q=3.")["items"]] == [second["id"]]
+    campaign = draft(me, first)
+    assert [c["id"] for c in me.get("/campaigns?q=gau")["items"]] == [campaign["id"]]
+    assert me.get("/campaigns?q=none")["items"] == me.get(f"/campaigns?area={EAST}")["items"] == []
+    me.post(f"/firmware/{first['id']}/withdraw")
+    assert [f["id"] for f in me.get("/firmware?withdrawn=true")["items"]] == [first["id"]]

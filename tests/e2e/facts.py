@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.district import District
 from tests.e2e import storms
+from tests.e2e.joins import joins
 
 from linli.home import Home
 from linli.sim.homefiles import Demo, demo
@@ -42,6 +43,10 @@ class Facts:
     team: str = ""
     task: str = ""
     routing: str = ""
+    profile: str = ""
+    package: str = ""
+    campaign: str = ""
+    updating: str = ""
     unknown: str = field(default_factory=lambda: str(uuid.uuid4()))
     passwords: dict[str, str] = field(default_factory=dict)
 
@@ -53,7 +58,7 @@ def gather(district: District) -> Facts:
     """A report with a photo, a replaced code, a task of the crew, a gauge with a curve, a gap and an alarm; and what
     the duty lead finds in the morning."""
     known = demo(Home(district.home))
-    names = ("admin", "dispatcher", "crew", "dutylead")
+    names = ("admin", "dispatcher", "crew", "dutylead", "integrator")
     staff = {name: Client(known.origin).sign_in(name, known.accounts[name]) for name in names}
     desk = staff["dispatcher"]
     resident = Resident(known.origin)
@@ -76,7 +81,7 @@ def gather(district: District) -> Facts:
         incident=incident, works=storms.works(desk, alarm["area_path"].split(".")[0]),
         grid=next(g["id"] for g in staff["admin"].pages("grids", limit=200) if g["name_zh"] == GRID),
         team=team["id"], task=task_for(desk, staff["crew"], team), routing=routing(staff["admin"], team),
-        passwords=known.accounts,
+        passwords=known.accounts, **joins(known, staff["integrator"], device),
     )  # fmt: skip
 
 

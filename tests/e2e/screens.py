@@ -140,9 +140,16 @@ def command(page: Page) -> None:
     page.get_by_test_id("command-sure").wait_for()
 
 
+def keys_of(page: Page) -> None:
+    """The credentials of a device."""
+    page.get_by_test_id("tab-keys").click()
+    page.get_by_test_id("credentials").wait_for()
+
+
 DESK = ("laptop",)
 HALL = ("laptop", "wall")
 HAND = ("phone",)
+EVERY = ("laptop", "wall", "phone")
 SUNNY = ("light", "dark", "sun")
 DIALOG = "dialog[open]"
 SCREENS = (
@@ -187,6 +194,37 @@ SCREENS = (
     Screen("console-calendar", "/console/devices/{device}", "dispatcher", "[data-testid=tab-calendar]", HALL,
            act=click("[data-testid=tab-calendar]", "[data-testid=heat-grid]")),
     Screen("console-device", "/console/devices/{device}", "dispatcher", "[data-testid=chart]", HALL),
+    Screen("console-joining", "/console/joining", "integrator", "[data-testid=profiles]", EVERY),
+    Screen("console-joining-profile", "/console/joining/profiles/{profile}", "integrator",
+           "[data-testid=profile-came] a", EVERY),
+    Screen("console-joining-new", "/console/joining", "integrator", "[data-testid=profiles]", EVERY,
+           act=press("n", "[data-testid=profile-form]")),
+    Screen("console-joined", "/console/joining/devices", "integrator", "[data-testid=joined]", EVERY),
+    Screen("console-refused", "/console/joining/refused", "integrator", "[data-testid=refused]", EVERY),
+    Screen("console-claims", "/console/joining/claims", "integrator", "[data-testid=claims]", EVERY),
+    Screen("console-claim", "/console/joining/claims?claim=CL-1", "integrator", "[data-testid=claim-form]"),
+    Screen("console-certificates", "/console/joining/certificates", "integrator", "[data-testid=certificates]", EVERY),
+    Screen("console-certificate-new", "/console/joining/certificates", "integrator", "[data-testid=certificates]", DESK,
+           act=press("n", "[data-testid=certificate-form]")),
+    Screen("console-joining-empty", "/console/joining/devices?profile={unknown}", "integrator",
+           "[data-testid=state-empty]", DESK),
+    Screen("console-joining-lost", "/console/joining", "integrator", "[data-testid=profiles]", DESK,
+           act=cut("**/api/v1/provisioning-profiles*", "[data-testid=state-error]")),
+    Screen("console-firmware", "/console/firmware", "integrator", "[data-testid=campaigns]", EVERY),
+    Screen("console-campaign", "/console/firmware/campaigns/{campaign}", "integrator", "[data-testid=updates] li",
+           EVERY),
+    Screen("console-campaign-seen", "/console/firmware/campaigns/{campaign}", "dispatcher",
+           "[data-testid=updates] li", DESK),
+    Screen("console-campaign-new", "/console/firmware/campaigns?firmware={package}", "integrator",
+           "[data-testid=campaign-reach] .strong", EVERY),
+    Screen("console-packages", "/console/firmware/packages/{package}", "integrator", "[data-testid=package-sum]",
+           EVERY),
+    Screen("console-upload", "/console/firmware/packages", "integrator", "[data-testid=packages]", ("laptop", "phone"),
+           act=press("n", "[data-testid=upload-form]")),
+    Screen("console-device-firmware", "/console/devices/{updating}", "integrator", "[data-testid=tab-firmware]",
+           ("laptop", "phone"), act=click("[data-testid=tab-firmware]", "[data-testid=device-update]")),
+    Screen("console-device-keys", "/console/devices/{device}", "integrator", "[data-testid=tab-keys]",
+           ("laptop", "phone"), act=keys_of),
     Screen("console-quality", "/console/devices/quality?days=7", "dispatcher", "[data-testid=quality-table]", HALL),
     Screen("console-quality-devices", "/console/devices/quality?by=model&what=unreported", "dispatcher",
            "[data-testid=quality-device]", HALL),

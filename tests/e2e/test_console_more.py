@@ -45,6 +45,7 @@ def test_a_token_is_shown_for_its_own_device_only(district: District, chromium: 
         page = opened(context.new_page(), district, "integrator", f"/console/devices/{first}")
         page.get_by_test_id("tab-keys").click()
         page.get_by_test_id("rotate").click()
+        page.get_by_test_id("rotate-yes").click()
         token = page.locator(".once code")
         token.wait_for()
         with page.expect_response(re.compile(f"/devices/{second}/credentials$")):

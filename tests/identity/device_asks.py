@@ -20,6 +20,7 @@ for key, name in (("advance", "running"), ("pause", "running"), ("resume", "paus
     REQUESTS[f"POST /campaigns/{{campaign_id}}/{key}"] = lambda t, _, name=name: Ask(  # type: ignore[misc]
         {}, path={"campaign_id": t[name]}
     )
+REQUESTS["POST /campaigns/{campaign_id}/retry"] = lambda t, _: Ask({}, path={"campaign_id": t["done"]})
 REQUESTS["GET /files/{file_id} [firmware]"] = lambda t, _: Ask(path={"file_id": t["firmware_file_id"]})
 REQUESTS["POST /devices/{device_id}/unclaim"] = lambda t, _: Ask({}, path={"device_id": t["claimed_id"]})
 body("POST /devices/{device_id}/mqtt-logins", {"username": "u"})

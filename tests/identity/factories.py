@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from shapely.geometry import box, mapping, shape
+from tests.certificates import certificate
 from tests.identity.accounts import ROLES, make_account, session_for
 
 from linli.adapters.intake.services import entering as intake
@@ -26,7 +27,7 @@ from linli.cases.models import Call, Case, Photo, Reporter
 from linli.cases.services import routing
 from linli.command import card_services, operation_plan, operation_services
 from linli.command.models import BoardNote, Handover
-from linli.devices.contracts import TOKEN_KEY, secret_hash
+from linli.devices.contracts import TOKEN_KEY, parse_certificate, secret_hash
 from linli.devices.models import (
     Alarm,
     Assignment,
@@ -38,9 +39,12 @@ from linli.devices.models import (
     Incident,
     IncidentNote,
     Maintenance,
+    Provisioned,
     ProvisioningProfile,
+    Refusal,
     Rule,
     ThingModel,
+    Update,
 )
 from linli.devices.services import campaigns, firmware
 from linli.field.models import Entry
@@ -270,13 +274,21 @@ def _joining(things: Things, model: ThingModel) -> None:
     taken = Device.objects.create(code=f"CT-{things.side}", name_zh="已认领", owner_department="园林", **at)
     Claim.objects.create(device=taken, claimed_at=clock.now(), before={"area_path": things.leaf})
     things.ids |= {"profile_id": profile.id, "claimed_id": taken.id}
+    Provisioned.objects.create(device=taken, profile=profile, at=clock.now(), open_until=clock.now())
+    Refusal.objects.create(profile=profile, name=f"refused-{things.side}", reason="full")
+    shown = parse_certificate(certificate()[0])
+    Credential.objects.create(device=taken, token_hash=ids.new_id().bytes * 2, protocol="x509", certificate=shown.der,
+                              expires_at=shown.expires_at)  # fmt: skip
+    things.ids |= {"joined_code": taken.code, "certified_code": taken.code, "refused_name": f"refused-{things.side}"}
     new = firmware.add_firmware(actor=SYSTEM, model=model.code, kind="firmware", title=things.side, version="1",
                                 data=b"new", area_path=things.leaf)  # fmt: skip
     plan = campaigns.create_campaign(actor=SYSTEM, firmware_id=new.id, name="升级", area_path=things.leaf,
                                      device_ids=[things["device_id"]], stages=[50, 100])  # fmt: skip
-    for state in ("running", "paused"):
+    for state in ("running", "paused", "done"):
         things.ids[state] = Campaign.objects.create(firmware=new, name=state, area_path=things.leaf, state=state,
                                                     stage=1, stages=[50, 100]).id  # fmt: skip
+    Update.objects.create(campaign_id=things.ids["done"], device=taken, kind="firmware", stage=1, state="failed",
+                          open=False)  # fmt: skip
     things.ids |= {"firmware_id": new.id, "campaign_id": plan.id, "firmware_file_id": new.file_id}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -38,3 +39,21 @@ def parse(pem: str) -> Certificate:
         raise ValueError("has expired")
     der = found.public_bytes(serialization.Encoding.DER)
     return Certificate(der, found.fingerprint(hashes.SHA256()).hex(), found.not_valid_after_utc)
+
+
+class Described(NamedTuple):
+    """What a certificate says of itself: SHA-256 in hex, whose it is and who signed it (RFC 4514)."""
+
+    fingerprint: str
+    subject: str
+    issuer: str
+
+
+def described(der: bytes) -> Described:
+    """Of a certificate that was parsed before; one that cannot be read any more has empty names."""
+    fingerprint = hashlib.sha256(der).hexdigest() if der else ""
+    try:
+        found = x509.load_der_x509_certificate(der)
+        return Described(fingerprint, found.subject.rfc4514_string(), found.issuer.rfc4514_string())
+    except Exception:  # whatever a name of its own form makes of the reader
+        return Described(fingerprint, "", "")

@@ -170,9 +170,9 @@ COMMANDS_SETTLE_SQL = "SELECT devices_commands_settle(%s::jsonb)"
 CHILD_SQL = "SELECT devices_child(%s, %s, %s, %s, %s)"
 """(gateway id, the child's name, thing model or '', id for a new one, search words) → the child's id, or NULL."""
 search_words = text.terms
-PROVISION_SQL = "SELECT status, device FROM devices_provision(%s::jsonb, %s::bytea, %s::bytea, %s::text[])"
+PROVISION_SQL = "SELECT status, device FROM devices_provision_noted(%s::jsonb, %s::bytea, %s::bytea, %s::text[])"
 """(JSON {key, name, new_id, protocol, hint, gateway, heard, certificate, expires_at}, hash of the secret, hash of the
-credential, search words) → (made | again | known | why not, the device's id)."""
+credential, search words) → (made | again | known | why not, the device's id). A refusal is noted at the profile."""
 FIRMWARE_SQL = (
     "SELECT f.id, f.key, f.size, f.title, f.version FROM devices_update u JOIN devices_device d ON d.id = u.device_id"
     " JOIN devices_campaign c ON c.id = u.campaign_id JOIN devices_firmware f ON f.id = c.firmware_id"

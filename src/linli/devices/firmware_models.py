@@ -95,4 +95,7 @@ class Update(models.Model):
             models.UniqueConstraint(fields=["campaign", "device"], name="devices_update_once"),
             models.UniqueConstraint(fields=["device", "kind"], condition=Q(open=True), name="devices_update_one_open"),
         ]
-        indexes = [models.Index(fields=["campaign", "state", "id"], name="devices_update_state")]
+        indexes = [
+            models.Index(fields=["campaign", "state", "id"], name="devices_update_state"),
+            models.Index(fields=["device", "-changed_at", "-id"], name="devices_update_device"),
+        ]

@@ -14,6 +14,7 @@ from linli.kernel.errors import Forbidden, Invalid, NotFound
 from linli.kernel.scope import area_q, within
 
 OPEN = "place"
+IN_USE = ("active", "maintenance")
 VIEW, MANAGE = "devices.view", "devices.manage"
 
 
@@ -27,10 +28,13 @@ def _above_or_within(actor: Actor, permission: str) -> Q:
 
 
 def firmware_list(
-    actor: Actor, *, model: str = "", kind: str = "", cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT
-) -> tuple[list[Firmware], str | None]:
-    """A page, newest first; what was withdrawn is not in it."""
-    found = Firmware.objects.filter(_above_or_within(actor, VIEW), withdrawn_at=None)
+    actor: Actor, *, model: str = "", kind: str = "", q: str = "", withdrawn: bool = False, cursor: str | None = None,
+    limit: int = paging.DEFAULT_LIMIT,
+) -> tuple[list[Firmware], str | None]:  # fmt: skip
+    """A page, newest first; what was withdrawn only when asked for. `q` is of a title, a version or the note."""
+    found = Firmware.objects.filter(_above_or_within(actor, VIEW), withdrawn_at__isnull=not withdrawn)
+    if words := q.strip():
+        found = found.filter(Q(title__icontains=words) | Q(version__istartswith=words) | Q(note__icontains=words))
     for name, value in (("model_id", model), ("kind", kind)):
         if value:
             found = found.filter(**{name: value})
@@ -54,11 +58,14 @@ def firmware_for_update(actor: Actor, firmware_id: UUID) -> Firmware:
 
 
 def campaigns(
-    actor: Actor, *, state: str = "", firmware_id: UUID | None = None, cursor: str | None = None,
-    limit: int = paging.DEFAULT_LIMIT,
+    actor: Actor, *, state: str = "", firmware_id: UUID | None = None, q: str = "", area: str = "",
+    cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> tuple[list[Campaign], str | None]:  # fmt: skip
-    """A page, newest first; each row carries `counts`, its devices by state."""
-    found = Campaign.objects.filter(area_q(actor, VIEW)).select_related("firmware")
+    """A page, newest first; each row carries `counts`, its devices by state. `q` is of its name or the firmware's
+    title."""
+    found = Campaign.objects.filter(area_q(actor, VIEW), within(area)).select_related("firmware")
+    if words := q.strip():
+        found = found.filter(Q(name__icontains=words) | Q(firmware__title__icontains=words))
     if state:
         found = found.filter(state=state)
     if firmware_id is not None:
@@ -109,11 +116,43 @@ def updates(
     return paging.keyset(found, key=("id",), cursor=cursor, limit=limit)
 
 
+def updates_of(
+    actor: Actor, device_id: UUID, *, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT
+) -> tuple[list[Update], str | None]:
+    """What campaigns brought a device or will, the latest first. NotFound when the actor does not see the device."""
+    if not Device.objects.filter(area_q(actor, VIEW), pk=device_id, model__subject=OPEN).exists():
+        raise NotFound()
+    found = Update.objects.filter(device_id=device_id).select_related("campaign", "campaign__firmware")
+    return paging.keyset(found, key=("-changed_at", "-id"), cursor=cursor, limit=limit)
+
+
+def choice(actor: Actor, firmware_id: UUID, *, area: str = "", tags: list[str] | None = None) -> dict[str, int]:
+    """How many devices a campaign would be for, and who is left out: `busy` in another open campaign of the kind,
+    `children` behind a gateway, `off` neither active nor in maintenance. `running`: of those that fit, how many say
+    that they run this version already."""
+    row = firmware(actor, firmware_id, MANAGE)
+    every = Device.objects.filter(area_q(actor, MANAGE), within(area), model_id=row.model_id, model__subject=OPEN)
+    if tags:
+        every = every.filter(tags__overlap=tags)
+    in_use = Q(state__in=IN_USE)
+    counts = every.exclude(state="retired").aggregate(
+        own=Count("pk", filter=in_use & Q(parent=None)), children=Count("pk", filter=in_use & ~Q(parent=None)),
+        off=Count("pk", filter=~in_use & Q(parent=None)),
+    )  # fmt: skip
+    fits = fitting(actor, row, area, tags or [], None)
+    short = "fw" if row.kind == "firmware" else "sw"
+    same = {f"attributes_client__current_{short}_title": row.title,
+            f"attributes_client__current_{short}_version": row.version}  # fmt: skip
+    n = fits.count()
+    return {"devices": n, "busy": counts["own"] - n, "children": counts["children"], "off": counts["off"],
+            "running": fits.filter(**same).count()}  # fmt: skip
+
+
 def fitting(actor: Actor, firmware: Firmware, area: str, tags: list[str], ids: list[UUID] | None) -> QuerySet[Device]:
     """Devices that a campaign may be for: in service, on their own line, managed by the actor, in no other one."""
     found = Device.objects.filter(
         area_q(actor, MANAGE), within(area), model_id=firmware.model_id, model__subject=OPEN, parent=None,
-        state__in=("active", "maintenance"),
+        state__in=IN_USE,
     )  # fmt: skip
     if tags:
         found = found.filter(tags__overlap=tags)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linli.devices.services import campaigns, claims, commands, escalating, incidents, maintenance
+from linli.devices.services import campaigns, claims, commands, escalating, incidents, maintenance, provisioning
 from linli.kernel import jobs
 
 
@@ -14,6 +14,11 @@ def expire_commands() -> None:
 @jobs.periodic("23 * * * *", "devices.forget_claims")
 def forget_claims() -> None:
     claims.forget_tries()
+
+
+@jobs.periodic("53 3 * * *", "devices.forget_refusals")
+def forget_refusals() -> None:
+    provisioning.forget_refusals()
 
 
 @jobs.periodic("* * * * *", "devices.campaigns")

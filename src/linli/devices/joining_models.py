@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from linli.kernel import clock, ids
 
@@ -55,6 +56,30 @@ class Provisioned(models.Model):
 
     class Meta:
         db_table = "devices_provisioned"
+        indexes = [
+            models.Index(fields=["-at", "-device"], condition=Q(at__isnull=False), name="devices_provisioned_list")
+        ]
+
+
+class Refusal(models.Model):
+    """A name that a profile refused, and why: how often, first and last. `device` is the one of that name, if any; the
+    name '' stands for all beyond the 500 that a profile keeps."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    profile = models.ForeignKey(ProvisioningProfile, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=120)
+    reason = models.CharField(max_length=24)
+    device = models.ForeignKey("devices.Device", on_delete=models.CASCADE, null=True, related_name="+")
+    count = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField(default=clock.now)
+    last_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "devices_provision_refusal"
+        constraints = [
+            models.UniqueConstraint(fields=["profile", "name", "reason"], name="devices_provision_refusal_once")
+        ]
+        indexes = [models.Index(fields=["-last_at", "-id"], name="devices_provision_refusal_list")]
 
 
 class Claim(models.Model):
@@ -72,6 +97,7 @@ class Claim(models.Model):
 
     class Meta:
         db_table = "devices_claim"
+        indexes = [models.Index(fields=["-asked_at", "-device"], name="devices_claim_list")]
 
 
 class ClaimTry(models.Model):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
-from linli.devices.joining_models import Claim, Provisioned, ProvisioningProfile
+from linli.devices.joining_models import Claim, Provisioned, ProvisioningProfile, Refusal
 from linli.devices.models import Device
 from linli.kernel import paging
 from linli.kernel.actor import Actor
@@ -17,10 +17,14 @@ PERMISSION = "devices.credentials"
 
 
 def profiles(
-    actor: Actor, *, area: str = "", ended: bool = False, cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT
-) -> tuple[list[ProvisioningProfile], str | None]:
-    """A page, newest first; each row carries `used`, how many devices came by it."""
+    actor: Actor, *, area: str = "", ended: bool = False, q: str = "", cursor: str | None = None,
+    limit: int = paging.DEFAULT_LIMIT,
+) -> tuple[list[ProvisioningProfile], str | None]:  # fmt: skip
+    """A page, newest first; each row carries `used`, how many devices came by it, `last_at`, when the last one did,
+    and `refused`, how many names it refused in the last thirty days. `q` is of a name or the key."""
     found = ProvisioningProfile.objects.filter(area_q(actor, PERMISSION), within(area), ended_at__isnull=not ended)
+    if words := q.strip():
+        found = found.filter(Q(name_zh__icontains=words) | Q(name_en__icontains=words) | Q(key=words))
     rows, after = paging.keyset(found.select_related("model"), key=("-created_at", "-id"), cursor=cursor, limit=limit)
     count(rows)
     return rows, after
@@ -43,10 +47,14 @@ def profile_for_update(actor: Actor, profile_id: UUID) -> ProvisioningProfile:
 
 
 def count(rows: list[ProvisioningProfile]) -> None:
-    found = Provisioned.objects.filter(profile_id__in=[r.pk for r in rows]).values("profile_id").annotate(n=Count("pk"))
-    counts = {r["profile_id"]: r["n"] for r in found.order_by("profile_id")}
+    ids = [r.pk for r in rows]
+    came = Provisioned.objects.filter(profile_id__in=ids).values("profile_id").annotate(n=Count("pk"), last=Max("at"))
+    counts = {r["profile_id"]: (r["n"], r["last"]) for r in came.order_by("profile_id")}
+    names = Refusal.objects.filter(profile_id__in=ids).values("profile_id").annotate(n=Count("pk"))
+    refused = {r["profile_id"]: r["n"] for r in names.order_by("profile_id")}
     for row in rows:
-        row.used = counts.get(row.pk, 0)  # type: ignore[attr-defined]
+        row.used, row.last_at = counts.get(row.pk, (0, None))  # type: ignore[attr-defined]
+        row.refused = refused.get(row.pk, 0)  # type: ignore[attr-defined]
 
 
 def claimable(code: str) -> tuple[Device, Claim] | None:

@@ -134,7 +134,10 @@ class Credential(models.Model):
     class Meta:
         db_table = "devices_credential"
         constraints = [models.UniqueConstraint(fields=["token_hash"], name="devices_credential_hash")]
-        indexes = [models.Index(fields=["device", "created_at"], name="devices_credential_device")]
+        indexes = [
+            models.Index(fields=["device", "created_at"], name="devices_credential_device"),
+            models.Index(fields=["expires_at", "id"], condition=Q(protocol="x509"), name="devices_credential_x509"),
+        ]
 
 
 class Command(models.Model):
@@ -351,10 +354,10 @@ class SenseMember(models.Model):
 from linli.devices.desk_models import Assignment, Escalation  # noqa: E402
 from linli.devices.firmware_models import Campaign, Firmware, Update  # noqa: E402
 from linli.devices.incident_models import Incident, IncidentNote  # noqa: E402
-from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile  # noqa: E402
+from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile, Refusal  # noqa: E402
 from linli.devices.maintenance_models import Maintenance  # noqa: E402
 
 __all__ = [
     "Assignment", "Campaign", "Claim", "ClaimTry", "Escalation", "Firmware", "Incident", "IncidentNote", "Maintenance",
-    "Provisioned", "ProvisioningProfile", "Update",
+    "Provisioned", "ProvisioningProfile", "Refusal", "Update",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from linli.devices.api import (  # noqa: F401
     alarms,
+    campaign_more,
     credentials,
     desk,
     devices,
@@ -9,6 +10,7 @@ from linli.devices.api import (  # noqa: F401
     figures,
     firmware,
     incidents,
+    joined,
     joining,
     maintenance,
     rules,

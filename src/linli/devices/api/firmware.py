@@ -12,6 +12,7 @@ from ninja.files import UploadedFile
 
 from linli.devices import firmware_selectors as selectors
 from linli.devices.api.base import reply, router
+from linli.devices.api.schemas import Label
 from linli.devices.firmware_models import Campaign, Firmware, Update
 from linli.devices.services import campaigns
 from linli.devices.services import firmware as services
@@ -78,6 +79,7 @@ class UpdateOut(Schema):
     id: UUID
     device_id: UUID
     code: str
+    name: Label
     stage: int
     state: str
     error: str
@@ -102,17 +104,20 @@ def campaign_out(row: Campaign) -> dict[str, Any]:
 
 
 def update_out(row: Update) -> dict[str, Any]:
-    return {"id": row.pk, "device_id": row.device_id, "code": row.device.code, "stage": row.stage, "state": row.state,
-            "error": row.error, "changed_at": row.changed_at}  # fmt: skip
+    name = {"zh": row.device.name_zh, "en": row.device.name_en or row.device.name_zh}
+    return {"id": row.pk, "device_id": row.device_id, "code": row.device.code, "name": name, "stage": row.stage,
+            "state": row.state, "error": row.error, "changed_at": row.changed_at}  # fmt: skip
 
 
 @router.get("/firmware", permission="devices.view", response=paging.Page[FirmwareOut])
 def list_firmware(
-    request: HttpRequest, model: str = "", kind: str = "", cursor: str | None = None,
-    limit: int = paging.DEFAULT_LIMIT,
+    request: HttpRequest, model: str = "", kind: str = "", q: str = "", withdrawn: bool = False,
+    cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> HttpResponse:  # fmt: skip
-    """Newest first, of one's areas and of what contains them."""
-    rows, after = selectors.firmware_list(actor_of(request), model=model, kind=kind, cursor=cursor, limit=limit)
+    """Newest first, of one's areas and of what contains them; withdrawn ones only when asked for."""
+    rows, after = selectors.firmware_list(
+        actor_of(request), model=model, kind=kind, q=q, withdrawn=withdrawn, cursor=cursor, limit=limit
+    )
     return reply({"items": [firmware_out(r) for r in rows], "next": after})
 
 
@@ -145,12 +150,12 @@ def withdraw_firmware(request: HttpRequest, firmware_id: UUID) -> dict[str, Any]
 
 @router.get("/campaigns", permission="devices.view", response=paging.Page[CampaignOut])
 def list_campaigns(
-    request: HttpRequest, state: str = "", firmware_id: UUID | None = None, cursor: str | None = None,
-    limit: int = paging.DEFAULT_LIMIT,
+    request: HttpRequest, state: str = "", firmware_id: UUID | None = None, q: str = "", area: str = "",
+    cursor: str | None = None, limit: int = paging.DEFAULT_LIMIT,
 ) -> HttpResponse:  # fmt: skip
     """Newest first, with how many devices wait, load, are updated or failed."""
     rows, after = selectors.campaigns(
-        actor_of(request), state=state, firmware_id=firmware_id, cursor=cursor, limit=limit
+        actor_of(request), state=state, firmware_id=firmware_id, q=q, area=area, cursor=cursor, limit=limit
     )
     return reply({"items": [campaign_out(r) for r in rows], "next": after})
 

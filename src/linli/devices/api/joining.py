@@ -49,7 +49,8 @@ class ProfilePatch(ProfileFields):
 
 
 class ProfileOut(Schema):
-    """`used`: devices that came in by it. `hint`: the end of its secret."""
+    """`used`: devices that came in by it, the last at `last_at`. `refused`: names it refused in the last thirty days.
+    `hint`: the end of its secret."""
 
     id: UUID
     key: str
@@ -65,6 +66,8 @@ class ProfileOut(Schema):
     gateways: bool
     max_devices: int
     used: int
+    last_at: datetime | None
+    refused: int
     expires_at: datetime | None
     enabled: bool
     ended_at: datetime | None
@@ -111,17 +114,18 @@ def profile_out(row: ProvisioningProfile) -> dict[str, Any]:
     """A `ProfileOut` as a plain dict."""
     return {
         "id": row.pk, "name": {"zh": row.name_zh, "en": row.name_en or row.name_zh}, "model": row.model_id,
-        "used": getattr(row, "used", 0), **{name: getattr(row, name) for name in _PLAIN},
+        "used": getattr(row, "used", 0), "last_at": getattr(row, "last_at", None),
+        "refused": getattr(row, "refused", 0), **{name: getattr(row, name) for name in _PLAIN},
     }  # fmt: skip
 
 
 @router.get("/provisioning-profiles", permission="devices.credentials", response=paging.Page[ProfileOut])
 def list_profiles(
-    request: HttpRequest, area: str = "", ended: bool = False, cursor: str | None = None,
+    request: HttpRequest, area: str = "", ended: bool = False, q: str = "", cursor: str | None = None,
     limit: int = paging.DEFAULT_LIMIT,
 ) -> HttpResponse:  # fmt: skip
-    """Newest first; ended ones only when asked for."""
-    rows, after = selectors.profiles(actor_of(request), area=area, ended=ended, cursor=cursor, limit=limit)
+    """Newest first; ended ones only when asked for; `q` is of a name or the key."""
+    rows, after = selectors.profiles(actor_of(request), area=area, ended=ended, q=q, cursor=cursor, limit=limit)
     return reply({"items": [profile_out(r) for r in rows], "next": after})
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ninja import Schema
 
+from linli.devices import certificates
 from linli.devices.models import Credential, Device
 from linli.kernel import clock
 
@@ -131,7 +132,8 @@ class RetireIn(Schema):
 
 
 class CredentialOut(Schema):
-    """A token, or with a `protocol` a station's number; `hint` is its end."""
+    """A token, or with a `protocol` a station's number; `hint` is its end. Of a certificate (`x509`) `fingerprint` is
+    its SHA-256 in hex and `subject` whose it says it is."""
 
     id: UUID
     hint: str
@@ -139,11 +141,15 @@ class CredentialOut(Schema):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    fingerprint: str = ""
+    subject: str = ""
 
     @classmethod
     def of(cls, c: Credential) -> CredentialOut:
+        said = certificates.described(bytes(c.certificate)) if c.certificate else None
         return cls(id=c.pk, hint=c.hint, protocol=c.protocol, created_at=c.created_at, expires_at=c.expires_at,
-                   revoked_at=c.revoked_at)  # fmt: skip
+                   revoked_at=c.revoked_at, fingerprint=said.fingerprint if said else "",
+                   subject=said.subject if said else "")  # fmt: skip
 
 
 class StationIn(Schema):

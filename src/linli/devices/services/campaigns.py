@@ -111,6 +111,27 @@ def cancel_campaign(*, actor: Actor, campaign_id: UUID) -> Campaign:
     return row
 
 
+def retry_campaign(*, actor: Actor, campaign_id: UUID, update_ids: list[UUID] | None = None) -> int:
+    """Devices that failed, or these of them, are told once more; a campaign that was done runs again. Returns how
+    many. Who is in another open campaign of the kind meanwhile stays out."""
+    with services.unit(actor):
+        row = selectors.campaign_for_update(actor, campaign_id)
+        if row.state not in ("running", "done"):
+            raise Conflict(f"the campaign is {row.state}", code="wrong-state")
+        if row.firmware.withdrawn_at is not None:
+            raise Conflict("the firmware was withdrawn", code="withdrawn")
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT devices_campaign_retry(%s, %s::uuid[])", (row.pk, update_ids))
+                told = int(cursor.fetchone()[0])
+        except IntegrityError as error:
+            raise Conflict("another campaign took some of the devices just now; try again", code="busy") from error
+        if not told:
+            raise Conflict("no device of it failed that may be told once more", code="none-failed")
+        _save(actor, row, "running", "retry", devices=told)
+    return told
+
+
 def end(actor: Actor, row: Campaign) -> None:
     """Within the caller's transaction."""
     _run("SELECT devices_campaign_end(%s)", row.pk)

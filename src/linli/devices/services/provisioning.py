@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 
 from linli.devices import contracts, joining_selectors, selectors
-from linli.devices.joining_models import Provisioned, ProvisioningProfile
+from linli.devices.joining_models import Provisioned, ProvisioningProfile, Refusal
 from linli.devices.services.common import OPEN, emit_device, spot
 from linli.devices.services.devices import model_of
 from linli.kernel import audit, clock, events, services
@@ -22,6 +22,7 @@ from linli.orgs import facade as orgs
 PERMISSION = "devices.credentials"
 MOST = 100_000
 AGAIN_S = (60, 7 * 86_400)
+REFUSALS_DAYS = 30
 PLAIN = ("name_zh", "name_en", "owner_department", "owner_team_id", "creates", "claimable", "gateways", "max_devices",
          "expires_at", "enabled")  # fmt: skip
 NULLABLE = ("expires_at", "owner_team_id")
@@ -120,6 +121,11 @@ def reopen_device(*, actor: Actor, device_id: UUID, for_s: int = 3600) -> Provis
                      detail={"until": until.isoformat()})  # fmt: skip
         emit_device(device, "provisioning")
     return row
+
+
+def forget_refusals() -> int:
+    """Who was not refused again for thirty days is forgotten. Returns how many."""
+    return Refusal.objects.filter(last_at__lt=clock.now() - timedelta(days=REFUSALS_DAYS)).delete()[0]
 
 
 def _hash(key: str, secret: str) -> bytes:

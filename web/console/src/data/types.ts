@@ -52,11 +52,11 @@ export interface DeviceStatus {
 export interface Device {
   id: string; code: string; name: Label; model: { code: string; name: Label; category: string; icon: string; interval_s: number }; model_version: number; state: string; area_path: string;
   grid_id: string | null; lon: number | null; lat: number | null; compound_id: string | null; unit_id: string | null; owner_department: string; owner_team_id: string | null;
-  tags: string[]; attributes_shared: Record<string, unknown>; attributes_client: Record<string, unknown>; status: DeviceStatus; active_alarms: number;
+  tags: string[]; attributes_shared: Record<string, unknown>; attributes_client: Record<string, unknown>; gateway: boolean; parent_id: string | null; parent_name: string; status: DeviceStatus; active_alarms: number;
   worst_alarm: string | null; created_at: string; updated_at: string;
 }
 export interface DeviceCounts { total: number; online: number; models: { model: string; total: number; online: number }[]; owners: { owner: string; total: number; silent: number }[] }
-export interface Credential { id: string; hint: string; protocol: string; created_at: string; expires_at: string | null; revoked_at: string | null }
+export interface Credential { id: string; hint: string; protocol: string; created_at: string; expires_at: string | null; revoked_at: string | null; fingerprint: string; subject: string }
 export interface RuleTerm {
   kind: "threshold" | "range" | "rate" | "count"; property: string; op: string; value?: number; clear_value?: number; low?: number; high?: number; margin?: number;
   per?: "minute" | "hour"; times?: number; window_s?: number;
