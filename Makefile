@@ -12,7 +12,7 @@ WEB_READY := src/linli/dist/.ready
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 PHONES ?= 20
-.PHONY: setup peers run check test test-model test-slow test-external test-phones bench bench-cases bench-devices e2e lock wheel clean
+.PHONY: setup peers run check check-style check-types check-web test test-model test-slow test-external test-phones bench bench-cases bench-devices e2e lock wheel clean
 
 setup: $(ENV_READY) $(WEB_READY)
 
@@ -42,17 +42,22 @@ $(PEERS_READY): tests/peers/requirements.lock
 run: setup
 	$(BIN)/linli up --demo --home $(HOME_DIR) $(ARGS)
 
-check: setup
+# Three parts that may run side by side: `make -j2 check`.
+check: check-style check-types check-web
+check-style: setup
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/mypy
-	tools/npm run check
 	$(BIN)/linli check
+check-types: setup
+	$(BIN)/mypy
+check-web: setup
+	tools/npm run check
 
+# The browser's tests are all slow and all in tests/e2e (tests/arch/test_suites.py): no other suite reads them in.
 test: setup
 	tools/npm test
-	tools/steady "not slow" -n $(WORKERS) $(ARGS)
+	tools/steady "not slow" --ignore=tests/e2e -n $(WORKERS) $(ARGS)
 
 # The case desk walked at random for STEPS steps, with the invariants of tests/cases/world.py.
 STEPS ?= 100000
@@ -62,8 +67,8 @@ test-model: setup
 # Faults are timed, so they run alone; each other file starts a district of its own.
 test-slow: setup peers
 	tools/steady "slow and not e2e" tests/faults $(ARGS)
-	tools/steady "slow and not e2e" --ignore=tests/faults -n $(WORKERS) --dist loadfile $(ARGS)
-	tools/steady e2e -n $(WORKERS) --dist worksteal $(ARGS)
+	tools/steady "slow and not e2e" --ignore=tests/faults --ignore=tests/e2e -n $(WORKERS) --dist loadfile $(ARGS)
+	tools/steady e2e tests/e2e -n $(WORKERS) --dist worksteal $(ARGS)
 
 # The same tests of the rooms that lean on what a server can do, against a PostgreSQL and a NATS server that somebody else runs.
 SERVED := $(addprefix tests/,kernel engines live telemetry sense cases)
@@ -76,7 +81,7 @@ test-phones: setup
 	PHONES=$(PHONES) $(BIN)/python -m pytest tests/phones -q -s $(ARGS)
 
 e2e: setup
-	tools/steady e2e -n $(WORKERS) --dist worksteal $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
+	tools/steady e2e tests/e2e -n $(WORKERS) --dist worksteal $(if $(SHOTS),--shots=$(SHOTS)) $(ARGS)
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)

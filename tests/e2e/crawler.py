@@ -17,6 +17,29 @@ FOLDS = "details > summary, button[aria-expanded]"
 DIALOGS = "[aria-haspopup=dialog], [data-testid=contact-ask], [data-testid=grid-tools] button"
 IS_OPEN = """(el) => el.getAttribute('aria-selected') === 'true' || el.getAttribute('aria-expanded') === 'true'
   || (el.tagName === 'SUMMARY' && el.parentElement.open)"""
+# Requests of a page that have no answer yet, and how long nothing of it has changed: faster than a fixed wait where all
+# is there, and longer than one where something is still to come.
+FLIGHTS = """(() => {
+  const sent = window.fetch;
+  window.flying = 0;
+  window.fetch = (...given) => {
+    window.flying += 1;
+    return sent(...given).finally(() => { window.flying -= 1; });
+  };
+})()"""
+STILL = """([still, most]) => new Promise((done) => {
+  const end = performance.now() + most;
+  let last = performance.now();
+  const seen = new MutationObserver(() => { last = performance.now(); });
+  seen.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+  const look = () => {
+    const now = performance.now();
+    if (now < end && (window.flying > 0 || now - last < still)) setTimeout(look, 20);
+    else { seen.disconnect(); done(); }
+  };
+  look();
+})"""
+STILL_MS, MOST_MS = 120, 2_000
 NAME = "(el) => (el.getAttribute('aria-label') || el.innerText).trim()"
 
 
@@ -28,7 +51,7 @@ def pattern(path: str) -> str:
 def settle(page: Page) -> None:
     page.locator("h1, h2, form").first.wait_for(state="attached")
     page.locator("[data-testid=state-loading]").first.wait_for(state="detached")
-    page.wait_for_timeout(300)
+    page.evaluate(STILL, [STILL_MS, MOST_MS])
 
 
 class Crawler:
@@ -38,6 +61,7 @@ class Crawler:
         self, page: Page, origin: str, look: Callable[[str], None], opened: set[tuple[str, str]] | None = None
     ) -> None:
         self.page, self.origin, self.look = page, origin, look
+        page.add_init_script(FLIGHTS)
         self.seen: set[str] = set()
         self.opened = set() if opened is None else opened
 

@@ -301,36 +301,6 @@ def test_a_new_line_of_the_same_client_takes_over(district: District, key: str) 
     second.close()
 
 
-def test_what_is_kept_while_the_gateway_is_off_nats_is_told_after_it(
-    district: District, program: Talker, web: httpx.Client, stream: int
-) -> None:
-    """NATS restarts, and what is kept meanwhile passes by while the gateway has no connection to it."""
-    assert program.hear(f"v1.1/Datastreams({stream})/Observations?$select=result")[0] == [1]
-
-    def told() -> None:
-        body = {"result": f"off-{uuid.uuid4().hex[:8]}", "Datastream": {"@iot.id": stream}}
-        assert web.post("/Observations", json=body).status_code == 201
-        sent.append(body["result"])
-
-    sent: list[str] = []
-    told()
-    assert program.message()[1]["result"] == sent[0]
-    gateway, old = district.pid("gateway"), district.pid("nats")
-    os.kill(gateway, signal.SIGSTOP)
-    try:
-        os.kill(old, signal.SIGKILL)
-        until(lambda: district.pid("nats") not in (0, old), 30)
-        for _ in range(3):
-            told()
-        time.sleep(5)  # the relay has sent them: nobody heard
-    finally:
-        os.kill(gateway, signal.SIGCONT)
-    assert [program.message(30)[1]["result"] for _ in sent[1:]] == sent[1:]
-    assert district.pid("gateway") == gateway, "the same process came back"
-    with pytest.raises(queue.Empty):
-        program.message(2)
-
-
 def test_the_death_of_web_and_gateway_loses_and_doubles_nothing(
     district: District, key: str, web: httpx.Client, stream: int, gauge: Gauge
 ) -> None:

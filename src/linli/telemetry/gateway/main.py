@@ -100,7 +100,10 @@ async def keep_registry(gateway: Gateway, nc: Any) -> None:
             await asyncio.wait_for(news.wake.wait(), LOOK_S)
             await asyncio.sleep(0.1)
         news.wake.clear()
-        if news.missed(nc) or len(news.changed) > MAX_CHANGED or time.monotonic() - last >= REFRESH_S:
+        if news.missed(nc):
+            news.everything = True
+            gateway.programs.missed()
+        elif len(news.changed) > MAX_CHANGED or time.monotonic() - last >= REFRESH_S:
             news.everything = True
         try:
             last = await _follow_news(gateway, news) or last

@@ -174,6 +174,10 @@ class Programs:
             now = time.monotonic()
             self._doubted += [(now, account), (now + REMEMBERED_S, account)]
 
+    def missed(self) -> None:
+        """News may not have come: look at all keys and topics now."""
+        self._minute = float("-inf")
+
     async def run(self) -> None:
         """Whatever goes wrong with programs, devices do not feel it."""
         while True:
