@@ -147,6 +147,7 @@ def year(home: Path, devices: list[str], end: datetime) -> dict[str, Any]:
     client.close()
     return {
         "points": points, "seconds": round(loaded, 1), "points_per_s": round(points / loaded),
-        "bytes_per_point": round(sum(int(row[1]) for row in size) / points, 2),
+        "bytes_per_point": round(sum(int(row[1]) for row in size if row[0] in ("raw", "hour")) / points, 2),
+        "bytes_per_point_minute": round(sum(int(row[1]) for row in size if row[0] == "minute") / points, 2),
         "tables": {name: {"mb": round(int(size) / 1e6, 1), "rows": int(rows)} for name, size, rows in size},
     }  # fmt: skip

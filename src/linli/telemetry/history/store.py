@@ -21,7 +21,7 @@ _ROLLUP = """(
 )"""
 _RAW = """(
     device FixedString(16), property LowCardinality(String), ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-    recv DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)), value Float64 CODEC(Gorilla, ZSTD(1)),
+    recv DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)), value Float64 CODEC(ZSTD(1)),
     flags UInt8 CODEC(ZSTD(1)), seq UInt64 CODEC(DoubleDelta, ZSTD(1))
 )"""
 # What is inserted: (name, columns, engine family, partition, order). `private` is about households, persons and
@@ -100,6 +100,8 @@ class Store:
         """Make what is missing; harmless at every start."""
         for statement in statements(_cluster()):
             client.command(statement)
+        for name in ("raw", "private"):  # stores made when values were packed otherwise; only new parts change
+            client.command(f"ALTER TABLE {kept_in(name)}{on_cluster()} MODIFY COLUMN value Float64 CODEC(ZSTD(1))")
 
 
 def of_environment(folder: Path) -> Store:
