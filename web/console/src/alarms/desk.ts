@@ -1,11 +1,10 @@
 /** Who has what: the acts of the desk on alarms and incidents, one or many, each with its undo. */
 import { api } from "@shared/api/client";
 import { person } from "@shared/util/masks";
-import { millis, span } from "@shared/util/time";
 import { say, sayProblem } from "@shared/util/toasts";
 import { loadAttention } from "../data/attention";
 import { teamNames } from "../data/names";
-import type { Held, NextStep } from "../data/types";
+import type { Held } from "../data/types";
 import { named, t } from "../i18n/index";
 import { me } from "../session";
 
@@ -18,14 +17,6 @@ export const WHOSE = ["mine", "team", "nobody"] as const;
 export function whose(row: Held): string {
   if (row.assignee_id) return row.assignee_id === me.value?.account_id ? t("whose.me") : person(row.assignee_name) || t("whose.somebody");
   return row.team_id ? named(teamNames(row.team_id)) || t("whose.someTeam") : "";
-}
-
-/** How long until somebody is told; `to` leads over to the name of whoever that is. */
-export function left(step: NextStep, now: number, to = false): string {
-  const gap = millis(step.at) - now;
-  if (gap <= 0) return t(to ? "whose.now" : "whose.leftNow");
-  if (gap < 60_000) return t(to ? "whose.underMinute" : "whose.leftUnder");
-  return t(to ? "whose.in" : "whose.left", { time: span(gap) });
 }
 
 const path = (one: Ref) => `/${one.incident ? "incidents" : "alarms"}/${one.id}`;
