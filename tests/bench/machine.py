@@ -73,7 +73,9 @@ def tree(pid: int, name: str = "") -> list[psutil.Process]:
 
 def pids(district: District) -> dict[str, int]:
     """The server processes by name, as they are now: asking costs a second, so ask once for many measurements."""
-    return {name: int(state["pid"]) for name, state in district.status()["processes"].items() if state.get("pid")}
+    return {
+        name: int(state["pid"]) for name, state in district.status(check=False)["processes"].items() if state.get("pid")
+    }
 
 
 def cpu_seconds(district: District, known: dict[str, int] | None = None) -> dict[str, float]:

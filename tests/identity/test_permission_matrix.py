@@ -192,6 +192,13 @@ class History:
     def series(self, *asked: Any) -> pa.Table:
         return pa.table({n: pa.array([], pa.int64()) for n in ("t", "min", "max", "mean", "count")})
 
+    def compared(self, *asked: Any) -> pa.Table:
+        names = ("i", "t", "min", "max", "mean", "count", "last", "last_t")
+        return pa.table({n: pa.array([], pa.int64()) for n in names})
+
+    def rollup(self, *asked: Any) -> pa.Table:
+        return pa.table({n: pa.array([], pa.int64()) for n in ("b", "min", "max", "mean", "count")})
+
     def export(self, *asked: Any) -> Iterator[pa.Table]:
         return iter(())
 
@@ -234,6 +241,10 @@ def devices_total(body: Any) -> int:
     return int(body["total"])
 
 
+def cells_total(body: Any) -> int:
+    return int(body["total"])
+
+
 def quality_total(body: Any) -> int:
     return int(body["total"]["devices"])
 
@@ -249,12 +260,15 @@ def cases_total(body: Any) -> int:
 HAVE_PRIVATE = {"intake", "duty_lead", "dispatcher", "centre_lead", "supervisor"}
 SIDE_COUNT: dict[str, Callable[[str], int]] = {
     "devices_total": lambda role: 3,
+    "cells_total": lambda role: 1,  # with a point
     "quality_total": lambda role: 2,  # one is planned
     "alarms_total": lambda role: 1,
     "cases_total": lambda role: 3 if role in HAVE_PRIVATE else 2,
 }
 SHOWN: dict[str, Callable[[Any, Things, World, str], bool]] = {
     "GET /devices/counts": _count(devices_total),
+    "GET /device-facets": _count(devices_total),
+    "GET /device-cells": _count(cells_total),
     "GET /devices/quality": _count(quality_total),
     "GET /alarms/counts": _count(alarms_total),
     "GET /cases/counts": _count(cases_total),
@@ -321,10 +335,11 @@ def test_route(row: Row, world: World, django_db_blocker: Any) -> None:
     assert faults(row, world, django_db_blocker) == []
 
 
+EVERYWHERE = lambda roll, *a: roll.within(("",))  # noqa: E731
 PLANTED: list[tuple[str, str, Any, str]] = [
     ("GET /tasks/{task_id}", "linli.work.selectors.area_q", lambda *a, **k: Q(), "other: 200 instead of 404"),
     ("GET /tasks", "linli.work.selectors.area_q", lambda *a, **k: Q(), "the thing is shown"),
-    ("GET /devices/counts", "linli.devices.selectors.area_q", lambda *a, **k: Q(), "the thing is shown"),
+    ("GET /devices/counts", "linli.devices.roll.Roll.visible", EVERYWHERE, "the thing is shown"),
     ("GET /audit", "linli.kernel.http.check", lambda actor, permission: None, "200 instead of 403"),
     ("GET /cases/{case_id} [private]", "linli.cases.selectors.visible.PRIVATE", "cases.view", "200 instead of 404"),
 ]

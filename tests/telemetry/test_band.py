@@ -55,6 +55,7 @@ def call(history: HistoryProcess, db: None) -> Iterator[Callable[..., HttpRespon
         model = ThingModel.objects.create(code=code, name_zh=code, name_en=code, subject=subject, category="x",
                                           interval_s=900, properties=properties)  # fmt: skip
         Device.objects.create(id=pk, code=code, name_zh=code, name_en=code, model=model, area_path=f"{AREA}.002")
+    band.kept.clear()
     with mock.patch.object(selectors, "history", return_value=history.client):
         yield viewer(AREA)
 
@@ -97,3 +98,35 @@ def test_only_places_and_only_who_sees_the_device(call: Callable[..., Any]) -> N
     for query, field in (({"points": 0}, "points"), ({"points": 9999}, "points"), ({"end": span(T0)["start"]}, "end")):
         answer = call(f"/devices/{GAUGE}/expected", **span(T0) | query)
         assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == field, answer.content
+
+
+def test_what_was_learnt_is_kept_and_tells_the_same(call: Callable[..., Any]) -> None:
+    """The second look reads only the days of the chart; a later day begins where an earlier one ended."""
+    read: list[tuple[int, int]] = []
+    real = band._readings
+
+    def counted(device_id: Any, prop: str, begin: int, until: int, step: int | None) -> Any:
+        read.append((begin, until))
+        return real(device_id, prop, begin, until, step)
+
+    with mock.patch.object(band, "_readings", counted):
+        ask = lambda start: call(f"/devices/{GAUGE}/expected", points=96, **span(start)).json()  # noqa: E731
+        earlier, later = END - 4 * 86_400_000, END - 2 * 86_400_000 + STEP
+        cold = ask(earlier)
+        assert read == [(earlier - band.LEAD_MS, earlier), (earlier, END)]
+        read.clear()
+        assert ask(earlier) == cold and read == [(earlier, END)]
+        read.clear()
+        chained = ask(later)
+        day = later // 86_400_000 * 86_400_000
+        assert read == [(earlier, day), (day, END)] and chained["learnt_from"] == cold["learnt_from"]
+        band.kept.clear()
+        alone = ask(later)
+    assert chained["t"] == alone["t"] and chained["odd"] == alone["odd"]
+    assert chained["low"] == alone["low"] and chained["high"] == alone["high"], "taught in one go or in parts"
+
+
+def test_a_day_that_is_not_over_is_not_kept(call: Callable[..., Any]) -> None:
+    with mock.patch.object(band.clock, "now", return_value=selectors.at(END - 5 * STEP)):
+        call(f"/devices/{GAUGE}/expected", **span(END, END + STEP))
+    assert [day for _, day in band.kept._held] == [(END - 5 * STEP) // 86_400_000 * 86_400_000]

@@ -282,6 +282,25 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Standings:
+    """Devices in use as numpy columns of equal length: ids as 16 bytes, codes; `groups`: of model, owner and area the
+    texts and each device's number of its own; when heard, on line until, last error (seconds since 1970, 0 never);
+    frames that could not be read and messages that were refused since it is registered."""
+
+    ids: Any
+    codes: Any
+    groups: Mapping[str, tuple[list[str], Any]]
+    seen: Any
+    until: Any
+    error: Any
+    bad: Any
+    refused: Any
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmInfo:
     """What other modules may know of an alarm."""
 

@@ -7,8 +7,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import bench_selectors, conditions, incident_selectors, open_selectors, selectors
-from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing
+from linli.devices import (
+    bench_selectors,
+    conditions,
+    incident_selectors,
+    open_selectors,
+    selectors,
+    standing_selectors,
+)
+from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing, Standings
 from linli.devices.models import Alarm, Device, Incident
 from linli.devices.services import devices as _devices
 from linli.devices.services import imports
@@ -42,9 +49,19 @@ def kind(actor: Actor, device_id: UUID) -> Kind:
     return Kind(_info(found), found.model.interval_s, found.model.properties, found.attributes_shared)
 
 
-def standings(actor: Actor, *, area: str = "") -> list[Standing]:
-    """Every device of a place in use that the actor may see in an area, by code, with what the gateway noted of it."""
-    return selectors.standings(actor, area=area)
+def standings(actor: Actor, *, area: str = "") -> Standings:
+    """Every device of a place in use that the actor may see in an area, as columns: at most some seconds old."""
+    return standing_selectors.standings(actor, area=area)
+
+
+def standing_rows(actor: Actor, device_ids: list[UUID]) -> list[Standing]:
+    """Those of these devices that the actor may see, in their order, with what the gateway noted of them."""
+    return standing_selectors.standing_rows(actor, device_ids)
+
+
+def model_names() -> dict[str, dict[str, str]]:
+    """Of each kind of thing its names, by its code."""
+    return standing_selectors.model_names()
 
 
 def leases(actor: Actor) -> list[Lease]:

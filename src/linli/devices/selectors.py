@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from linli.devices import incident_selectors, locks, text
-from linli.devices.contracts import Lease, Standing
+from linli.devices.contracts import Lease
 from linli.devices.models import (
     SEVERITIES,
     STATES,
@@ -111,40 +111,13 @@ def device_for_update(actor: Actor, device_id: UUID, permission: str = "devices.
     return locks.for_update(rows, actor, permission, device_id, lambda: device(actor, device_id))
 
 
-def device_counts(actor: Actor, *, area: str = "") -> dict[str, Any]:
-    """Totals by model and by owner, with how many are silent now."""
-    now = clock.now()
-    found = _visible(actor).filter(within(area)).exclude(state="retired")
-    alive = Count("pk", filter=Q(status__online_until__gt=now))
-    models = found.values("model_id").annotate(total=Count("pk"), online=alive).order_by("model_id")
-    owners = found.values("owner_department").annotate(total=Count("pk"), online=alive).order_by("owner_department")
-    by_model = [{"model": r["model_id"], "total": r["total"], "online": r["online"]} for r in models]
-    return {
-        "total": sum(r["total"] for r in by_model),
-        "online": sum(r["online"] for r in by_model),
-        "models": by_model,
-        "owners": [{"owner": r["owner_department"], "total": r["total"],
-                    "silent": r["total"] - r["online"]} for r in owners],
-    }  # fmt: skip
-
-
-MAX_STANDINGS = 100_000
-_STANDING = ("pk", "code", "name_zh", "name_en", "model_id", "model__name_zh", "model__name_en", "owner_department",
-             "area_path", "status__last_seen", "status__online_until", "status__bad", "status__refused",
-             "status__last_error", "status__last_error_at")  # fmt: skip
-
-
-def standings(actor: Actor, *, area: str = "") -> list[Standing]:
-    """Devices in use, by code, with what the gateway noted of them; in one query, without their models' bodies."""
-    found = _visible(actor).filter(within(area), state="active").order_by("code").values_list(*_STANDING)
-    rows = list(found[: MAX_STANDINGS + 1])
-    if len(rows) > MAX_STANDINGS:
-        raise Invalid("area", f"has more than {MAX_STANDINGS:,} devices; take a smaller one")
-    return [
-        Standing(pk, code, {"zh": zh, "en": en or zh}, model, {"zh": m_zh, "en": m_en}, owner, path, seen, until,
-                 bad or 0, refused or 0, error or "", error_at)
-        for pk, code, zh, en, model, m_zh, m_en, owner, path, seen, until, bad, refused, error, error_at in rows
-    ]  # fmt: skip
+def in_order(actor: Actor, device_ids: list[UUID]) -> list[Device]:
+    """Those of these devices that the actor sees, as they were given, each as `devices` gives it."""
+    found = _visible(actor).filter(pk__in=device_ids).select_related("model", "status").defer(*HEAVY)
+    by_id = {row.pk: row for row in found}
+    rows = [by_id[pk] for pk in device_ids if pk in by_id]
+    _mark_alarms(rows)
+    return rows
 
 
 _PINS = """
@@ -161,8 +134,11 @@ WHERE d.state <> 'retired' AND d.lon IS NOT NULL
 PIN_FIELDS = ["id", "lon", "lat", "model", "state", "online", "alarm", "code"]
 
 
-def pins(actor: Actor, *, model: str = "", area: str = "", bbox: list[float] | None = None) -> bytes:
-    """All devices with a point, as JSON `{"fields": [...], "items": [[...], ...]}`; `alarm` is a severity or null."""
+def pins(
+    actor: Actor, *, model: str = "", area: str = "", bbox: list[float] | None = None, most: int | None = None
+) -> bytes:
+    """All devices with a point, as JSON `{"fields": [...], "items": [[...], ...], "more": false}`; `alarm` is a
+    severity or null. More than `most` are not told at all: no part of them would be a fair one."""
     where, params = "", []
     areas = actor.areas("devices.view")
     if "" not in areas:
@@ -177,11 +153,15 @@ def pins(actor: Actor, *, model: str = "", area: str = "", bbox: list[float] | N
     if bbox:
         where += " AND d.lon BETWEEN %s AND %s AND d.lat BETWEEN %s AND %s"
         params += [bbox[0], bbox[2], bbox[1], bbox[3]]
+    if most is not None:
+        where += " LIMIT %s"
+        params.append(max(0, most) + 1)
     with connection.cursor() as cursor:
         cursor.execute(_PINS + where, params)
         items = [(i, round(x, 6), round(y, 6), m, s, o, SEVERITIES[w] if w >= 0 else None, c)
                  for i, x, y, m, s, o, w, c in cursor.fetchall()]  # fmt: skip
-    return orjson.dumps({"fields": PIN_FIELDS, "items": items})
+    more = most is not None and len(items) > most
+    return orjson.dumps({"fields": PIN_FIELDS, "items": [] if more else items, "more": more})
 
 
 def credentials(actor: Actor, device_id: UUID) -> list[Credential]:

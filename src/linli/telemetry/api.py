@@ -18,12 +18,13 @@ from linli.telemetry import (
     bench_api,
     figures,
     health_api,
+    history_api,
     quality_api,
     selectors,
 )
 from linli.telemetry.router import Label, router
 
-__all__ = ["bench_api", "health_api", "quality_api", "router"]
+__all__ = ["bench_api", "health_api", "history_api", "quality_api", "router"]
 
 
 class ReadingOut(Schema):

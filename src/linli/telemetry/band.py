@@ -1,9 +1,19 @@
 """The expected range of a device's property over a charted span: the detector run over its history. Who may see the
-device may see it; things of households, persons and vehicles are not there."""
+device may see it; things of households, persons and vehicles are not there.
+
+What a series has taught up to the midnight (UTC) before the span is kept in memory for some hours, so that a chart that
+is drawn again, or moved, costs only the readings of its own days. A reading that comes late into a day that was learnt
+does not count until what was kept is forgotten.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +21,63 @@ import numpy as np
 from django.conf import settings
 
 from linli.devices import facade as devices
+from linli.kernel import clock
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Invalid
 from linli.telemetry import anomaly, selectors
 from linli.telemetry.batch import NOT_JUDGED
 
-LEAD_MS = 28 * 86_400_000  # learnt from so long before the span: four visits of each hour of the week
-MAX_READINGS = 8_000  # four tenths of a second of one core; more are taken as means
+DAY_MS = 86_400_000
+LEAD_MS = 28 * DAY_MS  # learnt from so long before the span: four visits of each hour of the week
+SETTLED_MS = 900_000  # a day is learnt as a whole when it has been over for so long
+MAX_READINGS = 4_500  # a quarter of a second of one core; more are taken as means
+STEPS_MS = tuple(s * 1000 for s in (300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400))
 MAX_POINTS = 2_000
 MAX_ODD = 100
+SERIES = b"series"
+Columns = tuple[Any, Any]  # times in ms, values
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What the detector knew at the beginning of a day, and the first reading that it took; none yet: None."""
+
+    state: bytes
+    first: int | None
+
+
+class Kept:
+    """What was learnt of series up to a day, the least used forgotten first, and all after some hours."""
+
+    MOST, SECONDS, BACK = 2_000, 6 * 3_600.0, 7
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[Any, int], tuple[float, Learnt]] = OrderedDict()
+        self._lock = Lock()
+
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+
+    def last(self, series: Any, day: int) -> tuple[int, Learnt] | None:
+        """Of the days up to `day`, the newest that is known, of at most a week."""
+        with self._lock:
+            for back in range(self.BACK + 1):
+                key = (series, day - back * DAY_MS)
+                at, learnt = self._held.get(key, (0.0, None))
+                if learnt is not None and time.monotonic() - at < self.SECONDS:
+                    self._held.move_to_end(key)
+                    return key[1], learnt
+        return None
+
+    def keep(self, series: Any, day: int, learnt: Learnt) -> None:
+        with self._lock:
+            self._held[(series, day)] = (time.monotonic(), learnt)
+            while len(self._held) > self.MOST:
+                self._held.popitem(last=False)
+
+
+kept = Kept()
 
 
 def expected(
@@ -34,36 +92,65 @@ def expected(
     if until <= since:
         raise Invalid("end", "must be after start")
     said = next((p for p in kind.properties if p["code"] == prop), None)
-    empty = said is not None and said.get("type") in ("bool", "text")
-    t, x, step = (np.zeros(0, np.int64), np.zeros(0), None) if empty else _readings(device_id, prop, since, until)
+    none = said is not None and said.get("type") in ("bool", "text")
+    day = min(since, int(clock.now().timestamp() * 1000) - SETTLED_MS) // DAY_MS * DAY_MS
+    begin = max(0, day - LEAD_MS)
+    step = None if none else _step(device_id, prop, begin, until)
     detector = anomaly.Detector(anomaly.of_packs(), zone=settings.TIME_ZONE)
-    found = detector.take(np.repeat(detector.rows([prop]), len(t)), t, x)
+    empty = (np.zeros(0, np.int64), np.zeros(0))
+    read: Callable[[int, int], Columns] = lambda a, b: _readings(device_id, prop, a, b, step)  # noqa: E731
+    first = None if none else _learn(detector, (device_id, prop, step, detector.settings), begin, day, read)
+    t, x = empty if none else read(day, until)
+    found = detector.take(np.repeat(detector.rows([SERIES]), len(t)), t, x)
     odd = np.flatnonzero((found.told >= 1.0) & (t >= since))
+    first = first if first is not None else int(t[0]) if len(t) else None
     return {
-        "property": prop, "learnt_from": selectors.at(int(t[0])) if len(t) else None, "step_s": step,
-        **_drawn(t, found, since, until, points), "odd_total": len(odd),
+        "property": prop, "learnt_from": None if first is None else selectors.at(first),
+        "step_s": step and step // 1000, **_drawn(t, found, since, until, points), "odd_total": len(odd),
         "odd": [_odd(int(t[i]), float(x[i]), found, i) for i in odd[::-1][:MAX_ODD].tolist()],
     }  # fmt: skip
 
 
-def _readings(device_id: UUID, prop: str, since: int, until: int) -> tuple[Any, Any, int | None]:
-    """Readings that are judged from before the span to its end, oldest first; means when there are too many."""
-    begin = max(0, since - LEAD_MS)
+def _learn(
+    detector: anomaly.Detector, series: Any, begin: int, day: int, read: Callable[[int, int], Columns]
+) -> int | None:
+    """Teach the detector the days before `day`; the time of the first reading that it ever took."""
+    known = kept.last(series, day)
+    reached, first = (known[0], known[1].first) if known else (begin, None)
+    if known:
+        detector.load(known[1].state)
+    if reached < day:
+        t, x = read(reached, day)
+        detector.take(np.repeat(detector.rows([SERIES]), len(t)), t, x)
+        first = first if first is not None else int(t[0]) if len(t) else None
+        kept.keep(series, day, Learnt(detector.save([SERIES]), first))
+    return first
+
+
+def _step(device_id: UUID, prop: str, begin: int, until: int) -> int | None:
+    """Over how many ms means are taken, when there are too many readings."""
+    rows = selectors.ask(lambda: selectors.history().counts([device_id], begin, until)).to_pylist()
+    if sum(r["count"] for r in rows if r["property"] == prop) <= MAX_READINGS:
+        return None
+    return next((s for s in STEPS_MS if (until - begin) / s <= MAX_READINGS), STEPS_MS[-1])
+
+
+def _readings(device_id: UUID, prop: str, begin: int, until: int, step: int | None) -> Columns:
+    """Readings that are judged, oldest first; means over `step` when there are too many of them."""
     history = selectors.history()
-    rows = selectors.ask(lambda: history.counts([device_id], begin, until)).to_pylist()
-    if sum(r["count"] for r in rows if r["property"] == prop) > MAX_READINGS:
-        table = selectors.ask(lambda: history.series([device_id], prop, begin, until, MAX_READINGS))
-        t = table["t"].to_numpy().astype(np.int64)
-        step = int(np.diff(t).min()) if len(t) > 1 else 0
-        return t, table["mean"].to_numpy().astype(np.float64), round(step / 1000)
+    if step is not None:
+        count = -(-(until - begin) // step)
+        table = selectors.ask(lambda: history.series([device_id], prop, begin, begin + count * step, count))
+        t, mean = table["t"].to_numpy().astype(np.int64), table["mean"].to_numpy().astype(np.float64)
+        return t[t < until], mean[t < until]
     pieces = list(selectors.ask(lambda: history.export(device_id, prop, begin, until)))
     if not pieces:
-        return np.zeros(0, np.int64), np.zeros(0), None
+        return np.zeros(0, np.int64), np.zeros(0)
     t, x, flags = (
         np.concatenate([p[name].to_numpy(zero_copy_only=False) for p in pieces]) for name in ("t", "value", "flags")
     )
     fit = (flags.astype(np.int64) & NOT_JUDGED) == 0
-    return t[fit].astype(np.int64), x[fit].astype(np.float64), None
+    return t[fit].astype(np.int64), x[fit].astype(np.float64)
 
 
 def _drawn(t: Any, found: anomaly.Verdicts, since: int, until: int, points: int) -> dict[str, list[Any]]:

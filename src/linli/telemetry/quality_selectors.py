@@ -6,14 +6,18 @@ doubtful, late or told by a clock that was years off, history counts over the sp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from linli.devices import facade as devices
-from linli.devices.contracts import Standing
+from linli.devices.contracts import Standing, Standings
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Invalid, Unavailable
@@ -23,9 +27,11 @@ from linli.telemetry import selectors
 NO_OWNER = "-"
 BY = ("owner", "model", "grid")
 MAX_DAYS = 31
-AT_ONCE = 1_000  # devices of one question to history
+AT_ONCE = 1_000  # of more devices history is asked about all at once, and its answer kept for some minutes
+KEPT_S = 300.0
 COUNTS = ("readings", "out_of_range", "doubtful", "late", "clamped")
-Flags = Mapping[UUID, Mapping[str, int]]
+NEVER_S = 1 << 40  # a device that was never heard stands before all
+Flags = dict[str, Any]  # a column a count, in the order of the devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +48,19 @@ class Span:
         now = clock.now()
         return cls(now - timedelta(days=days), now)
 
-    def heard(self, one: Standing) -> bool:
-        return one.last_seen is not None and one.last_seen >= self.start
+    def heard(self, rows: Standings) -> Any:
+        return rows.seen >= self.start.timestamp()
 
-    def fresh(self, one: Standing) -> bool:
-        """Its last reading is no older than three of its intervals."""
-        return one.online_until is not None and one.online_until > self.end
+    def fresh(self, rows: Standings) -> Any:
+        """The last reading is no older than three of its intervals."""
+        return rows.until > self.end.timestamp()
 
-    def failed(self, one: Standing) -> bool:
-        return one.last_error_at is not None and one.last_error_at >= self.start
+    def failed(self, rows: Standings) -> Any:
+        return rows.error >= self.start.timestamp()
+
+    def silence(self, rows: Standings) -> Any:
+        """Seconds since it was heard."""
+        return np.where(rows.seen > 0, self.end.timestamp() - rows.seen, NEVER_S).astype(np.int64)
 
 
 def figures(actor: Actor, *, by: str, days: int, area: str = "") -> dict[str, Any]:
@@ -63,70 +73,107 @@ def figures(actor: Actor, *, by: str, days: int, area: str = "") -> dict[str, An
         flags: Flags | None = _flags(rows, span)
     except Unavailable:
         flags = None
-    groups: dict[str, list[Standing]] = {}
-    for one in rows:
-        groups.setdefault(_key(by, one, area), []).append(one)
-    items = [{"key": key, "name": _name(by, key, mine), **_row(mine, span, flags)} for key, mine in groups.items()]
+    measured = _measured(rows, span, flags)
+    keys, numbers = _groups(by, rows, area)
+    sums = {
+        name: None if column is None else np.bincount(numbers, column, len(keys)) for name, column in measured.items()
+    }
+    names = devices.model_names() if by == "model" else {}
+    items = [
+        {"key": key, "name": names.get(key) or _name(by, key),
+         **{name: None if column is None else int(column[i]) for name, column in sums.items()}}
+        for i, key in enumerate(keys)
+    ]  # fmt: skip
+    total = {name: None if column is None else int(column.sum()) for name, column in measured.items()}
     return {
         "start": span.start, "end": span.end, "by": by, "history": flags is not None,
-        "total": {"key": "", "name": {"zh": "合计", "en": "All"}, **_row(rows, span, flags)},
-        "items": sorted(items, key=lambda r: (-r["devices"], r["key"])),
+        "total": {"key": "", "name": {"zh": "合计", "en": "All"}, **total},
+        "items": sorted((r for r in items if r["devices"]), key=lambda r: (-r["devices"], r["key"])),
     }  # fmt: skip
 
 
-def _key(by: str, one: Standing, area: str) -> str:
-    if by == "owner":
-        return one.owner or NO_OWNER
-    if by == "model":
-        return one.model
-    depth = (area.count(".") + 1 if area else 1) + 1
-    return ".".join(one.area_path.split(".")[:depth])
+def _groups(by: str, rows: Standings, area: str) -> tuple[list[str], Any]:
+    """The keys of the groups, and of each device the number of its own."""
+    texts, numbers = rows.groups["area" if by == "grid" else by]
+    if by == "grid":
+        depth = (area.count(".") + 1 if area else 1) + 1
+        texts = [".".join(path.split(".")[:depth]) for path in texts]
+    elif by == "owner":
+        texts = [text or NO_OWNER for text in texts]
+    keys = list(dict.fromkeys(texts))
+    place = {key: i for i, key in enumerate(keys)}
+    return keys, np.array([place[text] for text in texts], np.int64)[numbers]
 
 
-def _name(by: str, key: str, rows: list[Standing]) -> dict[str, str]:
-    if by == "model":
-        return dict(rows[0].model_name)
+def _name(by: str, key: str) -> dict[str, str]:
     if by == "grid" and (grid := places.grid_at(key)):
         return {"zh": grid.name_zh, "en": grid.name_en or grid.name_zh}
     return {"zh": "未登记单位", "en": "No owner"} if key == NO_OWNER else {"zh": key, "en": key}
 
 
-def _row(rows: Iterable[Standing], span: Span, flags: Flags | None) -> dict[str, Any]:
-    rows = list(rows)
-    found: dict[str, Any] = {
-        "devices": len(rows), "reported": sum(map(span.heard, rows)), "fresh": sum(map(span.fresh, rows)),
-        "never": sum(one.last_seen is None for one in rows), "errors": sum(map(span.failed, rows)),
-        "bad": sum(one.bad for one in rows), "refused": sum(one.refused for one in rows),
+def _measured(rows: Standings, span: Span, flags: Flags | None) -> dict[str, Any]:
+    """What each device adds to each figure."""
+    return {
+        "devices": np.ones(len(rows)), "reported": span.heard(rows), "fresh": span.fresh(rows),
+        "never": rows.seen == 0, "errors": span.failed(rows), "bad": rows.bad, "refused": rows.refused,
+        **{name: None if flags is None else flags[name] for name in COUNTS},
     }  # fmt: skip
-    for name in COUNTS:
-        found[name] = None if flags is None else sum(flags[one.id][name] for one in rows if one.id in flags)
-    return found
 
 
-def _flags(rows: list[Standing], span: Span) -> Flags:
+# --- counts of readings -----------------------------------------------------------------------------------------------
+
+
+def _flags(rows: Standings, span: Span) -> Flags:
     start, end = selectors.span(span.start, span.end)
-    found: dict[UUID, dict[str, int]] = {}
-    for at in range(0, len(rows), AT_ONCE):
-        ids = [one.id for one in rows[at : at + AT_ONCE]]
-        for row in selectors.ask(lambda ids=ids: selectors.history().flagged(ids, start, end)).to_pylist():
-            found[UUID(bytes=row["device"])] = {name: row[name] for name in COUNTS}
-    return found
+    if len(rows) > AT_ONCE:
+        ids, columns = _all_flags(start, end)
+    elif len(rows):
+        mine = [UUID(bytes=i.ljust(16, b"\0")) for i in rows.ids]
+        ids, columns = _asked(selectors.ask(lambda: selectors.history().flagged(mine, start, end)))
+    else:
+        ids, columns = _asked(None)
+    if not len(ids):
+        return {name: np.zeros(len(rows), np.int64) for name in COUNTS}
+    place = np.minimum(np.searchsorted(ids, rows.ids), len(ids) - 1)
+    known = ids[place] == rows.ids
+    return {name: np.where(known, column[place], 0) for name, column in columns.items()}
 
 
-def _silence(one: Standing, span: Span) -> int:
-    """Seconds since it was heard; a device that never was stands before all."""
-    return 1 << 40 if one.last_seen is None else int((span.end - one.last_seen).total_seconds())
+def _asked(table: Any) -> tuple[Any, Flags]:
+    """Ids in their order, and the counts beside them."""
+    if table is None or not len(table):
+        return np.zeros(0, "S16"), {name: np.zeros(0, np.int64) for name in COUNTS}
+    ids = np.array(table["device"].to_pylist(), "S16")
+    sort = np.argsort(ids)
+    return ids[sort], {name: table[name].to_numpy().astype(np.int64)[sort] for name in COUNTS}
 
+
+_kept: dict[int, tuple[float, tuple[Any, Flags]]] = {}
+_counting = Lock()
+
+
+def _all_flags(start: int, end: int) -> tuple[Any, Flags]:
+    """Of all devices; the same for everybody, who then sees what of it is his. One question at a time."""
+    wide = end - start
+    with _counting:
+        at, found = _kept.get(wide, (0.0, None))
+        if found is None or time.monotonic() - at > KEPT_S:
+            found = _asked(selectors.ask(lambda: selectors.history().flagged(None, start, end)))
+            _kept[wide] = (time.monotonic(), found)
+        return found
+
+
+# --- the devices behind a figure --------------------------------------------------------------------------------------
 
 # What a figure opens: which devices, and by what they are sorted, the worst first.
-PLAIN: dict[str, tuple[Callable[[Span, Standing], bool], Callable[[Standing, Span], int]]] = {
-    "devices": (lambda span, one: True, _silence),
-    "reported": (Span.heard, _silence),
-    "unreported": (lambda span, one: not span.heard(one), _silence),
-    "fresh": (Span.fresh, _silence),
-    "silent": (lambda span, one: not span.fresh(one), _silence),
-    "never": (lambda span, one: one.last_seen is None, _silence),
-    "errors": (Span.failed, lambda one, span: one.bad + one.refused),
+PLAIN: dict[str, tuple[Callable[[Span, Standings], Any], Callable[[Span, Standings], Any]]] = {
+    "devices": (lambda span, rows: np.ones(len(rows), bool), Span.silence),
+    "reported": (Span.heard, Span.silence),
+    "unreported": (lambda span, rows: ~span.heard(rows), Span.silence),
+    "fresh": (Span.fresh, Span.silence),
+    "silent": (lambda span, rows: ~span.fresh(rows), Span.silence),
+    "never": (lambda span, rows: rows.seen == 0, Span.silence),
+    "errors": (Span.failed, lambda span, rows: rows.bad + rows.refused),
 }
 WHAT = (*PLAIN, *COUNTS)
 
@@ -141,25 +188,35 @@ def devices_behind(
         raise Invalid("by", f"must be one of {', '.join(BY)}")
     if not 1 <= limit <= paging.MAX_LIMIT:
         raise Invalid("limit", f"must be between 1 and {paging.MAX_LIMIT}")
-    span = Span.of(days)
-    rows = [one for one in devices.standings(actor, area=area) if key is None or _key(by, one, area) == key]
-    found = sorted(_valued(rows, span, what), key=lambda pair: (-pair[0], pair[1].code))
+    span, rows = Span.of(days), devices.standings(actor, area=area)
+    wanted, value = _valued(rows, span, what)
+    if key is not None:
+        keys, numbers = _groups(by, rows, area)
+        wanted = wanted & (numbers == (keys.index(key) if key in keys else -1))
     if cursor:
-        value, code = paging.decode(cursor, 2)
-        if type(value) is not int or type(code) is not str:
-            raise Invalid("cursor", "is not one that this list gave")
-        found = [pair for pair in found if (-pair[0], pair[1].code) > (-value, code)]
-    page = found[:limit]
-    after = paging.encode([page[-1][0], page[-1][1].code]) if len(found) > limit else None
-    return [_told(one, value, what) for value, one in page], after
+        wanted = wanted & _after(rows, value, cursor)
+    place = np.flatnonzero(wanted)
+    order = place[np.lexsort((rows.codes[place].astype(str), -value[place]))]
+    page = order[:limit].tolist()
+    after = paging.encode([int(value[page[-1]]), rows.codes[page[-1]]]) if len(order) > limit else None
+    told = {UUID(bytes=rows.ids[i].ljust(16, b"\0")): int(value[i]) for i in page}
+    return [_told(one, told[one.id], what) for one in devices.standing_rows(actor, list(told))], after
 
 
-def _valued(rows: list[Standing], span: Span, what: str) -> list[tuple[int, Standing]]:
+def _valued(rows: Standings, span: Span, what: str) -> tuple[Any, Any]:
+    """Which devices, and what each is sorted by."""
     if what in PLAIN:
         wanted, value = PLAIN[what]
-        return [(value(one, span), one) for one in rows if wanted(span, one)]
-    flags = _flags(rows, span)
-    return [(flags[one.id][what], one) for one in rows if flags.get(one.id, {}).get(what)]
+        return wanted(span, rows), value(span, rows)
+    found = _flags(rows, span)[what]
+    return found > 0, found
+
+
+def _after(rows: Standings, value: Any, cursor: str) -> Any:
+    least, code = paging.decode(cursor, 2)
+    if type(least) is not int or type(code) is not str:
+        raise Invalid("cursor", "is not one that this list gave")
+    return (value < least) | ((value == least) & np.asarray(rows.codes > code, bool))
 
 
 def _told(one: Standing, value: int, what: str) -> dict[str, Any]:

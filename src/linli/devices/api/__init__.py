@@ -4,6 +4,7 @@ from linli.devices.api import (  # noqa: F401
     alarms,
     credentials,
     devices,
+    explorer,
     figures,
     firmware,
     incidents,

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Status
 
-from linli.devices import selectors
+from linli.devices import explorer_selectors, selectors
 from linli.devices.api.base import once, reply, router
 from linli.devices.api.schemas import (
     DeviceCounts,
@@ -48,8 +48,8 @@ def create_device(request: HttpRequest, body: DeviceIn) -> Status[Any]:
 
 @router.get("/devices/counts", permission="devices.view", response=DeviceCounts)
 def device_counts(request: HttpRequest, area: str = "") -> DeviceCounts:
-    """How many there are by model and owner, and how many are silent."""
-    return DeviceCounts(**selectors.device_counts(actor_of(request), area=area))
+    """How many there are by model and owner, and how many are silent; some seconds old in a large district."""
+    return DeviceCounts(**explorer_selectors.counts(actor_of(request), area=area))
 
 
 @router.post("/devices/import", permission="devices.manage", response=ImportOut)
@@ -61,14 +61,17 @@ def import_devices(request: HttpRequest, tokens: bool = False) -> HttpResponse:
 
 
 @router.get("/device-pins", permission="devices.view")
-def device_pins(request: HttpRequest, model: str = "", area: str = "", bbox: str = "") -> HttpResponse:
-    """Every device with a point, compact: `{"fields": [...], "items": [[...]]}`. `bbox` = west,south,east,north."""
-    box = _bbox(bbox) if bbox else None
-    found = selectors.pins(actor_of(request), model=model, area=area, bbox=box)
+def device_pins(
+    request: HttpRequest, model: str = "", area: str = "", bbox: str = "", most: int | None = None
+) -> HttpResponse:
+    """Every device with a point, compact: `{"fields": [...], "items": [[...]], "more": false}`. `bbox` =
+    west,south,east,north. When there are more than `most`: none, and `more` is true; ask for cells then."""
+    box = parse_bbox(bbox) if bbox else None
+    found = selectors.pins(actor_of(request), model=model, area=area, bbox=box, most=most)
     return HttpResponse(found, content_type="application/json")
 
 
-def _bbox(text: str) -> list[float]:
+def parse_bbox(text: str) -> list[float]:
     try:
         west, south, east, north = (float(part) for part in text.split(","))
     except ValueError as error:

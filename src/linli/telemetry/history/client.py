@@ -75,6 +75,14 @@ class HistoryClient:
             {"devices": _ids(device_ids), "property": property, "start": start, "end": end, "points": points},
         )
 
+    def compared(self, asked: Sequence[tuple[UUID, str, int, int]], points: int = 500) -> pa.Table:
+        """i, t, min, max, mean, count, last, last_t of up to eight series in one answer, each (device, property, start,
+        end) over its own span; `i` is its place in `asked`."""
+        if self.server:
+            return self._ask(questions.side_by_side([(d.bytes, *rest) for d, *rest in asked], points))
+        told = orjson.dumps([(str(d), *rest) for d, *rest in asked]).decode()
+        return self._get("compared", {"series": told, "points": points})
+
     def latest(self, device_ids: Sequence[UUID]) -> pa.Table:
         """device, property, t, value, flags: the newest reading of each series."""
         if self.server:
@@ -110,11 +118,13 @@ class HistoryClient:
             return self._ask(questions.counts([d.bytes for d in device_ids], start, end))
         return self._get("counts", {"devices": _ids(device_ids), "start": start, "end": end})
 
-    def flagged(self, device_ids: Sequence[UUID], start: int, end: int) -> pa.Table:
-        """device, readings, clamped, out_of_range, late, doubtful: counts of the span."""
+    def flagged(self, device_ids: Sequence[UUID] | None, start: int, end: int) -> pa.Table:
+        """device, readings, clamped, out_of_range, late, doubtful: counts of the span, of these devices or of all."""
         if self.server:
-            return self._ask(questions.flagged([d.bytes for d in device_ids], start, end))
-        return self._get("flagged", {"devices": _ids(device_ids), "start": start, "end": end})
+            ids = None if device_ids is None else [d.bytes for d in device_ids]
+            return self._ask(questions.flagged(ids, start, end))
+        devices = "*" if device_ids is None else _ids(device_ids)
+        return self._get("flagged", {"devices": devices, "start": start, "end": end})
 
     def arrivals(
         self, device_ids: Sequence[UUID], properties: Sequence[str], start: int, end: int, *, size: int = 1_000_000

@@ -1,8 +1,8 @@
 """The questions of other processes, over loopback HTTP with a bearer token; answers stream as Arrow.
 
-GET /readings /series /latest /rollup /counts /flagged /arrivals /export /state, POST /backup /flush /observations
-/newest /write /forget /sql and /things. Each worker thread has its own client of the store: one client answers one
-question at a time.
+GET /readings /series /compared /latest /rollup /counts /flagged /arrivals /export /state, POST /backup /flush
+/observations /newest /write /forget /sql and /things. Each worker thread has its own client of the store: one client
+answers one question at a time.
 """
 
 from __future__ import annotations
@@ -285,6 +285,15 @@ def _series(query: dict[str, str]) -> Question:
     )
 
 
+def _compared(query: dict[str, str]) -> Question:
+    """`series`: device, property, start and end of each, as JSON."""
+    try:
+        asked = [(UUID(d).bytes, str(p), int(a), int(b)) for d, p, a, b in orjson.loads(query.get("series", ""))]
+    except (ValueError, TypeError) as error:
+        raise BadQuestion("series", "must be lists of device, property, start and end") from error
+    return questions.side_by_side(asked, _int(query, "points", 500))
+
+
 def _rollup(query: dict[str, str]) -> Question:
     return questions.rollup(
         _devices(query), [p for p in query.get("properties", "").split(",") if p], _int(query, "start"),
@@ -297,7 +306,8 @@ def _counts(query: dict[str, str]) -> Question:
 
 
 def _flagged(query: dict[str, str]) -> Question:
-    return questions.flagged(_devices(query), _int(query, "start"), _int(query, "end"))
+    devices = None if query.get("devices") == "*" else _devices(query)
+    return questions.flagged(devices, _int(query, "start"), _int(query, "end"))
 
 
 def _arrivals(query: dict[str, str]) -> Question:
@@ -310,6 +320,7 @@ def _arrivals(query: dict[str, str]) -> Question:
 _QUESTIONS: dict[str, Callable[[dict[str, str]], Question]] = {
     "readings": _readings,
     "series": _series,
+    "compared": _compared,
     "latest": lambda query: questions.latest(_devices(query)),
     "rollup": _rollup,
     "counts": _counts,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from linli.telemetry.batch import CLAMPED, DOUBTFUL, LATE, OUT_OF_RANGE
 MAX_POINTS = 20_000
 MAX_ROWS = 50_000
 MAX_ARRIVALS = 1_000_000
+MAX_SIDE_BY_SIDE = 8
 STEPS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 DEFAULT_ZONE = "Asia/Shanghai"
 _COLUMNS = (
@@ -74,8 +76,9 @@ def readings(
     return Question(sql, parameters)
 
 
-def series(devices: list[bytes], prop: str, start: int, end: int, points: int) -> Question:
-    """At most `points` + 1 buckets a device with min, max, mean and count; exact for any start and end.
+def series(devices: list[bytes], prop: str, start: int, end: int, points: int, *, last: bool = False) -> Question:
+    """At most `points` + 1 buckets a device with min, max, mean and count; exact for any start and end. With `last` the
+    newest reading of each bucket too: `last` and its time `last_t`.
 
     Long spans take the inner part from a rollup and only the two edges from raw.
     """
@@ -90,9 +93,10 @@ def series(devices: list[bytes], prop: str, start: int, end: int, points: int) -
             break
     step = -(-step // base) * base
     origin = start // base * base
-    source = _rows(_in(devices), table, base)
+    source = _rows(_in(devices), table, base, last)
+    newest = ", max(z).2 AS last, toUnixTimestamp64Milli(max(z).1) AS last_t" if last else ""
     sql = f"""SELECT device, {{origin:Int64}} + intDiv(ms - {{origin:Int64}}, {{step:Int64}}) * {{step:Int64}} AS t,
-        min(l) AS min, max(h) AS max, sum(s) / sum(c) AS mean, sum(c) AS count
+        min(l) AS min, max(h) AS max, sum(s) / sum(c) AS mean, sum(c) AS count{newest}
         FROM ({source}) GROUP BY device, t ORDER BY device, t"""
     inner_start, inner_end = -(-start // base) * base, end // base * base
     if inner_start >= inner_end:
@@ -103,13 +107,29 @@ def series(devices: list[bytes], prop: str, start: int, end: int, points: int) -
     )
 
 
-def _rows(where: str, table: str, base: int) -> str:
-    raw = f"""SELECT device, toUnixTimestamp64Milli(ts) AS ms, value AS l, value AS h, value AS s, toUInt64(1) AS c
-        FROM raw WHERE {where} AND property = {{prop:String}} AND ts >= fromUnixTimestamp64Milli({{%s:Int64}})
+def side_by_side(asked: Sequence[tuple[bytes, str, int, int]], points: int) -> Question:
+    """Several series in one answer, each (device, property, start, end) over its own span: `i` is the place of a series
+    in `asked`; then t, min, max, mean, count, last, last_t by (i, t)."""
+    if not 1 <= len(asked) <= MAX_SIDE_BY_SIDE:
+        raise BadQuestion("series", f"1 to {MAX_SIDE_BY_SIDE} are needed")
+    parts, parameters = [], {}
+    for i, (device, prop, start, end) in enumerate(asked):
+        one = series([device], prop, start, end, points, last=True)
+        own = re.sub(r"\{(\w+):", rf"{{\1_{i}:", one.sql)
+        parts.append(f"SELECT toInt64({i}) AS i, t, min, max, mean, count, last, last_t FROM ({own})")
+        parameters.update({f"{name}_{i}": value for name, value in one.parameters.items()})
+    return Question(f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY i, t", parameters)
+
+
+def _rows(where: str, table: str, base: int, last: bool = False) -> str:
+    mine, kept = (", tuple(ts, value) AS z", ", last AS z") if last else ("", "")
+    raw = f"""SELECT device, toUnixTimestamp64Milli(ts) AS ms, value AS l, value AS h, value AS s,
+        toUInt64(1) AS c{mine} FROM raw
+        WHERE {where} AND property = {{prop:String}} AND ts >= fromUnixTimestamp64Milli({{%s:Int64}})
         AND ts < fromUnixTimestamp64Milli({{%s:Int64}})"""
     if table == "raw":
         return raw % ("start", "end")
-    inner = f"""SELECT device, toInt64(toUnixTimestamp(t)) * 1000 AS ms, lo AS l, hi AS h, total AS s, n AS c
+    inner = f"""SELECT device, toInt64(toUnixTimestamp(t)) * 1000 AS ms, lo AS l, hi AS h, total AS s, n AS c{kept}
         FROM {table} WHERE {where} AND property = {{prop:String}} AND t >= toDateTime(intDiv({{a:Int64}}, 1000), 'UTC')
         AND t < toDateTime(intDiv({{b:Int64}}, 1000), 'UTC')"""
     return f"{raw % ('start', 'a')} UNION ALL {inner} UNION ALL {raw % ('b', 'end')}"
@@ -152,12 +172,12 @@ def counts(devices: list[bytes], start: int, end: int) -> Question:
     return Question(sql.replace("AS t FROM", "AS newest FROM"), {"start": start, "end": end})
 
 
-def flagged(devices: list[bytes], start: int, end: int) -> Question:
-    """How many readings each device has in the span, and how many of them carry which flag."""
+def flagged(devices: list[bytes] | None, start: int, end: int) -> Question:
+    """How many readings each device (None: of all) has in the span, and how many of them carry which flag."""
     _span(start, end)
     bits = {"clamped": CLAMPED, "out_of_range": OUT_OF_RANGE, "late": LATE, "doubtful": DOUBTFUL}
     counted = ", ".join(f"countIf(bitAnd(flags, {bit}) > 0) AS {name}" for name, bit in bits.items())
-    sql = f"""SELECT device, count() AS readings, {counted} FROM raw WHERE {_in(devices)}
+    sql = f"""SELECT device, count() AS readings, {counted} FROM raw WHERE {"1" if devices is None else _in(devices)}
         AND ts >= fromUnixTimestamp64Milli({{start:Int64}}) AND ts < fromUnixTimestamp64Milli({{end:Int64}})
         GROUP BY device ORDER BY device"""
     return Question(sql, {"start": start, "end": end})
