@@ -28,3 +28,8 @@ body("POST /readings/sql", {"sql": "SELECT 1"})
 body("POST /rules/sentence", {"model": "matrix-gauge", "kind": "no_data", "no_data_s": 600})
 for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):
     REQUESTS[key] = lambda t, _: Ask(path={"run_id": new_id()})
+REQUESTS["GET /devices/{device_id}/calendar"] = lambda t, a: Ask(query="property=level")
+REQUESTS["GET /series"] = lambda t, a: Ask(query=f"series={t['device_id']}:level")
+REQUESTS["GET /series [household]"] = lambda t, a: Ask(query=f"series={t['household_id']}:level")
+REQUESTS["GET /series.{form}"] = lambda t, a: Ask(path={"form": "csv"}, query=f"series={t['device_id']}:level")
+REQUESTS["GET /device-cells"] = lambda t, a: Ask(query="zoom=22")
