@@ -36,3 +36,8 @@ for kind in ("alarm", "incident"):
 REQUESTS["POST /incidents/{incident_id}/assignments/{assignment_id}/undo"] = lambda t, _: Ask(
     {}, path={"assignment_id": t["storm_assignment_id"]}
 )
+REQUESTS["GET /devices/{device_id}/calendar"] = lambda t, a: Ask(query="property=level")
+REQUESTS["GET /series"] = lambda t, a: Ask(query=f"series={t['device_id']}:level")
+REQUESTS["GET /series [household]"] = lambda t, a: Ask(query=f"series={t['household_id']}:level")
+REQUESTS["GET /series.{form}"] = lambda t, a: Ask(path={"form": "csv"}, query=f"series={t['device_id']}:level")
+REQUESTS["GET /device-cells"] = lambda t, a: Ask(query="zoom=22")
