@@ -44,6 +44,21 @@ def told(gauge: Gauge) -> dict[str, Any]:
     return shared
 
 
+def filled(page: Page, title: str, data: bytes) -> None:
+    """The form of a new file, filled in and sent."""
+    page.get_by_test_id("package-new").click()
+    page.get_by_test_id("upload-file").set_input_files(
+        {"name": "g.bin", "mimeType": "application/octet-stream", "buffer": data}
+    )
+    expect(page.get_by_test_id("upload-sum")).to_have_text(hashlib.sha256(data).hexdigest())
+    page.get_by_test_id("upload-model").select_option("water_level")
+    page.get_by_test_id("upload-title").fill(title)
+    page.get_by_test_id("upload-version").fill("3.0")
+    page.get_by_test_id("upload-note").fill("修复重连")
+    page.get_by_test_id("upload-go").click()
+    expect(page.get_by_test_id("package-sum")).to_have_text(hashlib.sha256(data).hexdigest())
+
+
 def plan(page: Page, codes: str, stages: str = "100") -> None:
     page.get_by_test_id("campaign-codes").fill(codes)
     page.get_by_test_id("campaign-stages").fill(stages)
@@ -64,17 +79,7 @@ def test_a_file_goes_from_the_form_to_a_device_and_its_progress_is_seen(
     gauge_ = known.devices["water-level-0051"]
     with chrome.context(chromium) as context:
         page = opened(context.new_page(), district, "integrator", "/console/firmware/packages")
-        page.get_by_test_id("package-new").click()
-        page.get_by_test_id("upload-file").set_input_files(
-            {"name": "g.bin", "mimeType": "application/octet-stream", "buffer": data}
-        )
-        expect(page.get_by_test_id("upload-sum")).to_have_text(hashlib.sha256(data).hexdigest())
-        page.get_by_test_id("upload-model").select_option("water_level")
-        page.get_by_test_id("upload-title").fill(title)
-        page.get_by_test_id("upload-version").fill("3.0")
-        page.get_by_test_id("upload-note").fill("修复重连")
-        page.get_by_test_id("upload-go").click()
-        expect(page.get_by_test_id("package-sum")).to_have_text(hashlib.sha256(data).hexdigest())
+        filled(page, title, data)
         page.get_by_test_id("package-campaign").click()
         expect(page.get_by_test_id("campaign-reach")).to_contain_text("台设备")
         expect(page.get_by_test_id("campaign-name")).to_have_value(f"{title} 3.0")
