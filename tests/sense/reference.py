@@ -11,16 +11,23 @@ from itertools import groupby, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from linli.devices.contracts import RuleRow
+from linli.telemetry import anomaly
 
 Reading = tuple[str, int, int, float, bool]  # property, own time, arrival, value, good
 NEVER = 1 << 60
 WORKED = {date(2025, 10, 11): True, date(2025, 10, 8): False}  # a Saturday that is worked, a holiday
 
 
+LEARNS_SOON = anomaly.Settings(learn_ms=20_000, learn_readings=4, rare=0.004, told_ms=60_000)
+
+
 class Term:
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
+        self.detector = anomaly.Detector(LEARNS_SOON)
         self.newest = -NEVER
         self.fresh: list[tuple[int, float]] = []  # good ones, by time
         self.on = self.held = False
@@ -32,7 +39,7 @@ class Term:
         fresh, again = ts > self.newest, ts == self.newest
         self.newest = max(self.newest, ts)
         kind = self.data["kind"]
-        if again or (not fresh and kind in ("rate", "count")):
+        if again or (not fresh and kind in ("rate", "count", "anomaly")):
             return None
         if fresh:
             self.fresh.append((ts, value))
@@ -41,6 +48,10 @@ class Term:
         if kind == "rate":
             rate = self._rate(ts, value)
             return None if rate is None else (*_compare(self.data, rate), fresh)
+        if kind == "anomaly":
+            found = self.detector.take(self.detector.rows("x"), np.array([ts]), np.array([value]))
+            (how_far,) = anomaly.strength(found, np.array([value]), self.data["side"])
+            return None if math.isnan(how_far) else (*_compare(self.data | {"op": "gt"}, how_far), fresh)
         if kind == "count":
             window = self.data["window_s"] * 1000
             holding = [t for t, v in self.fresh if ts - window <= t and _compare(self.data, v)[0]]

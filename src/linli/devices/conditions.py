@@ -26,6 +26,9 @@ DAYS = ("every", "workday", "restday", "holiday")
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 MAX_TERMS, MAX_TIMES, MAX_WINDOWS = 8, 100, 8
 WINDOW_S = (60, 86_400)  # over which a rate is taken or readings are counted
+SIDES = ("any", "above", "below", "jump", "flat")  # of what is expected: as `telemetry/anomaly/term.py` has them
+MAX_STRENGTH = 100
+LEARN_S = 14 * 86_400  # twice this a series is learnt from before it is tried: four visits of each hour of the week
 
 Check = Iterator[FieldError]
 Term = Mapping[str, Any]
@@ -128,7 +131,7 @@ def _ladder(condition: Term, severity: str) -> Check:
 
 
 def _step_value(at: str, step: Term, first: Term, limit: Any) -> Check:
-    if first["kind"] not in ("threshold", "rate") or first["op"] not in ORDERS:
+    if first["kind"] not in ("threshold", "rate") or first.get("op") not in ORDERS:
         yield FieldError(f"{at}.value", "needs a first term that is above or below a limit, or a rate")
     elif not _number(step["value"]):
         yield FieldError(f"{at}.value", "must be a number")
@@ -209,6 +212,21 @@ def _count(at: str, term: Term, prop: Any) -> Check:
     yield from _window(at, term)
 
 
+def _anomaly(at: str, term: Term, prop: Any) -> Check:
+    yield from _numeric(at, prop)
+    value, clear = term.get("value"), term.get("clear_value")
+    if term.get("side") not in SIDES:
+        yield FieldError(f"{at}.side", f"must be one of {', '.join(SIDES)}")
+    elif term["side"] == "flat" and (value != 1 or clear is not None):
+        yield FieldError(f"{at}.value", "of flat is 1, and it ends when the value moves")
+    elif not _number(value) or not 1 <= value <= MAX_STRENGTH:
+        yield FieldError(
+            f"{at}.value", f"must be 1 (the edge of what is expected) to {MAX_STRENGTH} times as far"
+        )
+    elif clear is not None and (not _number(clear) or not 0 < clear <= value):
+        yield FieldError(f"{at}.clear_value", "must be above 0 and not above value")
+
+
 def _window(at: str, term: Term) -> Check:
     if not _whole(term.get("window_s"), *WINDOW_S):
         yield FieldError(f"{at}.window_s", f"must be {WINDOW_S[0]} to {WINDOW_S[1]} seconds")
@@ -237,6 +255,7 @@ TERMS: dict[str, tuple[tuple[str, ...], Callable[[str, Term, Any], Check]]] = {
     "range": (("op", "low", "high", "margin"), _range),
     "rate": (("op", "value", "clear_value", "per", "window_s"), _rate),
     "count": (("op", "value", "times", "window_s"), _count),
+    "anomaly": (("side", "value", "clear_value"), _anomaly),
 }
 """Kind → its own fields, and what is wrong with them."""
 
@@ -258,7 +277,12 @@ def properties_of(condition: Term) -> list[str]:
 
 def reach_s(condition: Term) -> int:
     """How far back readings matter."""
-    return max((t.get("window_s", 0) for t in condition["terms"]), default=0)
+    return max((LEARN_S if t["kind"] == "anomaly" else t.get("window_s", 0) for t in condition["terms"]), default=0)
+
+
+def learns(condition: Term) -> bool:
+    """Whether it asks what is usual: then a reading costs many times more."""
+    return any(t["kind"] == "anomaly" for t in condition["terms"])
 
 
 def converted(condition: Term, steps: Mapping[str, tuple[str, float, float]]) -> dict[str, Any]:
@@ -279,6 +303,9 @@ def converted(condition: Term, steps: Mapping[str, tuple[str, float, float]]) ->
 
 
 def _moved(term: dict[str, Any], factor: float, offset: float) -> dict[str, Any]:
+    if term["kind"] == "anomaly":  # strengths have no unit
+        turned = {"above": "below", "below": "above"}
+        return term | {"side": turned.get(term["side"], term["side"])} if factor < 0 else term
     shift = 0.0 if term["kind"] == "rate" else offset
     for name in ("value", "clear_value", "low", "high"):
         if term.get(name) is not None:

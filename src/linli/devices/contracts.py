@@ -168,7 +168,7 @@ CLAIM_SQL = "SELECT devices_claim_ask(%s::uuid, %s::bytea, %s::bigint)"
 
 RULES_SQL = (
     "SELECT rule_id, code, version, model, property, kind, op, value, clear_value, duration_s, no_data_s,"
-    " reraise_s, severity, area_path, device_ids, condition FROM devices_rules_v2"
+    " reraise_s, severity, area_path, device_ids, condition FROM devices_rules_v3"
 )
 
 

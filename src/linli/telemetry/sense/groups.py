@@ -35,13 +35,15 @@ class Groups:
     def take(self, series: Ints, ts: Ints, recv: Ints, value: Any, good: Any, message: Ints) -> None:
         """Readings by series, message and time. Those that are not to be judged are as if they had not come."""
         place, term = self.terms.of(series)
+        learnt = self.terms.learnt.take(series, ts, value, good) if self.terms.learnt else None
         fit = good[place]
         place, term = place[fit], term[fit]
         if not len(place):
             return
         order = np.lexsort((ts[place], message[place], term))
         place, term = place[order], term[order]
-        said = self.terms.say(term, ts[place], value[place])
+        left = value[place] if learnt is None else self.terms.odd(learnt, place, term, value[place])
+        said = self.terms.say(term, ts[place], left)
         if not len(said.term):
             return
         place = place[said.place]

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linli.telemetry.anomaly import SIDES, Verdicts
 from linli.telemetry.sense import rings
+from linli.telemetry.sense.learnt import Key, Learnt, strengths
 from linli.telemetry.sense.rings import NONE, Bank
 from linli.telemetry.sense.schedule import NEVER, Windows, district
 from linli.telemetry.sense.table import Table, newest_before
@@ -27,7 +29,7 @@ STRICT, INCLUSIVE, EQUAL, UNEQUAL, INSIDE, OUTSIDE = range(6)  # how a term comp
 MODES = {"gt": (STRICT, 1), "ge": (INCLUSIVE, 1), "lt": (STRICT, -1), "le": (INCLUSIVE, -1), "eq": (EQUAL, 1),
          "ne": (UNEQUAL, 1)}  # fmt: skip
 UNKNOWN = -2  # a level that the database knows and we do not
-READING, RATE, COUNT = range(3)  # what is compared, or counted
+READING, RATE, COUNT, ODD = range(4)  # what is compared, or counted
 PER_MS = {"minute": 60_000.0, "hour": 3_600_000.0}
 
 
@@ -53,8 +55,12 @@ def _count(term: Term) -> dict[str, Any]:
     return _threshold(term) | {"over": COUNT, "window": term["window_s"] * 1000, "times": term["times"]}
 
 
+def _anomaly(term: Term) -> dict[str, Any]:
+    return _threshold({**term, "op": "gt"}) | {"over": ODD, "side": SIDES.index(term["side"])}
+
+
 KINDS: dict[str, Callable[[Term], dict[str, Any]]] = {
-    "threshold": _threshold, "range": _range, "rate": _rate, "count": _count,
+    "threshold": _threshold, "range": _range, "rate": _rate, "count": _count, "anomaly": _anomaly,
 }  # fmt: skip
 
 
@@ -139,7 +145,7 @@ class Group:
 
 _BLANK: dict[str, Any] = {
     "mode": 0, "sign": 1.0, "clear": np.nan, "high": 0.0, "over": READING, "window": 0, "unit": 1.0, "times": 0,
-    "ring": -1, "ts": NONE, "at": NONE, "on": False, "held": False, "last": np.nan,
+    "side": 0, "ring": -1, "ts": NONE, "at": NONE, "on": False, "held": False, "last": np.nan,
 }  # fmt: skip
 
 
@@ -155,14 +161,16 @@ class Said:
 
 
 class Terms:
-    def __init__(self) -> None:
+    def __init__(self, key: Key) -> None:
+        """`key` names a series for what is learnt of it."""
         self.row = Table(
             slot="i4", series="i4", mode="i1", sign="f8", value="f8", clear="f8", high="f8", over="i1", window="i8",
-            unit="f8", times="i2", ring="i4", ts="i8", at="i8", on="?", held="?", last="f8",
+            unit="f8", times="i2", side="i1", ring="i4", ts="i8", at="i8", on="?", held="?", last="f8",
         )  # fmt: skip
         self.groups: dict[int, Group] = {}  # by slot
         self.rates = Bank(rings.KEPT, valued=True)
         self.counts: dict[int, Bank] = {}
+        self.learnt = Learnt(key)
         self._free: list[int] = []
         self._schedules: dict[str, Windows] = {}
         self._links: tuple[Any, Any] | None = None  # (series, term) of all, by series
@@ -257,7 +265,16 @@ class Terms:
         self._read = np.zeros(max(1024, int(keys.max(initial=0)) + 1), bool)
         self._read[keys] = True
         self._links = keys, terms
+        odd = self.row.over[live] == ODD
+        if self.learnt or odd.any():
+            self.learnt.watch(self.row.series[live[odd]].astype(np.int64))
         return keys, terms
+
+    def linked(self) -> Learnt:
+        """What is learnt, by the terms of now."""
+        if self._links is None:
+            self._link()
+        return self.learnt
 
     def heard(self, slot: int) -> bool:
         """Whether any reading came."""
@@ -273,6 +290,13 @@ class Terms:
         rows = [row for row, _ in group.named()]
         self.row.on[rows] |= self.row.ts[rows] == NONE
         group.level = UNKNOWN
+
+    def odd(self, said: tuple[Ints, Verdicts], place: Ints, term: Ints, value: Any) -> Any:
+        """`value` with the strength in its place where a term asks whether it is as expected."""
+        mine = np.flatnonzero(self.row.over[term] == ODD)
+        left = value.copy()
+        left[mine] = strengths(said[1], said[0][place[mine]], value[mine], self.row.side[term[mine]])
+        return left
 
     # --- what they say ----------------------------------------------------------------------------------------------
 

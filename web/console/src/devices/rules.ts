@@ -2,12 +2,14 @@
 import type { Rule, RuleCondition, RuleTerm } from "../data/types";
 
 export const KINDS = ["threshold", "duration", "no_data", "terms"] as const;
-export const TERM_KINDS = ["threshold", "range", "rate", "count"] as const;
+export const TERM_KINDS = ["threshold", "range", "rate", "count", "anomaly"] as const;
+export const SIDES = ["any", "above", "below", "jump", "flat"] as const;
 export const SEVERITIES = ["info", "warning", "severe", "urgent"] as const;
 const COMPARE = ["gt", "ge", "lt", "le", "eq", "ne"] as const;
 const NEEDS: Record<RuleTerm["kind"], (keyof RuleTerm)[]> = {
   threshold: ["op", "value", "clear_value"], range: ["op", "low", "high", "margin"],
   rate: ["op", "value", "clear_value", "per", "window_s"], count: ["op", "value", "times", "window_s"],
+  anomaly: ["side", "value", "clear_value"],
 };
 
 export function opsOf(kind: RuleTerm["kind"], yesNo: boolean): readonly ("gt" | "ge" | "lt" | "le" | "eq" | "ne" | "inside" | "outside")[] {
@@ -18,7 +20,8 @@ export function opsOf(kind: RuleTerm["kind"], yesNo: boolean): readonly ("gt" | 
 
 /** A term of a kind, with what is kept of another. */
 export function freshTerm(kind: RuleTerm["kind"], property: string, yesNo: boolean, old?: RuleTerm): RuleTerm {
-  const ops: readonly string[] = opsOf(kind, yesNo), op = old && ops.includes(old.op) ? old.op : ops[0]!;
+  if (kind === "anomaly") return { kind, property, side: old?.side ?? "any", value: 1 };
+  const ops: readonly string[] = opsOf(kind, yesNo), op = old?.op && ops.includes(old.op) ? old.op : ops[0]!;
   const made: RuleTerm = { kind, property, op };
   if (kind === "range") return { ...made, low: old?.low ?? 0, high: old?.high ?? 1 };
   made.value = yesNo ? (old?.value === 0 ? 0 : 1) : (old?.value ?? 0);
@@ -32,7 +35,7 @@ const given = (value: unknown) => value !== undefined && value !== null && value
 
 export function cleaned(condition: RuleCondition): RuleCondition {
   const keep = <T extends object>(one: T, names: readonly string[]) => Object.fromEntries(Object.entries(one).filter(([name, value]) => names.includes(name) && given(value))) as T;
-  const made: RuleCondition = { match: condition.match ?? "all", terms: condition.terms.map((one) => keep(one, ["kind", "property", ...(["eq", "ne"].includes(one.op) ? ["op", "value", "times", "window_s"] : NEEDS[one.kind])])) };
+  const made: RuleCondition = { match: condition.match ?? "all", terms: condition.terms.map((one) => keep(one, ["kind", "property", ...(["eq", "ne"].includes(one.op ?? "") ? ["op", "value", "times", "window_s"] : NEEDS[one.kind])])) };
   if (condition.windows?.length) made.windows = condition.windows.map((one) => ({ ...one }));
   if (condition.ladder?.length) made.ladder = condition.ladder.map((one) => keep(one, given(one.value) ? ["severity", "value", "clear_value"] : ["severity", "after_s"]));
   return made;
