@@ -28,6 +28,13 @@ OFTEN = {"kind": "count", "property": "level", "op": "gt", "value": 3, "times": 
 
 ODD = {"kind": "anomaly", "property": "level", "side": "above", "value": 1, "clear_value": 0.8}
 
+HEAD = {"code": "head", "name": {"zh": "水头", "en": "head"}, "unit": "m", "formula": "abs(level - ph) * 2"}
+
+WRONG_FIGURES: list[tuple[str, Any]] = [
+    ("code", "Head"), ("code", "level"), ("code", "other"), ("code", []), ("name", {"zh": "水头"}), ("unit", ""), ("unit", 3),
+    ("colour", 1), ("formula", "level - depth"), ("formula", "1 + 2"), ("formula", None), ("formula", "level; ph"),
+]  # fmt: skip
+
 
 def when(*terms: Any, match: str = "all", duration_s: int = 0, **more: Any) -> rules.Condition:
     return rules.Condition("terms", duration_s=duration_s, condition={"match": match, "terms": list(terms)} | more)
@@ -53,6 +60,9 @@ def when(*terms: Any, match: str = "all", duration_s: int = 0, **more: Any) -> r
          "when water level is not as expected (by 2.5 times the expected margin)"),
         (when({"kind": "anomaly", "property": "level", "side": "flat", "value": 1}), "当 水位 卡住不变",
          "when water level is stuck at one value"),
+        (when(HIGH | {"property": "head", "value": 30}, calculated=[HEAD], duration_s=60),
+         "当 水头 高于 30 m 持续 1 分钟，其中 水头 = 绝对值(水位 − 酸碱度) × 2",
+         "when head is above 30 m for 1 minute, where head = size of (water level − pH) × 2"),
         (when(HIGH, SHUT, duration_s=180), "当 水位 高于 3 m 且 开启 等于 否，持续 3 分钟",
          "when water level is above 3 m and open is equal to no, for 3 minutes"),
         (when(HIGH, SHUT, match="any"), "当 水位 高于 3 m 或 开启 等于 否",
@@ -128,6 +138,12 @@ def test_where_terms_let_go_is_told() -> None:
         (when(ODD | {"side": "flat"}), "condition.terms.0.value"),
         (when(ODD | {"clear_value": 1.5}), "condition.terms.0.clear_value"),
         (when(ODD, ladder=[{"severity": "severe", "value": 2}]), "condition.ladder.0.value"),
+        *((when(HIGH | {"property": "head"}, calculated=[HEAD | {name: value}]), f"condition.calculated.0.{name}")
+          for name, value in WRONG_FIGURES),
+        (when(HIGH, calculated=[]), "condition.calculated"),
+        (when(ODD | {"property": "head"}, calculated=[HEAD]), "condition.terms.0.property"),
+        (when(HIGH | {"property": []}), "condition.terms.0.property"),
+        (when(HIGH | {"kind": []}), "condition.terms.0.kind"),
         (when(HIGH, duration_s=-1), "duration_s"),
         (when(HIGH, windows=[]), "condition.windows"),
         (when(HIGH, windows=["night"]), "condition.windows.0"),
@@ -200,6 +216,16 @@ def test_a_condition_follows_its_models_units(water: ThingModel) -> None:
     assert rule.condition["ladder"] == [{"severity": "warning", "after_s": 60}, {"severity": "urgent", "value": 405}]
     kept = RuleVersion.objects.get(rule=rule, version=2)
     assert kept.body["condition"] == rule.condition and kept.actor == "pack"
+
+
+def test_a_figure_follows_its_models_units() -> None:
+    one = {"terms": [HIGH | {"property": "head"}], "calculated": [HEAD]}
+    assert conditions.properties_of(one) == ["level", "ph"] and conditions.main_property(one) == "level"
+    made = conditions.converted(one, {"level": ("stage", 100.0, 5.0)})
+    assert made["terms"] == one["terms"], "the figure is the same, so are its limits"
+    assert made["calculated"][0]["formula"] == "abs((stage - 5.0) / 100.0 - ph) * 2.0"
+    assert conditions.properties_of(made) == ["stage", "ph"]
+    assert conditions.converted(one, {"open": ("shut", 1.0, 0.0)})["calculated"] == [HEAD]
 
 
 def test_a_unit_upside_down_turns_the_comparison() -> None:

@@ -57,6 +57,12 @@ RISE = {
     "window_s": 60,
 }
 OFTEN = {"kind": "count", "property": "flow", "op": "ge", "value": 3.5, "times": 3, "window_s": 60}
+
+
+def figure(formula: str, code: str = "figure") -> dict[str, Any]:
+    return {"code": code, "name": {"zh": "数", "en": "figure"}, "formula": formula}
+
+
 ODD = {"kind": "anomaly", "property": "level", "side": "any", "value": 1.0, "clear_value": 0.8}
 WINDOWS = [{"days": "workday", "from": "16:56", "to": "16:58"}, {"days": [4], "from": "17:00", "to": "17:05"},
            {"from": "17:05", "to": "17:06"}, {"days": "restday", "from": "17:08", "to": "17:09"},
@@ -99,6 +105,30 @@ RULES = {
     ),
     "anomaly and another": terms(
         ODD | {"clear_value": None}, over("flow"), duration_s=8, ladder=[{"severity": "severe", "after_s": 20}]
+    ),
+    "figure": terms(over("figure", value=1.0, clear_value=0.5), calculated=[figure("level - flow")]),
+    "figure for long": terms(
+        over("figure", op="lt", value=-0.5, clear_value=0.4),
+        over("ph"),
+        match="any",
+        duration_s=25,
+        reraise_s=20,
+        calculated=[figure("level - flow")],
+    ),
+    "figure that is not always there": terms(
+        OUTSIDE | {"property": "figure", "low": 1.5, "high": 6.0},
+        over(value=1.5),
+        duration_s=10,
+        calculated=[figure("flow / (level - 2) + abs(ph - 3)")],
+    ),
+    "figures in windows": terms(
+        over("figure", value=2.0, clear_value=1.8),
+        OFTEN | {"property": "second", "op": "le", "value": 4.0},
+        RISE | {"property": "figure"},
+        match="any",
+        windows=WINDOWS,
+        calculated=[figure("level - flow"), figure("max(level, flow, 2) * 0.5 - -min(ph, level)", "second")],
+        ladder=[{"severity": "severe", "value": 3.0}, {"severity": "urgent", "after_s": 40}],
     ),
     "all of three": terms(OUTSIDE, over(op="ne", value=9.0), over("flow", op="lt", value=9.0), duration_s=30),
 }

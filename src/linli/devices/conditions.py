@@ -1,11 +1,12 @@
 """Conditions of several terms, as data and as pure functions: what is valid.
 
-    {"match": "all" | "any", "terms": [term, ...], "windows": [window, ...], "ladder": [step, ...]}
+    {"match": "all" | "any", "terms": [term, ...], "windows": [window, ...], "ladder": [step, ...],
+     "calculated": [figure, ...]}
 
-A term compares one property (`TERMS`). Another kind of term is one more entry there with its check, one more in
-`wording.TERMS` with its sentence, and one more way of judging in `telemetry/sense/terms.py` (`KINDS`). Outside of its
-windows a rule does not count. A step of the ladder is the severity of an alarm that has lasted `after_s`, or whose
-first term passes a `value` further on.
+A term compares one property (`TERMS`), or a figure made of several (`calculated.py`). Another kind of term is one more
+entry there with its check, one more in `wording.TERMS` with its sentence, and one more way of judging in
+`telemetry/sense/terms.py` (`KINDS`). Outside of its windows a rule does not count. A step of the ladder is the severity
+of an alarm that has lasted `after_s`, or whose first term passes a `value` further on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from linli.devices import calculated
 from linli.kernel.errors import FieldError
 
 MATCHES = ("all", "any")
@@ -38,29 +40,35 @@ def problems(condition: Any, properties: Mapping[str, Any], severity: str) -> li
     """What is wrong with a condition of a rule, field by field. `properties`: `rules.Property` by code."""
     if not isinstance(condition, Mapping):
         return [FieldError("condition", "is missing")]
-    found = list(_all(condition, properties)) + list(_windows(condition.get("windows")))
+    found = list(calculated.problems(condition, properties))
+    found += [*_all(condition, properties), *_windows(condition.get("windows"))]
     return found or list(_ladder(condition, severity))
 
 
 def _all(condition: Term, properties: Mapping[str, Any]) -> Check:
-    yield from _only("condition", condition, ("match", "terms", "windows", "ladder"))
+    yield from _only("condition", condition, ("match", "terms", "windows", "ladder", "calculated"))
     if condition.get("match", "all") not in MATCHES:
         yield FieldError("condition.match", f"must be one of {', '.join(MATCHES)}")
     terms = condition.get("terms")
     if not isinstance(terms, list) or not 1 <= len(terms) <= MAX_TERMS:
         yield FieldError("condition.terms", f"must be 1 to {MAX_TERMS} terms")
         return
+    figures = calculated.known(condition)
     for number, term in enumerate(terms):
-        yield from term_problems(f"condition.terms.{number}", term, properties)
+        at = f"condition.terms.{number}"
+        yield from term_problems(at, term, {**figures, **properties})
+        if isinstance(term, Mapping) and term.get("kind") == "anomaly" and term.get("property") in [*figures]:
+            yield FieldError(f"{at}.property", "is calculated; what is usual is learnt of properties only")
 
 
 def term_problems(at: str, term: Any, properties: Mapping[str, Any]) -> Check:
-    if not isinstance(term, Mapping) or term.get("kind") not in TERMS:
+    if not isinstance(term, Mapping) or term.get("kind") not in [*TERMS]:
         yield FieldError(f"{at}.kind", f"must be one of {', '.join(TERMS)}")
         return
     fields, check = TERMS[term["kind"]]
     yield from _only(at, term, ("kind", "property", *fields))
-    prop = properties.get(term.get("property", ""))
+    name = term.get("property")
+    prop = properties.get(name) if isinstance(name, str) else None
     if prop is None:
         yield FieldError(f"{at}.property", "is not a property of this model")
     elif prop.type not in ("number", "bool"):
@@ -220,9 +228,7 @@ def _anomaly(at: str, term: Term, prop: Any) -> Check:
     elif term["side"] == "flat" and (value != 1 or clear is not None):
         yield FieldError(f"{at}.value", "of flat is 1, and it ends when the value moves")
     elif not _number(value) or not 1 <= value <= MAX_STRENGTH:
-        yield FieldError(
-            f"{at}.value", f"must be 1 (the edge of what is expected) to {MAX_STRENGTH} times as far"
-        )
+        yield FieldError(f"{at}.value", f"must be 1 (the edge of what is expected) to {MAX_STRENGTH} times as far")
     elif clear is not None and (not _number(clear) or not 0 < clear <= value):
         yield FieldError(f"{at}.clear_value", "must be above 0 and not above value")
 
@@ -264,15 +270,16 @@ TERMS: dict[str, tuple[tuple[str, ...], Callable[[str, Term, Any], Check]]] = {
 
 
 def main_property(condition: Term) -> str:
-    """The property that an alarm of it names: that of the first term."""
+    """The property that an alarm of it names: that of the first term, the first of a formula."""
     terms = condition.get("terms")
     first = terms[0] if isinstance(terms, list) and terms else None
-    return str(first.get("property", "")) if isinstance(first, Mapping) else ""
+    name = str(first.get("property", "")) if isinstance(first, Mapping) else ""
+    return next(iter(calculated.operands(condition, name)), "")
 
 
 def properties_of(condition: Term) -> list[str]:
     """Every property of the device itself that it reads."""
-    return list(dict.fromkeys(t["property"] for t in condition["terms"]))
+    return list(dict.fromkeys(p for t in condition["terms"] for p in calculated.operands(condition, t["property"])))
 
 
 def reach_s(condition: Term) -> int:
@@ -291,7 +298,7 @@ def converted(condition: Term, steps: Mapping[str, tuple[str, float, float]]) ->
     for term in condition["terms"]:
         name, factor, offset = steps.get(term["property"], (term["property"], 1.0, 0.0))
         terms.append(_moved(dict(term) | {"property": name}, factor, offset))
-    made = dict(condition) | {"terms": terms}
+    made = dict(condition) | {"terms": terms} | calculated.converted(condition, steps)
     if condition.get("ladder"):
         first = condition["terms"][0]
         _, factor, offset = steps.get(first["property"], ("", 1.0, 0.0))

@@ -143,7 +143,8 @@ def _term(book: Book, row: int) -> list[Any]:
     if bank:
         kept = bank.t[t.ring[row]] > NONE
         ring = [bank.t[t.ring[row]][kept].tolist(), [] if bank.v is None else bank.v[t.ring[row]][kept].tolist()]
-    return [int(t.ts[row]), int(t.at[row]), bool(t.on[row]), bool(t.held[row]), float(t.last[row]), ring]
+    figure = book.terms.figures.state(int(t.figure[row])) if t.figure[row] >= 0 else None
+    return [int(t.ts[row]), int(t.at[row]), bool(t.on[row]), bool(t.held[row]), float(t.last[row]), ring, figure]
 
 
 def _load_group(judge: Judge, row: dict[str, Any]) -> None:
@@ -173,7 +174,9 @@ def _load_group(judge: Judge, row: dict[str, Any]) -> None:
 
 def _load_term(book: Book, row: int, saved: list[Any]) -> None:
     t, bank = book.terms.row, book.terms.bank(row)
-    t.ts[row], t.at[row], t.on[row], t.held[row], t.last[row], ring = saved
+    t.ts[row], t.at[row], t.on[row], t.held[row], t.last[row], ring, *more = saved
+    if more and more[0]:
+        book.terms.figures.restore(int(t.figure[row]), more[0])
     if bank and ring and ring[0]:
         bank.t[t.ring[row], -len(ring[0]) :] = ring[0]
         if bank.v is not None:

@@ -63,7 +63,8 @@ export interface RuleTerm {
 }
 export interface RuleWindow { days: string | number[]; from: string; to: string }
 export interface RuleStep { severity: string; after_s?: number | undefined; value?: number | undefined; clear_value?: number | undefined }
-export interface RuleCondition { match?: "all" | "any"; terms: RuleTerm[]; windows?: RuleWindow[]; ladder?: RuleStep[] }
+export interface RuleFigure { code: string; name: Label; unit?: string; formula: string }
+export interface RuleCondition { match?: "all" | "any"; terms: RuleTerm[]; calculated?: RuleFigure[]; windows?: RuleWindow[]; ladder?: RuleStep[] }
 export interface Rule {
   id: string; code: string; version: number; title: Label; sentence: Label; clears: Label | null; model: string; property: string; kind: string; op: string;
   value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; reraise_s: number; condition: RuleCondition | null; severity: string; area_path: string;
