@@ -31,8 +31,9 @@ ODD = {"kind": "anomaly", "property": "level", "side": "above", "value": 1, "cle
 HEAD = {"code": "head", "name": {"zh": "水头", "en": "head"}, "unit": "m", "formula": "abs(level - ph) * 2"}
 
 WRONG_FIGURES: list[tuple[str, Any]] = [
-    ("code", "Head"), ("code", "level"), ("code", "other"), ("code", []), ("name", {"zh": "水头"}), ("unit", ""), ("unit", 3),
-    ("colour", 1), ("formula", "level - depth"), ("formula", "1 + 2"), ("formula", None), ("formula", "level; ph"),
+    ("code", "Head"), ("code", "level"), ("code", "other"), ("code", []), ("name", {"zh": "水头"}), ("unit", ""),
+    ("unit", 3), ("colour", 1), ("formula", "level - depth"), ("formula", "1 + 2"), ("formula", None),
+    ("formula", "level; ph"),
 ]  # fmt: skip
 
 

@@ -20,7 +20,8 @@ NAMES = ("a", "b", "depth_2")
     [
         ("", "is missing"), (7, "is missing"), ("a +", "ends too soon"), ("(a", "lacks a closing bracket"),
         ("a b", "is not understood from 'b' on"), ("a @ b", "has '@'"), ("a ** 2", "has '*' where"),
-        ("__import__('os')", "has"), ("sqrt(a)", "knows min, max, abs, but not sqrt"), ("max(a)", "max takes two"),
+        ("__import__('os')", "but not __import__"), ("sqrt(a)", "knows min, max, abs, but not sqrt"),
+        ("max(a)", "max takes two"),
         ("abs(a, b)", "abs takes one"), ("1 + 2", "must read 1 to 8"), ("a.b", "has '.'"),
         ("a * 1e999", "is no number"),
         ("+".join(f"p{n}" for n in range(9)), "must read 1 to 8"), ("a" * 201, "more than 200"),

@@ -21,8 +21,15 @@ from linli.telemetry.sense.table import newest_before
 Ints = npt.NDArray[np.int64]
 WIDTH = 8  # properties of one figure
 Steps = tuple[tuple[str, Any], ...]
+
+
+def _divided(one: Any, two: Any) -> Any:
+    """By zero is no number, so that no min or max takes it for one."""
+    return np.where(two == 0, np.nan, np.divide(one, two))
+
+
 _TWO: dict[str, Callable[[Any, Any], Any]] = {
-    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "min": np.minimum, "max": np.maximum,
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": _divided, "min": np.minimum, "max": np.maximum,
 }  # fmt: skip
 _ONE: dict[str, Callable[[Any], Any]] = {"neg": np.negative, "abs": np.abs}
 
