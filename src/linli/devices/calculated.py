@@ -13,16 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from linli.devices import formulas
-from linli.devices.wording import Pair, Property
+from linli.devices.wording import CALLS, Pair, Property
 from linli.kernel.errors import FieldError
 
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MAX_FIGURES, MAX_NAME, MAX_UNIT = 4, 40, 16
 _FIELDS = ("code", "name", "unit", "formula")
-_CALLS = (
-    {"min": "最小值", "max": "最大值", "abs": "绝对值"},
-    {"min": "lowest of ", "max": "highest of ", "abs": "size of "},
-)
 Known = Mapping[str, Property]
 Check = Iterator[FieldError]
 
@@ -113,8 +109,8 @@ def words(condition: Mapping[str, Any], properties: Known) -> Pair | None:
     told = []
     for one in _listed(condition):
         tree = formulas.parse(one["formula"]).tree
-        zh = formulas.shown(tree, lambda code: properties[code].zh if code in properties else code, _CALLS[0])
-        en = formulas.shown(tree, lambda code: properties[code].en if code in properties else code, _CALLS[1])
+        zh = formulas.shown(tree, lambda code: properties[code].zh if code in properties else code, CALLS[0])
+        en = formulas.shown(tree, lambda code: properties[code].en if code in properties else code, CALLS[1])
         told.append((f"{one['name']['zh']} = {zh}", f"{one['name']['en']} = {en}"))
     if not told:
         return None
