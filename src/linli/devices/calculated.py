@@ -107,10 +107,11 @@ def operands(condition: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def words(condition: Mapping[str, Any], properties: Known) -> Pair | None:
     """`，其中 内外水位差 = 内河水位 − 外河水位`."""
     told = []
+    zh_calls, en_calls = ({name: pair[n] for name, pair in CALLS.items()} for n in (0, 1))
     for one in _listed(condition):
         tree = formulas.parse(one["formula"]).tree
-        zh = formulas.shown(tree, lambda code: properties[code].zh if code in properties else code, CALLS[0])
-        en = formulas.shown(tree, lambda code: properties[code].en if code in properties else code, CALLS[1])
+        zh = formulas.shown(tree, lambda code: properties[code].zh if code in properties else code, zh_calls)
+        en = formulas.shown(tree, lambda code: properties[code].en if code in properties else code, en_calls)
         told.append((f"{one['name']['zh']} = {zh}", f"{one['name']['en']} = {en}"))
     if not told:
         return None

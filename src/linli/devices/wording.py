@@ -13,10 +13,9 @@ OPS: dict[str, Pair] = {
     "gt": ("高于", "above"), "ge": ("不低于", "at least"), "lt": ("低于", "below"), "le": ("不高于", "at most"),
     "eq": ("等于", "equal to"), "ne": ("不等于", "not equal to"),
 }  # fmt: skip
-CALLS = (  # functions of formulas, in Chinese and English
-    {"min": "最小值", "max": "最大值", "abs": "绝对值"},
-    {"min": "lowest of ", "max": "highest of ", "abs": "size of "},
-)
+CALLS: dict[str, Pair] = {  # functions of formulas
+    "min": ("最小值", "lowest of "), "max": ("最大值", "highest of "), "abs": ("绝对值", "size of "),
+}  # fmt: skip
 _UNITS = {"Cel": "°C", "ug/m3": "μg/m³", "mg/m3": "mg/m³", "dB[A]": "dB(A)", "m3": "m³", "m3/h": "m³/h", "deg": "°",
           "[pH]": "", "[NTU]": "NTU", "kW.h": "kWh", "uS/cm": "μS/cm"}  # fmt: skip
 _PER = {"minute": ("每分钟", "per minute"), "hour": ("每小时", "per hour")}
