@@ -26,6 +26,16 @@ SOUR = {"kind": "range", "property": "ph", "op": "outside", "low": 6, "high": 9,
 RISE = {"kind": "rate", "property": "level", "op": "ge", "value": 0.5, "per": "hour", "window_s": 3600}
 OFTEN = {"kind": "count", "property": "level", "op": "gt", "value": 3, "times": 3, "window_s": 600}
 
+ODD = {"kind": "anomaly", "property": "level", "side": "above", "value": 1, "clear_value": 0.8}
+
+HEAD = {"code": "head", "name": {"zh": "水头", "en": "head"}, "unit": "m", "formula": "abs(level - ph) * 2"}
+
+WRONG_FIGURES: list[tuple[str, Any]] = [
+    ("code", "Head"), ("code", "level"), ("code", "other"), ("code", []), ("name", {"zh": "水头"}), ("unit", ""),
+    ("unit", 3), ("colour", 1), ("formula", "level - depth"), ("formula", "1 + 2"), ("formula", None),
+    ("formula", "level; ph"),
+]  # fmt: skip
+
 
 def when(*terms: Any, match: str = "all", duration_s: int = 0, **more: Any) -> rules.Condition:
     return rules.Condition("terms", duration_s=duration_s, condition={"match": match, "terms": list(terms)} | more)
@@ -45,6 +55,15 @@ def when(*terms: Any, match: str = "all", duration_s: int = 0, **more: Any) -> r
          "when water level changes per hour by a figure below 2 m (over 1 hour)"),
         (when(OFTEN), "当 10 分钟内至少 3 次 水位 高于 3 m",
          "when water level is above 3 m in at least 3 readings within 10 minutes"),
+        (when(ODD, duration_s=600), "当 水位 高于预期范围 持续 10 分钟",
+         "when water level is above the expected range for 10 minutes"),
+        (when(ODD | {"side": "any", "value": 2.5}), "当 水位 偏离预期（偏离达到预期边界的 2.5 倍）",
+         "when water level is not as expected (by 2.5 times the expected margin)"),
+        (when({"kind": "anomaly", "property": "level", "side": "flat", "value": 1}), "当 水位 卡住不变",
+         "when water level is stuck at one value"),
+        (when(HIGH | {"property": "head", "value": 30}, calculated=[HEAD], duration_s=60),
+         "当 水头 高于 30 m 持续 1 分钟，其中 水头 = 绝对值(水位 − 酸碱度) × 2",
+         "when head is above 30 m for 1 minute, where head = size of (water level − pH) × 2"),
         (when(HIGH, SHUT, duration_s=180), "当 水位 高于 3 m 且 开启 等于 否，持续 3 分钟",
          "when water level is above 3 m and open is equal to no, for 3 minutes"),
         (when(HIGH, SHUT, match="any"), "当 水位 高于 3 m 或 开启 等于 否",
@@ -76,6 +95,9 @@ def test_where_terms_let_go_is_told() -> None:
     assert found == {"zh": "水位 不高于 2.8 m，酸碱度 回到 6.2–8.8 时解除",
                      "en": "ends at water level 2.8 m or below, pH back within 6.2 to 8.8"}  # fmt: skip
     assert rules.clear_sentence(when(SHUT), None, KNOWN) is None
+    found = rules.clear_sentence(when(ODD), None, KNOWN)
+    assert found == {"zh": "水位 偏离回到预期边界的 80% 以内 时解除",
+                     "en": "ends at water level within 80% of the expected margin"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -109,6 +131,20 @@ def test_where_terms_let_go_is_told() -> None:
         (when(RISE | {"window_s": 5}), "condition.terms.0.window_s"),
         (when(OFTEN | {"times": 1}), "condition.terms.0.times"),
         (when(OFTEN | {"window_s": 90_000}), "condition.terms.0.window_s"),
+        (when(ODD | {"property": "open"}), "condition.terms.0.property"),
+        (when(ODD | {"op": "gt"}), "condition.terms.0.op"),
+        (when(ODD | {"side": "left"}), "condition.terms.0.side"),
+        (when(ODD | {"value": 0.5}), "condition.terms.0.value"),
+        (when(ODD | {"value": None}), "condition.terms.0.value"),
+        (when(ODD | {"side": "flat"}), "condition.terms.0.value"),
+        (when(ODD | {"clear_value": 1.5}), "condition.terms.0.clear_value"),
+        (when(ODD, ladder=[{"severity": "severe", "value": 2}]), "condition.ladder.0.value"),
+        *((when(HIGH | {"property": "head"}, calculated=[HEAD | {name: value}]), f"condition.calculated.0.{name}")
+          for name, value in WRONG_FIGURES),
+        (when(HIGH, calculated=[]), "condition.calculated"),
+        (when(ODD | {"property": "head"}, calculated=[HEAD]), "condition.terms.0.property"),
+        (when(HIGH | {"property": []}), "condition.terms.0.property"),
+        (when(HIGH | {"kind": []}), "condition.terms.0.kind"),
         (when(HIGH, duration_s=-1), "duration_s"),
         (when(HIGH, windows=[]), "condition.windows"),
         (when(HIGH, windows=["night"]), "condition.windows.0"),
@@ -156,6 +192,16 @@ def test_a_condition_is_written_changed_and_kept(grids: list[Grid], gauge: Devic
     assert found == [{"terms": [HIGH]}, None, {"terms": [OFTEN]}, body["condition"]]
 
 
+def test_processes_of_before_get_no_rule_that_they_cannot_judge(water: ThingModel) -> None:
+    for code, one in (("plain", {"terms": [HIGH]}), ("odd", {"terms": [HIGH, ODD]})):
+        Rule.objects.create(code=code, title_zh="r", title_en="r", model=water, property="level", kind="terms",
+                            severity="info", condition=one)  # fmt: skip
+    for view, wanted in (("v1", set()), ("v2", {"plain"}), ("v3", {"plain", "odd"})):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT code FROM devices_rules_{view}")
+            assert {code for (code,) in cursor.fetchall()} == wanted
+
+
 def test_a_condition_follows_its_models_units(water: ThingModel) -> None:
     one = {"terms": [HIGH, RISE | {"clear_value": 0.1}, SOUR],
            "ladder": [{"severity": "warning", "after_s": 60}, {"severity": "urgent", "value": 4.0}]}  # fmt: skip
@@ -173,11 +219,23 @@ def test_a_condition_follows_its_models_units(water: ThingModel) -> None:
     assert kept.body["condition"] == rule.condition and kept.actor == "pack"
 
 
+def test_a_figure_follows_its_models_units() -> None:
+    one = {"terms": [HIGH | {"property": "head"}], "calculated": [HEAD]}
+    assert conditions.properties_of(one) == ["level", "ph"] and conditions.main_property(one) == "level"
+    made = conditions.converted(one, {"level": ("stage", 100.0, 5.0)})
+    assert made["terms"] == one["terms"], "the figure is the same, so are its limits"
+    assert made["calculated"][0]["formula"] == "abs((stage - 5.0) / 100.0 - ph) * 2.0"
+    assert conditions.properties_of(made) == ["stage", "ph"]
+    assert conditions.converted(one, {"open": ("shut", 1.0, 0.0)})["calculated"] == [HEAD]
+
+
 def test_a_unit_upside_down_turns_the_comparison() -> None:
     one = {"terms": [HIGH, SOUR | {"property": "level"}]}
     high, sour = conditions.converted(one, {"level": ("level", -1.0, 0.0)})["terms"]
     assert (high["op"], high["value"], high["clear_value"]) == ("lt", -3, -2.8)
     assert (sour["low"], sour["high"], sour["margin"]) == (-9, -6, 0.2)
+    (odd,) = conditions.converted({"terms": [ODD]}, {"level": ("stage", -100.0, 5.0)})["terms"]
+    assert odd == ODD | {"property": "stage", "side": "below"}, "strengths have no unit"
 
 
 def test_the_form_is_told_how_its_rule_reads_and_what_is_missing(water: ThingModel, call: Callable) -> None:

@@ -11,19 +11,55 @@ from itertools import groupby, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from linli.devices.contracts import RuleRow
+from linli.telemetry import anomaly
 
 Reading = tuple[str, int, int, float, bool]  # property, own time, arrival, value, good
 NEVER = 1 << 60
 WORKED = {date(2025, 10, 11): True, date(2025, 10, 8): False}  # a Saturday that is worked, a holiday
 
 
+FORMULAS: dict[str, Any] = {
+    "level - flow": lambda level, flow: level - flow,
+    "flow / (level - 2) + abs(ph - 3)": lambda flow, level, ph: flow / (level - 2) + abs(ph - 3),
+    "max(level, flow, 2) * 0.5 - -min(ph, level)": lambda level, flow, ph: max(level, flow, 2) * 0.5 + min(ph, level),
+}
+"""Text → the same by Python, of its operands in their order."""
+LEARNS_SOON = anomaly.Settings(learn_ms=20_000, learn_readings=4, rare=0.004, told_ms=60_000)
+
+
 class Term:
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, data: dict[str, Any], texts: dict[str, str]) -> None:
         self.data = data
+        self.text = texts.get(data["property"])
+        self.parts = {data["property"]: (-NEVER, math.nan)}  # of a figure: the newest time and value of each operand
+        if self.text:
+            names = FORMULAS[self.text].__code__.co_varnames
+            self.parts, self.clock = dict.fromkeys(names, (-NEVER, math.nan)), -NEVER
+        self.detector = anomaly.Detector(LEARNS_SOON)
         self.newest = -NEVER
         self.fresh: list[tuple[int, float]] = []  # good ones, by time
         self.on = self.held = False
+
+    def told(self, ts: int, heard: dict[str, tuple[float, bool]]) -> tuple[Any, ...] | None:
+        """(at, holds, stays, fresh) for what one message says of one time, or None when the term says nothing."""
+        mine = {name: heard[name][0] for name in self.parts if name in heard and heard[name][1]}
+        if self.text is None:
+            said = self.hear(ts, next(iter(mine.values())), True) if mine else None
+            return said and (ts, *said)
+        fresh = {name: (ts, value) for name, value in mine.items() if ts > self.parts[name][0]}
+        self.parts |= fresh
+        if not fresh:
+            return None
+        ts = self.clock = max(ts, self.clock + 1)
+        try:
+            value = FORMULAS[self.text](**{name: value for name, (_, value) in self.parts.items()})
+        except ZeroDivisionError:
+            return None
+        said = None if any(math.isnan(v) for _, v in self.parts.values()) else self.hear(ts, value, True)
+        return said and (ts, *said)
 
     def hear(self, ts: int, value: float, good: bool) -> tuple[bool, bool, bool] | None:
         """(holds, stays, fresh), or None when it says nothing."""
@@ -32,7 +68,7 @@ class Term:
         fresh, again = ts > self.newest, ts == self.newest
         self.newest = max(self.newest, ts)
         kind = self.data["kind"]
-        if again or (not fresh and kind in ("rate", "count")):
+        if again or (not fresh and kind in ("rate", "count", "anomaly")):
             return None
         if fresh:
             self.fresh.append((ts, value))
@@ -41,6 +77,10 @@ class Term:
         if kind == "rate":
             rate = self._rate(ts, value)
             return None if rate is None else (*_compare(self.data, rate), fresh)
+        if kind == "anomaly":
+            found = self.detector.take(self.detector.rows("x"), np.array([ts]), np.array([value]))
+            (how_far,) = anomaly.strength(found, np.array([value]), self.data["side"])
+            return None if math.isnan(how_far) else (*_compare(self.data | {"op": "gt"}, how_far), fresh)
         if kind == "count":
             window = self.data["window_s"] * 1000
             holding = [t for t, v in self.fresh if ts - window <= t and _compare(self.data, v)[0]]
@@ -112,7 +152,8 @@ class Reference:
     def __init__(self, rule: RuleRow, begin: int) -> None:
         assert rule.condition is not None
         self.every = rule.condition.get("match", "all") == "all"
-        self.terms = [Term(t) for t in rule.condition["terms"]]
+        texts = {one["code"]: one["formula"] for one in rule.condition.get("calculated") or ()}
+        self.terms = [Term(t, texts) for t in rule.condition["terms"]]
         self.duration, self.pause = rule.duration_s * 1000, rule.reraise_s * 1000
         self.state, self.begun, self.block, self.now, self.lag = "idle", 0, -NEVER, -NEVER, 0
         self.event = self.wake = NEVER
@@ -120,29 +161,26 @@ class Reference:
         self.told: list[list[Any]] = []
         self.severity = rule.severity
         self.ladder = rule.condition.get("ladder") or []
-        self.steps = [Term({**rule.condition["terms"][0], "clear_value": None} | s) if "value" in s else None
+        self.steps = [Term({**rule.condition["terms"][0], "clear_value": None} | s, texts) if "value" in s else None
                       for s in self.ladder]  # fmt: skip
         windows = rule.condition.get("windows")
         self.schedule = Schedule(windows, begin) if windows else None
 
     def hear(self, message: list[Reading]) -> None:
-        seen = set()
+        said: list[tuple[Any, ...]] = []  # time, place among terms and steps, arrival, holds, stays, fresh
         for ts, some in groupby(sorted(message, key=lambda r: r[1]), key=lambda r: r[1]):
-            rows, climbs = [], []
-            for prop, _, recv, value, good in some:
-                if (prop, ts) in seen:
-                    continue
-                seen.add((prop, ts))
-                for number, term in enumerate(self.terms):
-                    if term.data["property"] == prop:
-                        said = term.hear(ts, value, good and math.isfinite(value))
-                        if said:
-                            rows.append((number, recv, *said))
-                for step in self.steps:
-                    if step and step.data["property"] == prop:
-                        said = step.hear(ts, value, good and math.isfinite(value))
-                        if said and said[2]:
-                            climbs.append((step, *said))
+            heard: dict[str, tuple[float, bool]] = {}
+            for prop, _, arrived, value, good in some:
+                recv = arrived
+                heard.setdefault(prop, (value, good and math.isfinite(value)))
+            for number, term in enumerate([*self.terms, *self.steps]):
+                if term and (told := term.told(ts, heard)):
+                    said.append((told[0], number, recv, *told[1:]))
+        for ts, some in groupby(sorted(said, key=lambda one: one[0]), key=lambda one: one[0]):
+            moment = [one[1:] for one in some]
+            rows = [one for one in moment if one[0] < len(self.terms)]
+            climbs = [(self.steps[n - len(self.terms)], holds, stays, new) for n, _, holds, stays, new in moment
+                      if n >= len(self.terms) and new]  # fmt: skip
             if rows:
                 self._moment(ts, rows, climbs)
 

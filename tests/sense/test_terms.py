@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from unittest import mock
@@ -11,13 +13,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sense.reference import Reference, occurrences
+from tests.sense.reference import LEARNS_SOON, Reference, occurrences
 from tests.sense.test_judge import T, device, rule
 
+from linli.devices import conditions
 from linli.devices.contracts import RuleRow
-from linli.telemetry import batch
+from linli.telemetry import anomaly, batch
 from linli.telemetry.sense import snapshot
 from linli.telemetry.sense.bench import Bench
 from linli.telemetry.sense.book import Book
@@ -53,6 +57,13 @@ RISE = {
     "window_s": 60,
 }
 OFTEN = {"kind": "count", "property": "flow", "op": "ge", "value": 3.5, "times": 3, "window_s": 60}
+
+
+def figure(formula: str, code: str = "figure") -> dict[str, Any]:
+    return {"code": code, "name": {"zh": "数", "en": "figure"}, "formula": formula}
+
+
+ODD = {"kind": "anomaly", "property": "level", "side": "any", "value": 1.0, "clear_value": 0.8}
 WINDOWS = [{"days": "workday", "from": "16:56", "to": "16:58"}, {"days": [4], "from": "17:00", "to": "17:05"},
            {"from": "17:05", "to": "17:06"}, {"days": "restday", "from": "17:08", "to": "17:09"},
            {"from": "17:10", "to": "16:54"}]  # fmt: skip
@@ -82,6 +93,42 @@ RULES = {
     "in windows": terms(over(clear_value=2.5), windows=WINDOWS),
     "in windows for long": terms(
         over(), over("flow", op="lt"), match="any", duration_s=50, reraise_s=40, windows=WINDOWS
+    ),
+    "anomaly": terms(ODD),
+    "anomalies of several sides": terms(
+        ODD | {"side": "above"},
+        ODD | {"side": "below", "property": "ph"},
+        ODD | {"side": "jump", "property": "ph"},
+        match="any",
+        duration_s=5,
+        reraise_s=10,
+    ),
+    "anomaly and another": terms(
+        ODD | {"clear_value": None}, over("flow"), duration_s=8, ladder=[{"severity": "severe", "after_s": 20}]
+    ),
+    "figure": terms(over("figure", value=1.0, clear_value=0.5), calculated=[figure("level - flow")]),
+    "figure for long": terms(
+        over("figure", op="lt", value=-0.5, clear_value=0.4),
+        over("ph"),
+        match="any",
+        duration_s=25,
+        reraise_s=20,
+        calculated=[figure("level - flow")],
+    ),
+    "figure that is not always there": terms(
+        OUTSIDE | {"property": "figure", "low": 1.5, "high": 6.0},
+        over(value=1.5),
+        duration_s=10,
+        calculated=[figure("flow / (level - 2) + abs(ph - 3)")],
+    ),
+    "figures in windows": terms(
+        over("figure", value=2.0, clear_value=1.8),
+        OFTEN | {"property": "second", "op": "le", "value": 4.0},
+        RISE | {"property": "figure"},
+        match="any",
+        windows=WINDOWS,
+        calculated=[figure("level - flow"), figure("max(level, flow, 2) * 0.5 - -min(ph, level)", "second")],
+        ladder=[{"severity": "severe", "value": 3.0}, {"severity": "urgent", "after_s": 40}],
     ),
     "all of three": terms(OUTSIDE, over(op="ne", value=9.0), over("flow", op="lt", value=9.0), duration_s=30),
 }
@@ -173,6 +220,12 @@ def table(made: list[list[Point]], rng: random.Random) -> pa.Table:
     })  # fmt: skip
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _learns_soon() -> Iterator[None]:
+    with mock.patch("linli.telemetry.sense.learnt.of_packs", return_value=LEARNS_SOON):
+        yield
+
+
 @settings(max_examples=400, deadline=None)
 @given(kind=st.sampled_from(sorted(RULES)), seed=st.integers(0, 1 << 30), count=st.integers(1, 80))
 def test_cuts_clocks_restarts_and_the_past_change_nothing(kind: str, seed: int, count: int) -> None:
@@ -192,6 +245,32 @@ def test_the_streams_of_the_reference_do_raise_and_end() -> None:
     for name, one in RULES.items():
         found = [o for seed in range(6) for o in wanted(one, messages(random.Random(seed), 80))]
         assert len(found) >= 6 and any(o[3] for o in found), name
+
+
+def test_what_is_learnt_is_forgotten_when_no_rule_looks() -> None:
+    """And kept while one does, however the rule around it changes."""
+    one = RULES["anomaly"]
+    judge = new_judge(one)
+    for n in range(20):
+        judge.take([make_batch([(0, "level", T + n * 10_000, T + n * 10_000, 2.0 + n % 2, 0)])])
+    learnt = judge.book.terms.learnt
+
+    def seen() -> float:
+        row = learnt.detector.rows([judge.book.key_of(int(judge.book.series_of[0, 0]))])
+        return float(learnt.detector._state[0, row[0]])
+
+    assert seen() == 20
+    stricter = terms(ODD | {"value": 2.0})
+    judge.book.put_rules([replace(stricter, version=2)])
+    judge.take([make_batch([(0, "level", T + 300_000, T + 300_000, 2.0, 0)])])
+    assert seen() == 21
+    judge.book.put_rules([replace(RULES["rate"], version=3)])
+    judge.take([make_batch([(0, "level", T + 310_000, T + 310_000, 2.0, 0)])])
+    assert seen() == 0 and not learnt
+
+
+def test_sides_are_called_the_same_where_rules_are_written() -> None:
+    assert conditions.SIDES == anomaly.SIDES
 
 
 def test_windows_cross_midnight_and_know_the_days_off() -> None:

@@ -52,7 +52,7 @@ def _rules(models: Found, rules: Found) -> Iterator[Finding]:
         if model["subject"] != "place":
             yield Finding(RULE, path, 0, f"rule {rule['code']}: things of a {model['subject']} have no alarms")
         known = {p["code"] for p in model["properties"]}
-        for name in (when.get("property"), *(t.get("property") for t in when.get("condition", {}).get("terms", ()))):
+        for name in (when.get("property"), *contracts.read_properties(when.get("condition"))):
             if name and name not in known:
                 yield Finding(RULE, path, 0, f"rule {rule['code']}: {when['model']} has no property {name}")
     for code, (path, model) in models.items():

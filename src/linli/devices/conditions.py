@@ -1,11 +1,12 @@
 """Conditions of several terms, as data and as pure functions: what is valid.
 
-    {"match": "all" | "any", "terms": [term, ...], "windows": [window, ...], "ladder": [step, ...]}
+    {"match": "all" | "any", "terms": [term, ...], "windows": [window, ...], "ladder": [step, ...],
+     "calculated": [figure, ...]}
 
-A term compares one property (`TERMS`). Another kind of term is one more entry there with its check, one more in
-`wording.TERMS` with its sentence, and one more way of judging in `telemetry/sense/terms.py` (`KINDS`). Outside of its
-windows a rule does not count. A step of the ladder is the severity of an alarm that has lasted `after_s`, or whose
-first term passes a `value` further on.
+A term compares one property (`TERMS`), or a figure made of several (`calculated.py`). Another kind of term is one more
+entry there with its check, one more in `wording.TERMS` with its sentence, and one more way of judging in
+`telemetry/sense/terms.py` (`KINDS`). Outside of its windows a rule does not count. A step of the ladder is the severity
+of an alarm that has lasted `after_s`, or whose first term passes a `value` further on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from linli.devices import calculated
 from linli.kernel.errors import FieldError
 
 MATCHES = ("all", "any")
@@ -26,6 +28,9 @@ DAYS = ("every", "workday", "restday", "holiday")
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 MAX_TERMS, MAX_TIMES, MAX_WINDOWS = 8, 100, 8
 WINDOW_S = (60, 86_400)  # over which a rate is taken or readings are counted
+SIDES = ("any", "above", "below", "jump", "flat")  # of what is expected: as `telemetry/anomaly/term.py` has them
+MAX_STRENGTH = 100
+LEARN_S = 14 * 86_400  # twice this a series is learnt from before it is tried: four visits of each hour of the week
 
 Check = Iterator[FieldError]
 Term = Mapping[str, Any]
@@ -35,29 +40,35 @@ def problems(condition: Any, properties: Mapping[str, Any], severity: str) -> li
     """What is wrong with a condition of a rule, field by field. `properties`: `rules.Property` by code."""
     if not isinstance(condition, Mapping):
         return [FieldError("condition", "is missing")]
-    found = list(_all(condition, properties)) + list(_windows(condition.get("windows")))
+    found = list(calculated.problems(condition, properties))
+    found += [*_all(condition, properties), *_windows(condition.get("windows"))]
     return found or list(_ladder(condition, severity))
 
 
 def _all(condition: Term, properties: Mapping[str, Any]) -> Check:
-    yield from _only("condition", condition, ("match", "terms", "windows", "ladder"))
+    yield from _only("condition", condition, ("match", "terms", "windows", "ladder", "calculated"))
     if condition.get("match", "all") not in MATCHES:
         yield FieldError("condition.match", f"must be one of {', '.join(MATCHES)}")
     terms = condition.get("terms")
     if not isinstance(terms, list) or not 1 <= len(terms) <= MAX_TERMS:
         yield FieldError("condition.terms", f"must be 1 to {MAX_TERMS} terms")
         return
+    figures = calculated.known(condition)
     for number, term in enumerate(terms):
-        yield from term_problems(f"condition.terms.{number}", term, properties)
+        at = f"condition.terms.{number}"
+        yield from term_problems(at, term, {**figures, **properties})
+        if isinstance(term, Mapping) and term.get("kind") == "anomaly" and term.get("property") in [*figures]:
+            yield FieldError(f"{at}.property", "is calculated; what is usual is learnt of properties only")
 
 
 def term_problems(at: str, term: Any, properties: Mapping[str, Any]) -> Check:
-    if not isinstance(term, Mapping) or term.get("kind") not in TERMS:
+    if not isinstance(term, Mapping) or term.get("kind") not in [*TERMS]:
         yield FieldError(f"{at}.kind", f"must be one of {', '.join(TERMS)}")
         return
     fields, check = TERMS[term["kind"]]
     yield from _only(at, term, ("kind", "property", *fields))
-    prop = properties.get(term.get("property", ""))
+    name = term.get("property")
+    prop = properties.get(name) if isinstance(name, str) else None
     if prop is None:
         yield FieldError(f"{at}.property", "is not a property of this model")
     elif prop.type not in ("number", "bool"):
@@ -128,7 +139,7 @@ def _ladder(condition: Term, severity: str) -> Check:
 
 
 def _step_value(at: str, step: Term, first: Term, limit: Any) -> Check:
-    if first["kind"] not in ("threshold", "rate") or first["op"] not in ORDERS:
+    if first["kind"] not in ("threshold", "rate") or first.get("op") not in ORDERS:
         yield FieldError(f"{at}.value", "needs a first term that is above or below a limit, or a rate")
     elif not _number(step["value"]):
         yield FieldError(f"{at}.value", "must be a number")
@@ -209,6 +220,19 @@ def _count(at: str, term: Term, prop: Any) -> Check:
     yield from _window(at, term)
 
 
+def _anomaly(at: str, term: Term, prop: Any) -> Check:
+    yield from _numeric(at, prop)
+    value, clear = term.get("value"), term.get("clear_value")
+    if term.get("side") not in SIDES:
+        yield FieldError(f"{at}.side", f"must be one of {', '.join(SIDES)}")
+    elif term["side"] == "flat" and (value != 1 or clear is not None):
+        yield FieldError(f"{at}.value", "of flat is 1, and it ends when the value moves")
+    elif not _number(value) or not 1 <= value <= MAX_STRENGTH:
+        yield FieldError(f"{at}.value", f"must be 1 (the edge of what is expected) to {MAX_STRENGTH} times as far")
+    elif clear is not None and (not _number(clear) or not 0 < clear <= value):
+        yield FieldError(f"{at}.clear_value", "must be above 0 and not above value")
+
+
 def _window(at: str, term: Term) -> Check:
     if not _whole(term.get("window_s"), *WINDOW_S):
         yield FieldError(f"{at}.window_s", f"must be {WINDOW_S[0]} to {WINDOW_S[1]} seconds")
@@ -237,6 +261,7 @@ TERMS: dict[str, tuple[tuple[str, ...], Callable[[str, Term, Any], Check]]] = {
     "range": (("op", "low", "high", "margin"), _range),
     "rate": (("op", "value", "clear_value", "per", "window_s"), _rate),
     "count": (("op", "value", "times", "window_s"), _count),
+    "anomaly": (("side", "value", "clear_value"), _anomaly),
 }
 """Kind → its own fields, and what is wrong with them."""
 
@@ -245,20 +270,26 @@ TERMS: dict[str, tuple[tuple[str, ...], Callable[[str, Term, Any], Check]]] = {
 
 
 def main_property(condition: Term) -> str:
-    """The property that an alarm of it names: that of the first term."""
+    """The property that an alarm of it names: that of the first term, the first of a formula."""
     terms = condition.get("terms")
     first = terms[0] if isinstance(terms, list) and terms else None
-    return str(first.get("property", "")) if isinstance(first, Mapping) else ""
+    name = str(first.get("property", "")) if isinstance(first, Mapping) else ""
+    return next(iter(calculated.operands(condition, name)), "")
 
 
 def properties_of(condition: Term) -> list[str]:
     """Every property of the device itself that it reads."""
-    return list(dict.fromkeys(t["property"] for t in condition["terms"]))
+    return list(dict.fromkeys(p for t in condition["terms"] for p in calculated.operands(condition, t["property"])))
 
 
 def reach_s(condition: Term) -> int:
     """How far back readings matter."""
-    return max((t.get("window_s", 0) for t in condition["terms"]), default=0)
+    return max((LEARN_S if t["kind"] == "anomaly" else t.get("window_s", 0) for t in condition["terms"]), default=0)
+
+
+def learns(condition: Term) -> bool:
+    """Whether it asks what is usual: then a reading costs many times more."""
+    return any(t["kind"] == "anomaly" for t in condition["terms"])
 
 
 def converted(condition: Term, steps: Mapping[str, tuple[str, float, float]]) -> dict[str, Any]:
@@ -267,7 +298,7 @@ def converted(condition: Term, steps: Mapping[str, tuple[str, float, float]]) ->
     for term in condition["terms"]:
         name, factor, offset = steps.get(term["property"], (term["property"], 1.0, 0.0))
         terms.append(_moved(dict(term) | {"property": name}, factor, offset))
-    made = dict(condition) | {"terms": terms}
+    made = dict(condition) | {"terms": terms} | calculated.converted(condition, steps)
     if condition.get("ladder"):
         first = condition["terms"][0]
         _, factor, offset = steps.get(first["property"], ("", 1.0, 0.0))
@@ -279,6 +310,9 @@ def converted(condition: Term, steps: Mapping[str, tuple[str, float, float]]) ->
 
 
 def _moved(term: dict[str, Any], factor: float, offset: float) -> dict[str, Any]:
+    if term["kind"] == "anomaly":  # strengths have no unit
+        turned = {"above": "below", "below": "above"}
+        return term | {"side": turned.get(term["side"], term["side"])} if factor < 0 else term
     shift = 0.0 if term["kind"] == "rate" else offset
     for name in ("value", "clear_value", "low", "high"):
         if term.get(name) is not None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import certificates, text, things
+from linli.devices import certificates, conditions, formulas, text, things
 
 model_problems = things.problems
 """What is wrong with a thing model of a pack, given the UCUM codes in use: a list of FieldError."""
@@ -193,7 +193,7 @@ CLAIM_SQL = "SELECT devices_claim_ask(%s::uuid, %s::bytea, %s::bigint)"
 
 RULES_SQL = (
     "SELECT rule_id, code, version, model, property, kind, op, value, clear_value, duration_s, no_data_s,"
-    " reraise_s, severity, area_path, device_ids, condition FROM devices_rules_v2"
+    " reraise_s, severity, area_path, device_ids, condition FROM devices_rules_v3"
 )
 
 
@@ -218,6 +218,15 @@ class RuleRow:
     area_path: str = ""
     device_ids: list[UUID] | None = field(default=None)
     condition: dict[str, Any] | None = field(default=None)
+
+
+Formula, formula = formulas.Formula, formulas.parse
+"""The formula of a calculated figure of a condition, as steps for a stack; see `formulas`."""
+
+
+def read_properties(condition: Mapping[str, Any] | None) -> list[str]:
+    """Every property of its own device that a condition reads, behind formulas too; none without a condition."""
+    return conditions.properties_of(condition) if condition is not None else []
 
 
 LEASES_SQL = "SELECT partition, epoch, surplus FROM devices_sense_leases(%s, %s::float8, %s::integer, %s::text[])"

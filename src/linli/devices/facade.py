@@ -191,6 +191,11 @@ def reach_s(rule: RuleRow) -> int:
     return conditions.reach_s(rule.condition) if rule.condition is not None else 0
 
 
+def learns(rule: RuleRow) -> bool:
+    """Whether a rule asks what is usual: then a reading costs many times more."""
+    return rule.condition is not None and conditions.learns(rule.condition)
+
+
 def judged_devices(actor: Actor, rule: RuleRow, limit: int) -> list[tuple[RegistryRow, dict[str, str]]]:
     """Devices that a rule judges and the actor may see, each with its names; Invalid when there are more."""
     return bench_selectors.judged_devices(actor, rule, limit)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from linli.devices import conditions, wording
+from linli.devices import calculated, conditions, wording
 from linli.devices.wording import OPS, Label, Property, span, value_words
 from linli.kernel.errors import FieldError
 
@@ -137,7 +137,10 @@ def _case(case: Any) -> Check:
 def sentence(when: Condition, prop: Property | None, properties: Mapping[str, Property] | None = None) -> Label:
     """`当 水位 高于 3 m 持续 10 分钟` / `when water level is above 3 m for 10 minutes`."""
     if when.kind == "terms" and when.condition:
-        return wording.condition_sentence(when.condition, properties or {}, when.duration_s)
+        known = {**(properties or {}), **calculated.known(when.condition)}
+        told = wording.condition_sentence(when.condition, known, when.duration_s)
+        more = calculated.words(when.condition, known) or ("", "")
+        return {"zh": told["zh"] + more[0], "en": told["en"] + more[1]}
     if when.kind == "no_data":
         zh, en = span(when.no_data_s)
         what_zh, what_en = (f"{prop.zh} ", f"{prop.en} ") if prop else ("", "anything ")
@@ -157,7 +160,7 @@ def clear_sentence(
 ) -> Label | None:
     """How the alarm ends, where that differs from the condition's opposite."""
     if when.kind == "terms" and when.condition:
-        return wording.clears_sentence(when.condition, properties or {})
+        return wording.clears_sentence(when.condition, {**(properties or {}), **calculated.known(when.condition)})
     if when.clear_value is None:
         return None
     zh_value, en_value = value_words(when.clear_value, prop)

@@ -13,6 +13,9 @@ OPS: dict[str, Pair] = {
     "gt": ("高于", "above"), "ge": ("不低于", "at least"), "lt": ("低于", "below"), "le": ("不高于", "at most"),
     "eq": ("等于", "equal to"), "ne": ("不等于", "not equal to"),
 }  # fmt: skip
+CALLS: dict[str, Pair] = {  # functions of formulas
+    "min": ("最小值", "lowest of "), "max": ("最大值", "highest of "), "abs": ("绝对值", "size of "),
+}  # fmt: skip
 _UNITS = {"Cel": "°C", "ug/m3": "μg/m³", "mg/m3": "mg/m³", "dB[A]": "dB(A)", "m3": "m³", "m3/h": "m³/h", "deg": "°",
           "[pH]": "", "[NTU]": "NTU", "kW.h": "kWh", "uS/cm": "μS/cm"}  # fmt: skip
 _PER = {"minute": ("每分钟", "per minute"), "hour": ("每小时", "per hour")}
@@ -136,8 +139,23 @@ def _count(term: Term, prop: Property | None, names: Pair) -> Pair:
             f"{en} in at least {term['times']} readings within {over_en}")  # fmt: skip
 
 
+_SIDES: dict[str, Pair] = {
+    "any": ("偏离预期", "is not as expected"), "above": ("高于预期范围", "is above the expected range"),
+    "below": ("低于预期范围", "is below the expected range"), "jump": ("突变", "jumps"),
+    "flat": ("卡住不变", "is stuck at one value"),
+}  # fmt: skip
+
+
+def _anomaly(term: Term, prop: Property | None, names: Pair) -> Pair:
+    zh, en = _SIDES[term["side"]]
+    zh, en = f"{names[0]} {zh}", f"{names[1]} {en}"
+    if term["value"] == 1:
+        return zh, en
+    return f"{zh}（偏离达到预期边界的 {term['value']:g} 倍）", f"{en} (by {term['value']:g} times the expected margin)"
+
+
 TERMS: dict[str, Callable[[Term, Property | None, Pair], Pair]] = {
-    "threshold": _threshold, "range": _range, "rate": _rate, "count": _count,
+    "threshold": _threshold, "range": _range, "rate": _rate, "count": _count, "anomaly": _anomaly,
 }  # fmt: skip
 
 
@@ -211,6 +229,9 @@ def _lets_go(term: Term, properties: Known) -> Pair | None:
         return f"{names[0]} {zh} {low}–{high}{unit}", f"{names[1]} {en} {low} to {high}{unit}"
     if term.get("clear_value") is None:
         return None
+    if term["kind"] == "anomaly":
+        share = f"{100 * term['clear_value']:g}%"
+        return f"{names[0]} 偏离回到预期边界的 {share} 以内", f"{names[1]} within {share} of the expected margin"
     zh, en = value_words(term["clear_value"], prop)
     if term["kind"] == "rate":
         per_zh, per_en = _PER[term["per"]]

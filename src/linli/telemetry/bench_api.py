@@ -149,7 +149,7 @@ def bench(request: HttpRequest, body: BenchIn) -> Status[Any]:
         actor, rule_id=body.rule_id, version=body.version, body=rule.body(), model=rule.model,
         start=body.start, end=body.end,
     )  # fmt: skip
-    if what.points <= bench_selectors.AT_ONCE:
+    if what.quick:
         return Status(200, bench_selectors.at_once(actor, what))
     row = bench_services.start_run(actor=actor, what=what, body=rule.body(), model=rule.model)
     return Status(202, run_out(row))

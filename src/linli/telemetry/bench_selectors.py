@@ -23,6 +23,7 @@ from linli.telemetry.models import BenchRun
 from linli.telemetry.sense.bench import Bench, Occurrence
 
 AT_ONCE = 200_000  # readings: about a second of one core, answered by the request itself
+AT_ONCE_LEARNT = 20_000  # where what is usual is learnt from them
 MAX_POINTS = 30_000_000  # a few minutes of one core
 MAX_DEVICES = 5_000
 GROUP_POINTS, GROUP_DEVICES = 1_000_000, 1_000  # judged at once
@@ -46,6 +47,10 @@ class Asked:
     @property
     def points(self) -> int:
         return sum(self.counts.values())
+
+    @property
+    def quick(self) -> bool:
+        return self.points <= (AT_ONCE_LEARNT if devices.learns(self.rule) else AT_ONCE)
 
 
 def asked(

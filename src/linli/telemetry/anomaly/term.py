@@ -1,11 +1,11 @@
 """How a rule asks the detector: a column of strengths that is compared as readings are, 1 at the edge of the range.
 
-In sense, beside `_compare`, for the series that a rule with a term `anomaly` looks at, in the judge's order:
+In sense (`sense/learnt.py`), for the series that a rule with a term `anomaly` looks at, in the judge's order:
 
     found = detector.take(detector.rows(keys), ts, value)   # keys: device id and property, one a reading
     value = strength(found, value, side)                     # NaN where nothing was judged: no reading for the rule
 
-and then the rule compares (`op: gt`, `value: 1`, `clear_value: 0.8`, any `duration_s`) as it does today.
+and then the rule compares (`value: 1`, `clear_value: 0.8`, any `duration_s`) as it compares readings.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Bench:
         self.points = self.unfit = 0
         self._tell = tell
         first = rule.condition["terms"][0] if rule.condition else {"op": rule.op}
-        self._low = first["op"] in ("lt", "le")
+        self._low = first.get("op") in ("lt", "le") or first.get("side") == "below"
         self._severity = rule.severity
         self._windowed = bool(rule.condition and rule.condition.get("windows"))
         self._main = self.book.property_at(rule.property) if rule.condition else -1

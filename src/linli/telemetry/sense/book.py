@@ -58,7 +58,7 @@ class Book:
             now="i8", lag="i8", event="i8",
             fill={"series": -1, "clear": np.nan, "block": np.iinfo(np.int64).min, "now": NONE, "event": NEVER},
         )  # fmt: skip
-        self.terms = Terms()
+        self.terms = Terms(self.key_of)
         self.series_of: npt.NDArray[np.int32] = np.full((1024, 16), -1, np.int32)
         self.slots_of: npt.NDArray[np.int32] = np.full((1024, 2), -1, np.int32)
         self.silence: npt.NDArray[np.int32] = np.zeros(0, np.int32)  # live no-data slots
@@ -255,6 +255,10 @@ class Book:
                 self.slots_of = _taller(self.slots_of)
         return number
 
+    def key_of(self, series: int) -> bytes:
+        """A series by its device and property, which outlives its number."""
+        return self.devices[self.series.dev[series]].id.bytes + self.properties[self.series.prop[series]].encode()
+
     def silence_slots(self) -> npt.NDArray[np.int32]:
         """Slots of the live no-data rules."""
         if self._silence_stale:
@@ -274,6 +278,7 @@ class Book:
         slots = mine[self.slot.column("dev")]
         self.slot.column("state")[slots] = IDLE
         self.slot.column("block")[slots] = np.iinfo(np.int64).min
+        self.terms.learnt.forget(lambda one: bool(series[one]))
         for slot in [s for s in self.hist if slots[s]]:
             del self.hist[slot]
         for slot in [s for s in self.terms.groups if slots[s]]:

@@ -34,17 +34,24 @@ class Groups:
 
     def take(self, series: Ints, ts: Ints, recv: Ints, value: Any, good: Any, message: Ints) -> None:
         """Readings by series, message and time. Those that are not to be judged are as if they had not come."""
-        place, term = self.terms.of(series)
+        place, term, part = self.terms.of(series)
+        learnt = self.terms.learnt.take(series, ts, value, good) if self.terms.learnt else None
         fit = good[place]
-        place, term = place[fit], term[fit]
+        place, term, part = place[fit], term[fit], part[fit]
         if not len(place):
             return
-        order = np.lexsort((ts[place], message[place], term))
-        place, term = place[order], term[order]
-        said = self.terms.say(term, ts[place], value[place])
+        left = value[place] if learnt is None else self.terms.odd(learnt, place, term, value[place])
+        told = (term, message[place], ts[place], recv[place], left, value[place])
+        if self.terms.figures:
+            told = self.terms.reckoned(told, part)
+            if not len(told[0]):
+                return
+        order = np.lexsort((told[2], told[1], told[0]))
+        term, message, ts, recv, left, value = (column[order] for column in told)
+        said = self.terms.say(term, ts, left)
         if not len(said.term):
             return
-        place = place[said.place]
+        place = said.place
         slot = self.terms.row.slot[said.term]
         order = np.lexsort((said.term, ts[place], message[place], slot))
         place = place[order]
@@ -190,7 +197,7 @@ class Groups:
         group.told, term = next(((row, term) for row, term in group.named() if t.on[row]), first)
         group.level, group.level_at = group.height(t.on, 0), at
         severity = group.steps[group.level].severity if group.level >= 0 else None
-        self.judge.raise_at(slot, at, term["property"], float(t.last[group.told]), severity)
+        self.judge.raise_at(slot, at, group.told_as(term), float(t.last[group.told]), severity)
 
     def _climb(self, slot: int, group: Group, at: int) -> None:
         """The severity of an alarm that is on: up and down the ladder."""

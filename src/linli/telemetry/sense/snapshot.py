@@ -17,8 +17,8 @@ from linli.telemetry.sense.judge import Judge
 from linli.telemetry.sense.rings import NONE
 from linli.telemetry.sense.terms import Past
 
-VERSION = 3
-_READ = (1, 2, 3)  # 1 did not say when a timer was to fire, 2 knew no terms
+VERSION = 4
+_READ = (1, 2, 3, 4)  # 1 did not say when a timer was to fire, 2 knew no terms, 3 nothing that was learnt
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -46,6 +46,7 @@ def save(judge: Judge, part: int, *, stream: str, at: int) -> bytes:
                   for s in slots.tolist()],
         "groups": [_group(book, s) for s in book.terms.groups
                    if mine[book.slot.dev[s]] and book.terms.heard(s)],
+        "learnt": book.terms.linked().save(lambda s: bool(mine[book.series.dev[s]])),
     }  # fmt: skip
     return bytes(lz4.block.compress(msgspec.msgpack.encode(body)))
 
@@ -67,6 +68,7 @@ def load(judge: Judge, part: int, data: bytes | None) -> dict[str, Any]:
         _slot(judge, row)
     for row in body.get("groups", ()):
         _load_group(judge, row)
+    judge.book.terms.learnt.load(body.get("learnt", b""))
     return {"stream": body["stream"], "at": body["at"]}
 
 
@@ -141,7 +143,8 @@ def _term(book: Book, row: int) -> list[Any]:
     if bank:
         kept = bank.t[t.ring[row]] > NONE
         ring = [bank.t[t.ring[row]][kept].tolist(), [] if bank.v is None else bank.v[t.ring[row]][kept].tolist()]
-    return [int(t.ts[row]), int(t.at[row]), bool(t.on[row]), bool(t.held[row]), float(t.last[row]), ring]
+    figure = book.terms.figures.state(int(t.figure[row])) if t.figure[row] >= 0 else None
+    return [int(t.ts[row]), int(t.at[row]), bool(t.on[row]), bool(t.held[row]), float(t.last[row]), ring, figure]
 
 
 def _load_group(judge: Judge, row: dict[str, Any]) -> None:
@@ -171,7 +174,9 @@ def _load_group(judge: Judge, row: dict[str, Any]) -> None:
 
 def _load_term(book: Book, row: int, saved: list[Any]) -> None:
     t, bank = book.terms.row, book.terms.bank(row)
-    t.ts[row], t.at[row], t.on[row], t.held[row], t.last[row], ring = saved
+    t.ts[row], t.at[row], t.on[row], t.held[row], t.last[row], ring, *more = saved
+    if more and more[0]:
+        book.terms.figures.restore(int(t.figure[row]), more[0])
     if bank and ring and ring[0]:
         bank.t[t.ring[row], -len(ring[0]) :] = ring[0]
         if bank.v is not None:

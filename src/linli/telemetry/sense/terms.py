@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linli.telemetry.anomaly import SIDES, Verdicts
 from linli.telemetry.sense import rings
+from linli.telemetry.sense.figures import Figures
+from linli.telemetry.sense.learnt import Key, Learnt, strengths
 from linli.telemetry.sense.rings import NONE, Bank
 from linli.telemetry.sense.schedule import NEVER, Windows, district
 from linli.telemetry.sense.table import Table, newest_before
@@ -27,7 +30,7 @@ STRICT, INCLUSIVE, EQUAL, UNEQUAL, INSIDE, OUTSIDE = range(6)  # how a term comp
 MODES = {"gt": (STRICT, 1), "ge": (INCLUSIVE, 1), "lt": (STRICT, -1), "le": (INCLUSIVE, -1), "eq": (EQUAL, 1),
          "ne": (UNEQUAL, 1)}  # fmt: skip
 UNKNOWN = -2  # a level that the database knows and we do not
-READING, RATE, COUNT = range(3)  # what is compared, or counted
+READING, RATE, COUNT, ODD = range(4)  # what is compared, or counted
 PER_MS = {"minute": 60_000.0, "hour": 3_600_000.0}
 
 
@@ -53,8 +56,12 @@ def _count(term: Term) -> dict[str, Any]:
     return _threshold(term) | {"over": COUNT, "window": term["window_s"] * 1000, "times": term["times"]}
 
 
+def _anomaly(term: Term) -> dict[str, Any]:
+    return _threshold({**term, "op": "gt"}) | {"over": ODD, "side": SIDES.index(term["side"])}
+
+
 KINDS: dict[str, Callable[[Term], dict[str, Any]]] = {
-    "threshold": _threshold, "range": _range, "rate": _rate, "count": _count,
+    "threshold": _threshold, "range": _range, "rate": _rate, "count": _count, "anomaly": _anomaly,
 }  # fmt: skip
 
 
@@ -109,6 +116,7 @@ class Group:
     level: int = -1  # which of the steps the alarm is on; -1: none
     level_at: int = NONE
     told: int = -1  # the term that the alarm named
+    figures: dict[str, Any] = field(default_factory=dict)  # code → the formula of a calculated one
     past: Past | None = field(default=None)
 
     def rows(self) -> Iterator[int]:
@@ -123,6 +131,11 @@ class Group:
         for part, term in zip(self.parts, self.condition["terms"], strict=True):
             for row in part:
                 yield row, term
+
+    def told_as(self, term: Term) -> str:
+        """The property that an alarm names for a term: of a formula its first."""
+        formula = self.figures.get(term["property"])
+        return formula.operands[0] if formula else term["property"]
 
     def height(self, on: Any, lasted: int) -> int:
         """The highest step that is reached."""
@@ -139,7 +152,7 @@ class Group:
 
 _BLANK: dict[str, Any] = {
     "mode": 0, "sign": 1.0, "clear": np.nan, "high": 0.0, "over": READING, "window": 0, "unit": 1.0, "times": 0,
-    "ring": -1, "ts": NONE, "at": NONE, "on": False, "held": False, "last": np.nan,
+    "side": 0, "ring": -1, "figure": -1, "ts": NONE, "at": NONE, "on": False, "held": False, "last": np.nan,
 }  # fmt: skip
 
 
@@ -155,17 +168,20 @@ class Said:
 
 
 class Terms:
-    def __init__(self) -> None:
+    def __init__(self, key: Key) -> None:
+        """`key` names a series for what is learnt of it."""
         self.row = Table(
             slot="i4", series="i4", mode="i1", sign="f8", value="f8", clear="f8", high="f8", over="i1", window="i8",
-            unit="f8", times="i2", ring="i4", ts="i8", at="i8", on="?", held="?", last="f8",
+            unit="f8", times="i2", side="i1", ring="i4", figure="i4", ts="i8", at="i8", on="?", held="?", last="f8",
         )  # fmt: skip
         self.groups: dict[int, Group] = {}  # by slot
         self.rates = Bank(rings.KEPT, valued=True)
         self.counts: dict[int, Bank] = {}
+        self.learnt = Learnt(key)
+        self.figures = Figures()
         self._free: list[int] = []
         self._schedules: dict[str, Windows] = {}
-        self._links: tuple[Any, Any] | None = None  # (series, term) of all, by series
+        self._links: tuple[Any, ...] | None = None  # (series, term, which operand of its figure) of all, by series
         self._read = np.zeros(1024, bool)  # whether a series has terms
 
     # --- which there are --------------------------------------------------------------------------------------------
@@ -178,18 +194,29 @@ class Terms:
             known.version = version
             return False
         self.drop(slot)
-        parts = [[self._add(slot, series(term["property"]), KINDS[term["kind"]](term))] for term in condition["terms"]]
+        texts = {one["code"]: one["formula"] for one in condition.get("calculated") or ()}
+        parts = [[self._row(slot, term, texts, series)] for term in condition["terms"]]
         windows = self._windows(condition["windows"]) if condition.get("windows") else None
-        group = Group(condition, version, condition.get("match", "all") == "all", parts, windows)
+        group = Group(condition, version, condition.get("match", "all") == "all", parts, windows,
+                      figures={code: self.figures.read(text) for code, text in texts.items()})  # fmt: skip
         for step in condition.get("ladder") or ():
             if step.get("after_s") is not None:
                 group.steps.append(Step(step["severity"], after=step["after_s"] * 1000))
                 continue
             term = {**condition["terms"][0], "clear_value": None} | step
-            row = self._add(slot, series(term["property"]), KINDS[term["kind"]](term))
+            row = self._row(slot, term, texts, series)
             group.steps.append(Step(step["severity"], row=row))
         self.groups[slot] = group
         return True
+
+    def _row(self, slot: int, term: Term, texts: Mapping[str, str], series: Callable[[str], int]) -> int:
+        columns, text = KINDS[term["kind"]](term), texts.get(term["property"])
+        if text is None:
+            return self._add(slot, series(term["property"]), columns)
+        row = self._add(slot, -1, columns)
+        operands = [series(name) for name in self.figures.read(text).operands]
+        self.row.figure[row] = self.figures.add(row, text, operands)
+        return row
 
     def _windows(self, windows: list[dict[str, Any]]) -> Windows:
         """The same for all slots of a rule, so that days are looked up once."""
@@ -207,6 +234,8 @@ class Terms:
         for row in group.rows():
             if bank := self.bank(row):
                 bank.drop(int(self.row.ring[row]))
+            if self.row.figure[row] >= 0:
+                self.figures.drop(int(self.row.figure[row]))
             self.row.series[row] = -1
             self._free.append(row)
 
@@ -236,32 +265,50 @@ class Terms:
         for row in group.rows():
             self.row.ts[row] = self.row.at[row] = NONE
             self.row.on[row] = self.row.held[row] = False
+            if self.row.figure[row] >= 0:
+                self.figures.blank(int(self.row.figure[row]))
             if bank := self.bank(row):
                 bank.t[self.row.ring[row]] = NONE
 
-    def of(self, series: Ints) -> tuple[Ints, Ints]:
-        """Pairs of (place in `series`, term)."""
-        keys, terms = self._links or self._link()
+    def of(self, series: Ints) -> tuple[Ints, Ints, Ints]:
+        """Pairs of (place in `series`, term), and which operand of the term's figure a reading is."""
+        keys, terms, parts = self._links or self._link()
         if series.max() >= len(self._read):
             self._read = np.append(self._read, np.zeros(int(series.max()), bool))
         found = np.flatnonzero(self._read[series])
         start = np.searchsorted(keys, series[found])
         many = np.searchsorted(keys, series[found], "right") - start
         within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
-        return np.repeat(found, many), terms[np.repeat(start, many) + within]
+        link = np.repeat(start, many) + within
+        return np.repeat(found, many), terms[link], parts[link]
 
-    def _link(self) -> tuple[Ints, Ints]:
+    def _link(self) -> tuple[Any, ...]:
         live = np.flatnonzero(self.row.column("series") >= 0)
-        order = np.argsort(self.row.series[live], kind="stable")
-        keys, terms = self.row.series[live][order].astype(np.int64), live[order]
+        keys, terms, parts = self.row.series[live].astype(np.int64), live, np.zeros(len(live), np.int64)
+        if self.figures:
+            both = zip((keys, terms, parts), self.figures.links(), strict=True)
+            keys, terms, parts = (np.concatenate(pair) for pair in both)
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
         self._read = np.zeros(max(1024, int(keys.max(initial=0)) + 1), bool)
         self._read[keys] = True
-        self._links = keys, terms
-        return keys, terms
+        self._links = keys, terms[order], parts[order]
+        odd = self.row.over[live] == ODD
+        if self.learnt or odd.any():
+            self.learnt.watch(self.row.series[live[odd]].astype(np.int64))
+        return self._links
+
+    def linked(self) -> Learnt:
+        """What is learnt, by the terms of now."""
+        if self._links is None:
+            self._link()
+        return self.learnt
 
     def heard(self, slot: int) -> bool:
         """Whether any reading came."""
-        return bool((self.row.ts[list(self.groups[slot].rows())] > NONE).any())
+        rows = list(self.groups[slot].rows())
+        figures = self.row.figure[rows]
+        return bool((self.row.ts[rows] > NONE).any() or self.figures.heard(figures[figures >= 0]))
 
     def hold(self, slot: int) -> bool:
         """Whether the whole holds, by what was said last."""
@@ -273,6 +320,25 @@ class Terms:
         rows = [row for row, _ in group.named()]
         self.row.on[rows] |= self.row.ts[rows] == NONE
         group.level = UNKNOWN
+
+    def reckoned(self, told: tuple[Any, ...], part: Ints) -> tuple[Any, ...]:
+        """Columns of readings (term, message, time, arrival, what is compared, what is shown), with those of figures in
+        the place of what they are made of."""
+        figure = self.row.figure[told[0]]
+        mine = figure >= 0
+        if not mine.any():
+            return told
+        _, message, ts, recv, _, value = (column[mine] for column in told)
+        made = self.figures.take(figure[mine].astype(np.int64), part[mine], message, ts, recv, value)
+        new = (self.figures.term[made.figure], made.message, made.ts, made.recv, made.value, made.shown)
+        return tuple(np.concatenate((old[~mine], more)) for old, more in zip(told, new, strict=True))
+
+    def odd(self, said: tuple[Ints, Verdicts], place: Ints, term: Ints, value: Any) -> Any:
+        """`value` with the strength in its place where a term asks whether it is as expected."""
+        mine = np.flatnonzero(self.row.over[term] == ODD)
+        left = value.copy()
+        left[mine] = strengths(said[1], said[0][place[mine]], value[mine], self.row.side[term[mine]])
+        return left
 
     # --- what they say ----------------------------------------------------------------------------------------------
 

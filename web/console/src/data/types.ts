@@ -58,12 +58,13 @@ export interface Device {
 export interface DeviceCounts { total: number; online: number; models: { model: string; total: number; online: number }[]; owners: { owner: string; total: number; silent: number }[] }
 export interface Credential { id: string; hint: string; protocol: string; created_at: string; expires_at: string | null; revoked_at: string | null; fingerprint: string; subject: string }
 export interface RuleTerm {
-  kind: "threshold" | "range" | "rate" | "count"; property: string; op: string; value?: number; clear_value?: number; low?: number; high?: number; margin?: number;
+  kind: "threshold" | "range" | "rate" | "count" | "anomaly"; property: string; op?: string; side?: "any" | "above" | "below" | "jump" | "flat"; value?: number; clear_value?: number; low?: number; high?: number; margin?: number;
   per?: "minute" | "hour"; times?: number; window_s?: number;
 }
 export interface RuleWindow { days: string | number[]; from: string; to: string }
 export interface RuleStep { severity: string; after_s?: number | undefined; value?: number | undefined; clear_value?: number | undefined }
-export interface RuleCondition { match?: "all" | "any"; terms: RuleTerm[]; windows?: RuleWindow[]; ladder?: RuleStep[] }
+export interface RuleFigure { code: string; name: Label; unit?: string; formula: string }
+export interface RuleCondition { match?: "all" | "any"; terms: RuleTerm[]; calculated?: RuleFigure[]; windows?: RuleWindow[]; ladder?: RuleStep[] }
 export interface Rule {
   id: string; code: string; version: number; title: Label; sentence: Label; clears: Label | null; model: string; property: string; kind: string; op: string;
   value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; reraise_s: number; condition: RuleCondition | null; severity: string; area_path: string;

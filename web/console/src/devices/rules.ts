@@ -1,13 +1,15 @@
 /** Rules as the form writes them: what each kind needs, and nothing that it does not take. */
-import type { Rule, RuleCondition, RuleTerm } from "../data/types";
+import type { Label, Rule, RuleCondition, RuleTerm } from "../data/types";
 
 export const KINDS = ["threshold", "duration", "no_data", "terms"] as const;
-export const TERM_KINDS = ["threshold", "range", "rate", "count"] as const;
+export const TERM_KINDS = ["threshold", "range", "rate", "count", "anomaly"] as const;
+export const SIDES = ["any", "above", "below", "jump", "flat"] as const;
 export const SEVERITIES = ["info", "warning", "severe", "urgent"] as const;
 const COMPARE = ["gt", "ge", "lt", "le", "eq", "ne"] as const;
 const NEEDS: Record<RuleTerm["kind"], (keyof RuleTerm)[]> = {
   threshold: ["op", "value", "clear_value"], range: ["op", "low", "high", "margin"],
   rate: ["op", "value", "clear_value", "per", "window_s"], count: ["op", "value", "times", "window_s"],
+  anomaly: ["side", "value", "clear_value"],
 };
 
 export function opsOf(kind: RuleTerm["kind"], yesNo: boolean): readonly ("gt" | "ge" | "lt" | "le" | "eq" | "ne" | "inside" | "outside")[] {
@@ -18,7 +20,8 @@ export function opsOf(kind: RuleTerm["kind"], yesNo: boolean): readonly ("gt" | 
 
 /** A term of a kind, with what is kept of another. */
 export function freshTerm(kind: RuleTerm["kind"], property: string, yesNo: boolean, old?: RuleTerm): RuleTerm {
-  const ops: readonly string[] = opsOf(kind, yesNo), op = old && ops.includes(old.op) ? old.op : ops[0]!;
+  if (kind === "anomaly") return { kind, property, side: old?.side ?? "any", value: 1 };
+  const ops: readonly string[] = opsOf(kind, yesNo), op = old?.op && ops.includes(old.op) ? old.op : ops[0]!;
   const made: RuleTerm = { kind, property, op };
   if (kind === "range") return { ...made, low: old?.low ?? 0, high: old?.high ?? 1 };
   made.value = yesNo ? (old?.value === 0 ? 0 : 1) : (old?.value ?? 0);
@@ -27,12 +30,27 @@ export function freshTerm(kind: RuleTerm["kind"], property: string, yesNo: boole
   return made;
 }
 
+export interface LeftSide { code: string; name: Label; type?: string; shown_unit?: string }
+
+/** What a term may compare: the numbers and yes-or-nos of the model, and what the rule makes of them. */
+export function leftSides(properties: readonly LeftSide[], condition: RuleCondition): LeftSide[] {
+  const made = (condition.calculated ?? []).map((one): LeftSide => ({ code: one.code, name: one.name, type: "number", shown_unit: one.unit ?? "" }));
+  return [...properties.filter((one) => one.type === "number" || one.type === "bool"), ...made];
+}
+
+/** A code that no other figure of the condition has. */
+export function freshCode(condition: RuleCondition): string {
+  const taken = (condition.calculated ?? []).map((one) => one.code);
+  for (let n = 1; ; n++) if (!taken.includes(`figure_${n}`)) return `figure_${n}`;
+}
+
 /** A form's number field is "" when it is empty. */
 const given = (value: unknown) => value !== undefined && value !== null && value !== "";
 
 export function cleaned(condition: RuleCondition): RuleCondition {
   const keep = <T extends object>(one: T, names: readonly string[]) => Object.fromEntries(Object.entries(one).filter(([name, value]) => names.includes(name) && given(value))) as T;
-  const made: RuleCondition = { match: condition.match ?? "all", terms: condition.terms.map((one) => keep(one, ["kind", "property", ...(["eq", "ne"].includes(one.op) ? ["op", "value", "times", "window_s"] : NEEDS[one.kind])])) };
+  const made: RuleCondition = { match: condition.match ?? "all", terms: condition.terms.map((one) => keep(one, ["kind", "property", ...(["eq", "ne"].includes(one.op ?? "") ? ["op", "value", "times", "window_s"] : NEEDS[one.kind])])) };
+  if (condition.calculated?.length) made.calculated = condition.calculated.map((one) => keep(one, ["code", "name", "unit", "formula"]));
   if (condition.windows?.length) made.windows = condition.windows.map((one) => ({ ...one }));
   if (condition.ladder?.length) made.ladder = condition.ladder.map((one) => keep(one, given(one.value) ? ["severity", "value", "clear_value"] : ["severity", "after_s"]));
   return made;
