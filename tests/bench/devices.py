@@ -58,7 +58,7 @@ def bars() -> Iterator[Bar]:
     yield Bar("gateway memory a connection, TLS", ("tls", "kb_a_connection"), 40, "KB")
     yield Bar("10,000 come back in, TLS", ("tls", "back", "seconds"), 20, "s")
     yield Bar("points of the year", ("year", "loaded", "points"), 250e6, "", at_most=False)
-    yield Bar("bytes a point, raw and hours (days are read from them)", ("year", "loaded", "bytes_per_point"), 8, "bytes")
+    yield Bar("bytes a point, raw and hours (days come of them)", ("year", "loaded", "bytes_per_point"), 8, "bytes")
     yield Bar("a year's chart, p95", ("year", "chart", "p95"), 80, "ms")
     yield Bar("a year's chart while readings come in, p95", ("year", "chart_in_flow", "p95"), 150, "ms")
     yield Bar("a year's chart beside an analyst's full scan, p95 against alone", ("year", "scan_factor"), 2, "×")

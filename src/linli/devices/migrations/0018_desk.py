@@ -23,7 +23,7 @@ def of(what):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("devices", "0016_firmware")]
+    dependencies = [("devices", "0017_rule_kinds")]
 
     operations = [
         migrations.AddField("alarm", "assignee_id", models.UUIDField(null=True)),

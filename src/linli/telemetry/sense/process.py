@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import nats.errors
-import orjson
 from nats.aio.client import Client
 from nats.js.errors import APIError, NotFoundError
 
@@ -20,14 +19,13 @@ from linli.telemetry import batch, stream
 from linli.telemetry.sense import live, metrics, snapshot
 from linli.telemetry.sense.book import IDLE, PENDING, Book
 from linli.telemetry.sense.judge import Judge, Op
+from linli.telemetry.sense.registry import Registry
 from linli.telemetry.sense.store import Fenced, Store
 
 log = logging.getLogger("linli.sense")
 LEASE_S, RENEW_S = 5.0, 1.5
 TICK_S, LINGER_S = 0.2, 0.008
-SNAPSHOT_S, RELOAD_S = 10.0, 60.0
-MAX_CHANGED, AT_ONCE = 10_000, 500  # devices: told of one by one, read at a time
-PAGE_PAUSE_S = 0.02
+SNAPSHOT_S = 10.0
 DOWN_MS = 60_000
 STALL_S = 3.0
 LIVE_S, LIVE_MANY = 0.2, 500
@@ -50,24 +48,18 @@ class Sense:
         self.ticked = time.monotonic()
         self.stream_made = ""
         self.loaded = False
-        self.changed: set[UUID] = set()
-        self.not_ours: set[bytes] = set()  # asked for in the registry and not ours to judge (things of households)
-        self.reload = asyncio.Event()
-        self.whole = False
+        self.registry = Registry(self.book, store, self.lock)
         self.reader: asyncio.Task[None] | None = None
 
     # --- start and stop ---------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         await stream.ensure_stream(self.nc)
-        for subject in ("evt.device.changed", "evt.rule.changed", "evt.model.changed", "evt.grid.changed"):
-            await self.nc.subscribe(subject, cb=self._changed)
-        await self._load_changed()
-        await self._compare()
+        await self.registry.start(self.nc)
         self.loaded = True
         try:
             async with asyncio.TaskGroup() as group:
-                for work in (self._keep_leases, self._tick, self._keep_snapshots, self._keep_book, self._publish):
+                for work in (self._keep_leases, self._tick, self._keep_snapshots, self.registry.keep, self._publish):
                     group.create_task(work(), name=work.__name__)
         finally:
             await self._stop()
@@ -90,64 +82,6 @@ class Sense:
         return {"ready": self.loaded and bool(mine) and not behind and self.nc.is_connected, "partitions": mine,
                 "catching_up": behind, "devices": len(self.book.devices), "rules": len(self.book.rules),
                 "database_failures": self.store.failures}  # fmt: skip
-
-    # --- registry and rules -----------------------------------------------------------------------------------------
-
-    async def _changed(self, msg: Any) -> None:
-        with contextlib.suppress(ValueError, KeyError, AttributeError):
-            event = orjson.loads(msg.data)
-            if event["type"] == "device.changed":
-                self.changed.add(UUID(event["ref"]))
-            else:
-                self.whole = self.whole or event["type"] != "rule.changed"
-        self.reload.set()
-
-    async def _keep_book(self) -> None:
-        """Follow changes within half a second; everything once a minute."""
-        last = time.monotonic()
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.reload.wait(), RELOAD_S)
-                await asyncio.sleep(0.1)
-            self.reload.clear()
-            if time.monotonic() - last >= RELOAD_S or len(self.changed) > MAX_CHANGED:
-                self.whole = True
-            await self._load_changed()
-            if self.whole:
-                last, self.whole = time.monotonic(), False
-                await self._compare()
-
-    async def _load_changed(self) -> None:
-        """Rules, and the devices that were told of."""
-        some, self.changed = self.changed, set()
-        rules = await self.store.rules()
-        async with self.lock:
-            self.book.put_rules(rules)
-        await self._load_some(list(some))
-
-    async def _compare(self) -> None:
-        """The whole registry, page by page; only rows that differ are read, and readings are judged between pages."""
-        self.not_ours = set()
-        seen: set[bytes] = set()
-        async for page in self.store.stamps():
-            seen.update(key.bytes for key, _ in page)
-            await self._load_some(self.book.differing(page))
-            if self.loaded:
-                await asyncio.sleep(PAGE_PAUSE_S)
-            if self.reload.is_set():
-                self.reload.clear()
-                await self._load_changed()
-        await self._load_some([UUID(bytes=key) for key in self.book.stamps.keys() - seen])
-
-    async def _load_some(self, device_ids: list[UUID]) -> None:
-        for at in range(0, len(device_ids), AT_ONCE):
-            ids = device_ids[at : at + AT_ONCE]
-            rows = await self.store.registry(ids)
-            async with self.lock:
-                self.book.put_devices(rows)
-                self.not_ours -= {d.bytes for d in ids}
-                for gone in set(ids) - {r.device_id for r in rows}:
-                    self.book.forget(gone)
 
     # --- leases -----------------------------------------------------------------------------------------------------
 
@@ -274,18 +208,10 @@ class Sense:
             except batch.BadBatch as error:
                 metrics.BAD.inc()
                 log.warning("message %s of the stream is not a batch: %s", entry.sequence, error)
-        await self._meet(batches)
+        await self.registry.meet(batches)
         self.done = done
         self.judge.take(batches)
         metrics.MESSAGES.inc(len(batches))
-
-    async def _meet(self, batches: list[batch.Batch]) -> None:
-        """A device may speak before the event of its creation is here: its first readings are judged too."""
-        known = self.book.by_id
-        new = {d for b in batches for d in b.devices if d not in known} - self.not_ours
-        if new:
-            self.book.put_devices(await self.store.registry([UUID(bytes=d) for d in new]))
-            self.not_ours |= new - known.keys()
 
     async def _flush(self) -> None:
         """Write what was decided. Until it is written nothing more is judged and no snapshot is taken."""
