@@ -63,13 +63,13 @@ def plan(page: Page, codes: str, stages: str = "100") -> None:
     page.get_by_test_id("campaign-codes").fill(codes)
     page.get_by_test_id("campaign-stages").fill(stages)
     page.get_by_test_id("campaign-make").click()
-    expect(page.get_by_test_id("campaign-is")).to_contain_text("草稿")
+    expect(page.get_by_test_id("campaign-is")).to_contain_text("草稿", timeout=SOON)
 
 
 def start(page: Page) -> None:
     page.get_by_test_id("campaign-start").click()
     page.get_by_test_id("campaign-yes").click()
-    expect(page.get_by_test_id("campaign-is")).to_contain_text("进行中")
+    expect(page.get_by_test_id("campaign-is")).to_contain_text("进行中", timeout=SOON)
 
 
 def test_a_file_goes_from_the_form_to_a_device_and_its_progress_is_seen(
@@ -118,9 +118,9 @@ def test_what_failed_is_told_why_tried_again_and_kept_as_a_sheet(
         start(page)
         panel = page.get_by_test_id("campaign-panel")
         page.get_by_test_id("campaign-pause").click()
-        expect(page.get_by_test_id("campaign-is")).to_contain_text("由人暂停")
+        expect(page.get_by_test_id("campaign-is")).to_contain_text("由人暂停", timeout=SOON)
         page.get_by_test_id("toast-undo").click()
-        expect(page.get_by_test_id("campaign-is")).to_contain_text("进行中")
+        expect(page.get_by_test_id("campaign-is")).to_contain_text("进行中", timeout=SOON)
         with Gauge(known.host, known.mqtt_port, known.devices["water-level-0052"]["token"]) as gauge:
             reports(gauge, "FAILED", fw_error="flash is full")
             panel.get_by_test_id("updates-state").select_option("failed")
@@ -137,7 +137,7 @@ def test_what_failed_is_told_why_tried_again_and_kept_as_a_sheet(
         expect(panel.get_by_test_id("campaign-bar")).to_contain_text("1 / 2", timeout=SOON)
         page.get_by_test_id("campaign-cancel").click()
         page.get_by_test_id("campaign-yes").click()
-        expect(page.get_by_test_id("campaign-is")).to_contain_text("已终止")
+        expect(page.get_by_test_id("campaign-is")).to_contain_text("已终止", timeout=SOON)
         page.goto(f"{district.origin}/console/firmware/packages/{package['id']}")
         page.get_by_test_id("package-withdraw").click()
         page.get_by_test_id("package-withdraw-yes").click()
