@@ -104,6 +104,16 @@ def split(page: Page) -> None:
     page.get_by_test_id("grid-preview").wait_for()
 
 
+def chosen(page: Page) -> None:
+    """A facet pressed and two devices chosen for a comparison."""
+    page.get_by_test_id("facet-link-silent").click()
+    page.get_by_test_id("explorer-clear").wait_for()
+    page.wait_for_timeout(600)
+    for number in (0, 1):
+        page.get_by_test_id("device-choose").nth(number).check()
+    page.get_by_test_id("explorer-chosen").wait_for()
+
+
 def bench(page: Page) -> None:
     """A stricter limit tried on the last day: the alarm that was raised, and more."""
     for field, limit in enumerate(("1.2", "1")):
@@ -167,6 +177,15 @@ SCREENS = (
            act=press("F8", "[data-testid=mask-banner]")),
     Screen("console-new-case", "/console/cases?new=1", "intake", DIALOG, DESK),
     Screen("console-devices", "/console/devices", "dispatcher", "[data-testid=device-list]", HALL),
+    Screen("console-devices-filtered", "/console/devices?view=list", "dispatcher", "[data-testid=device-list]", DESK,
+           act=chosen),
+    Screen("console-devices-empty", "/console/devices?q=zzzzzz&view=list", "dispatcher", "[data-testid=state-empty]",
+           DESK),
+    Screen("console-compare", "/console/compare?s={device}:level,{device}:battery,{device}:level:604800", "dispatcher",
+           "[data-testid=compare-legend]", ("laptop", "wall", "phone")),
+    Screen("console-compare-empty", "/console/compare", "dispatcher", "[data-testid=state-empty]", DESK),
+    Screen("console-calendar", "/console/devices/{device}", "dispatcher", "[data-testid=tab-calendar]", HALL,
+           act=click("[data-testid=tab-calendar]", "[data-testid=heat-grid]")),
     Screen("console-device", "/console/devices/{device}", "dispatcher", "[data-testid=chart]", HALL),
     Screen("console-quality", "/console/devices/quality?days=7", "dispatcher", "[data-testid=quality-table]", HALL),
     Screen("console-quality-devices", "/console/devices/quality?by=model&what=unreported", "dispatcher",

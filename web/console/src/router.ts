@@ -34,6 +34,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/devices", name: "devices", component: () => import("./devices/DeviceList.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/devices/quality", name: "quality", component: () => import("./devices/DeviceQuality.vue"), meta: { title: "nav.quality", permission: "devices.view" } },
   { path: "/devices/health", name: "health", component: () => import("./devices/DeviceHealth.vue"), meta: { title: "nav.health", permission: "devices.manage" } },
+  { path: "/compare", name: "compare", component: () => import("./compare/ComparePage.vue"), meta: { title: "nav.compare", permission: "devices.view" } },
   { path: "/devices/:id", name: "device", component: () => import("./devices/DevicePage.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
   { path: "/alarms/:id?", name: "alarms", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },
   { path: "/incidents/:incident", name: "incident", component: () => import("./alarms/AlarmList.vue"), meta: { title: "nav.alarms", permission: "alarms.view" } },

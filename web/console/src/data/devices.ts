@@ -8,6 +8,7 @@ import { useFresh } from "@shared/util/fresh";
 import { severityStatus } from "@shared/util/status";
 import type { Expected, Series } from "../charts/series";
 import { t } from "../i18n/index";
+import { short as shortCount } from "./cases";
 import type { Property, ThingModel } from "./types";
 
 export const models = shallowRef<ThingModel[]>([]);
@@ -29,14 +30,15 @@ export function format(value: number | string | boolean | null | undefined, prop
   return value.toFixed(property?.precision ?? (Number.isInteger(value) ? 0 : 2));
 }
 
-export interface Pins { fields: string[]; items: (string | number | boolean | null)[][] }
+export interface Pins { fields: string[]; items: (string | number | boolean | null)[][]; more?: boolean }
+export interface DeviceCells { at: string; fields: string[]; total: number; items: (string | number | null)[][] }
 
 /** The compact rows of /device-pins as features of the map. */
-export function pinFeatures(pins: Pins | null, alarmsOnly = false): Collection {
+export function pinFeatures(pins: Pins | null, alarmsOnly = false, kind = ""): Collection {
   if (!pins) return { type: "FeatureCollection", features: [] };
   const at = Object.fromEntries(pins.fields.map((name, i) => [name, i]));
   const features = pins.items
-    .filter((row) => !alarmsOnly || row[at["alarm"]!])
+    .filter((row) => (!alarmsOnly || row[at["alarm"]!]) && (!kind || row[at["model"]!] === kind))
     .map((row): GeoJSON.Feature => {
       const alarm = row[at["alarm"]!] as string | null;
       const found = alarm ? severityStatus(alarm) : "fine";
@@ -47,6 +49,22 @@ export function pinFeatures(pins: Pins | null, alarmsOnly = false): Collection {
         geometry: { type: "Point", coordinates: [row[at["lon"]!] as number, row[at["lat"]!] as number] },
       };
     });
+  return { type: "FeatureCollection", features };
+}
+
+/** What the service counted by cells as features of the map; of a device alone its id. */
+export function cellFeatures(cells: DeviceCells | null): Collection {
+  const at = Object.fromEntries((cells?.fields ?? []).map((name, i) => [name, i]));
+  const features = (cells?.items ?? []).map((row): GeoJSON.Feature => {
+    const of = (name: string) => Number(row[at[name]!] ?? 0);
+    const worst = row[at["worst"]!], count = of("count"), loud = worst ? severityStatus(String(worst)) : "fine";
+    const status = loud === "urgent" || loud === "soon" ? loud : of("silent") === count ? "silent" : "fine";
+    return {
+      type: "Feature",
+      properties: { id: row[at["id"]!] ?? "", count, label: shortCount(count), alarms: of("alarms"), alarmLabel: shortCount(of("alarms")), status },
+      geometry: { type: "Point", coordinates: [of("lon"), of("lat")] },
+    };
+  });
   return { type: "FeatureCollection", features };
 }
 

@@ -1,16 +1,15 @@
 /** The queue: open cases of the workspace, what runs out first at the top. Shared by the live view, the wall and the windows. */
 import { computed, onMounted, ref, shallowRef, watch } from "vue";
-import { api } from "@shared/api/client";
 import { onLive, onReset } from "@shared/live/index";
-import { batched, useList, useLoad } from "@shared/util/load";
+import { batched, useList } from "@shared/util/load";
 import { useNow } from "@shared/util/time";
 import { DECIDE, UNDERWAY, VERIFY } from "../data/cases";
-import { pinFeatures as devicePins, type Pins } from "../data/devices";
 import { memberFeatures, useDuty } from "../data/duty";
 import type { CaseRow } from "../data/types";
 import { area } from "../data/workspace";
 import { can } from "../session";
-import { useCaseMap } from "./useCaseMap";
+import { useCaseMap, type Seen } from "./useCaseMap";
+import { useDeviceMap } from "./useDeviceMap";
 
 export type Tab = "decide" | "underway" | "verify" | "all";
 const STATES: Record<Tab, string> = { decide: DECIDE, underway: UNDERWAY, verify: VERIFY, all: "" };
@@ -27,14 +26,12 @@ export function useQueue(first: Tab, limit = 60) {
 }
 
 /** Everything on the live map. */
-export function useLiveMap(withDevices = () => true) {
+export function useLiveMap(withDevices = () => true, scale = () => 1, kind = () => "") {
   const now = useNow();
-  const devices = useLoad((signal) => api.get<Pins>("/device-pins", { area: area.value }, { signal }));
+  const { devices, ...things } = useDeviceMap(() => ({ area: area.value }), withDevices, scale, kind);
   const { positions, load: loadDuty } = useDuty();
   const minute = computed(() => Math.floor(now.value / 60_000));
   const { cases, reload, ...shown } = useCaseMap(area, () => minute.value * 60_000);
-  const deviceFeatures = computed(() => devicePins(withDevices() ? devices.data.value : null));
-  const alarmFeatures = computed(() => devicePins(devices.data.value, true));
   const members = shallowRef(memberFeatures());
   watch(positions, () => (members.value = memberFeatures()), { immediate: true });
   const casesSoon = batched(() => void reload(), 500);
@@ -47,5 +44,9 @@ export function useLiveMap(withDevices = () => true) {
   onReset(all);
   watch(area, all);
   onMounted(all);
-  return { cases, ...shown, devices, deviceFeatures, alarmFeatures, members, positions };
+  const see = (seen: Seen): void => {
+    shown.see(seen);
+    things.see(seen);
+  };
+  return { cases, ...shown, devices, ...things, see, members, positions };
 }

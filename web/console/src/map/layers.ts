@@ -58,6 +58,8 @@ export function addThings(map: MapLibre, scale = 1): void {
   setData(map, "cases", NOTHING, { ...CLUSTER, properties: { urgent: ["+", ["case", ["==", ["get", "status"], "urgent"], 1, 0]], soon: ["+", ["case", ["==", ["get", "status"], "soon"], 1, 0]] } });
   setData(map, "cells", NOTHING);
   setData(map, "alarms", NOTHING);
+  setData(map, "device-cells", NOTHING);
+  setData(map, "alarm-cells", NOTHING);
   setData(map, "selected", NOTHING);
   const icon = { "icon-allow-overlap": true, "icon-ignore-placement": true };
   map.addLayer({
@@ -66,6 +68,7 @@ export function addThings(map: MapLibre, scale = 1): void {
   });
   map.addLayer({ id: "device-count", type: "symbol", source: "devices", minzoom: 13, filter: ["has", "point_count"], layout: { "text-field": ["get", "point_count_abbreviated"], "text-size": 9.5 * scale, "text-font": ["sans"], "text-allow-overlap": true, "text-ignore-placement": true }, paint: { "text-color": token("soft") } });
   map.addLayer({ id: "device", type: "symbol", source: "devices", minzoom: 13, filter: ["!", ["has", "point_count"]], layout: { ...icon, "icon-image": ["concat", "device-", ["get", "status"]], "icon-size": 0.62 * scale } });
+  addCells(map, scale);
   map.addLayer({ id: "selected", type: "circle", source: "selected", paint: { "circle-radius": 20 * scale, "circle-color": token("accent"), "circle-opacity": 0.18, "circle-stroke-color": token("accent"), "circle-stroke-width": 2.5 } });
   map.addLayer({ id: "member", type: "symbol", source: "members", layout: { ...icon, "icon-image": "member", "icon-size": 0.8 * scale } });
   map.addLayer({ id: "alarm", type: "symbol", source: "alarms", layout: { ...icon, "icon-image": ["concat", "device-", ["get", "status"]], "icon-size": 0.9 * scale } });
@@ -83,6 +86,22 @@ export function addThings(map: MapLibre, scale = 1): void {
   add({ id: "cell", type: "symbol", source: "cells", filter: ["==", ["get", "count"], 1], layout: mark });
 }
 
+/** Devices and alarms that the service has counted by cells: a ground of paper with the number in ink, its edge the worst alarm; alarms filled. */
+function addCells(map: MapLibre, scale: number): void {
+  const several = [">", ["get", "count"], 1], alone = ["==", ["get", "count"], 1];
+  const colour = (calm: string) => ["match", ["get", "status"], "urgent", token("urgent"), "soon", token("soon"), token(calm)];
+  const radius = (n: string) => ["step", ["get", n], 10 * scale, 10, 12 * scale, 100, 15 * scale, 1_000, 19 * scale, 10_000, 23 * scale];
+  const figure = { "text-font": ["sans"], "text-allow-overlap": true, "text-ignore-placement": true };
+  const icon = { "icon-allow-overlap": true, "icon-ignore-placement": true, "icon-image": ["concat", "device-", ["get", "status"]] };
+  const add = (layer: object) => map.addLayer(layer as never);
+  add({ id: "device-cells", type: "circle", source: "device-cells", filter: several, paint: { "circle-color": token("map-halo"), "circle-opacity": 0.92, "circle-stroke-color": colour("soft"), "circle-stroke-width": ["match", ["get", "status"], "urgent", 2.4 * scale, "soon", 2.4 * scale, 1.2 * scale], "circle-radius": radius("count") } });
+  add({ id: "device-cells-count", type: "symbol", source: "device-cells", filter: several, layout: { ...figure, "text-field": ["get", "label"], "text-size": 11.5 * scale }, paint: { "text-color": token("ink") } });
+  add({ id: "device-cell", type: "symbol", source: "device-cells", filter: alone, layout: { ...icon, "icon-size": 0.62 * scale } });
+  add({ id: "alarm-cells", type: "circle", source: "alarm-cells", filter: several, paint: { "circle-color": colour("info"), "circle-stroke-color": token("panel"), "circle-stroke-width": 1.6 * scale, "circle-radius": radius("alarms") } });
+  add({ id: "alarm-cells-count", type: "symbol", source: "alarm-cells", filter: several, layout: { ...figure, "text-field": ["get", "alarmLabel"], "text-size": 12 * scale }, paint: { "text-color": token("on-status") } });
+  add({ id: "alarm-cell", type: "symbol", source: "alarm-cells", filter: alone, layout: { ...icon, "icon-size": 0.9 * scale } });
+}
+
 export const THINGS = ["case", "member", "alarm", "device"] as const;
 /** Everything that answers a click: things, and what stands for several of them. */
-export const PICKED: string[] = [...THINGS, "case-cluster", "device-cluster", "cell", "cell-cluster"];
+export const PICKED: string[] = [...THINGS, "case-cluster", "device-cluster", "cell", "cell-cluster", "device-cells", "device-cell", "alarm-cells", "alarm-cell"];

@@ -1,0 +1,107 @@
+"""The screens around devices in a city of 100,000: taken as pictures, and looked at for what breaks there.
+
+    pytest tests/e2e/test_city.py --shots=DIR         # fills a district of its own, takes minutes
+    CITY_HOME=/tmp/city pytest tests/e2e/test_city.py --shots=DIR   # a running one that `devices_fill` has filled
+
+Without `--shots` a small city of 6,000 devices is looked at once, in turns of languages and themes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+from tests.bench import devices_fill
+from tests.district import District
+from tests.e2e import browser as chrome
+from tests.e2e.test_screens import SIDEWAYS
+from tests.e2e.words import wrong_words
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+CITY, TOWN = 100_000, 6_000
+READY = "[data-testid=map][data-ready=true]"
+SCREENS = {  # where, who, what is seen first, sizes
+    "explorer": ("/console/devices?view=both", "dispatcher", "[data-testid=device-list]", ("laptop", "wall")),
+    "explorer-map": ("/console/devices?view=map", "dispatcher", READY, ("laptop", "wall", "phone")),
+    "explorer-list": ("/console/devices?view=list&sort=alarm", "dispatcher", "[data-testid=device-list]",
+                      ("laptop", "phone")),
+    "explorer-mix": ("/console/devices?link=silent&alarm=any,none&q=井", "dispatcher", "[data-testid=facets]",
+                     ("laptop",)),
+    "device": ("/console/devices/{device}", "dispatcher", "[data-testid=chart]", ("laptop", "wall", "phone")),
+    "alarms": ("/console/alarms", "dispatcher", "[data-testid=alarm-list]", ("laptop", "wall", "phone")),
+    "health": ("/console/devices/health", "integrator", "[data-testid=health-processes]", ("laptop", "phone")),
+    "quality": ("/console/devices/quality", "dispatcher", "[data-testid=quality-table]", ("laptop", "wall", "phone")),
+    "live": ("/console/live", "dispatcher", READY, ("laptop",)),
+    "wall-alarms": ("/console/wall", "dispatcher", READY, ("wall", "wall-hd")),
+    "wall-devices": ("/console/wall", "dispatcher", READY, ("wall", "wall-hd")),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def city(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
+    if home := os.environ.get("CITY_HOME"):
+        yield District(demo=True, home=Path(home))
+        return
+    folder = Path(tmp_path_factory.mktemp("city"))
+    count = CITY if request.config.getoption("--shots") else TOWN
+    with District(demo=True, home=folder) as district:
+        dsn = json.loads((folder / "run" / "env.json").read_text())["LINLI_DATABASE_URL"]
+        devices_fill.registry(dsn, folder, count)
+        devices_fill.lively(dsn, alarms=count // 33)
+        yield district
+
+
+def look(page: Page, city: District, name: str) -> None:
+    path, account, ready, _ = SCREENS[name]
+    device = devices_fill.tokens(city.home)[0][0]
+    chrome.sign_in(page, city.origin, account, city.passwords()[account], path.format(device=device))
+    page.locator(ready).first.wait_for(timeout=60_000)
+    if name == "wall-devices":
+        page.get_by_test_id("wall-devices").check()
+    page.locator("[data-testid=state-loading]").first.wait_for(state="detached", timeout=60_000)
+    page.wait_for_timeout(3_000)
+
+
+def variants(whole: bool) -> list[tuple[str, str, str, str]]:
+    found = [
+        (name, size, language, theme)
+        for name, (*_, sizes) in SCREENS.items() for size in sizes
+        for language in chrome.LANGUAGES for theme in ("light", "dark")
+        if theme == "dark" or not name.startswith("wall")
+    ]  # fmt: skip
+    return found if whole else found[::5]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "variant" in metafunc.fixturenames:
+        chosen = variants(bool(metafunc.config.getoption("--shots")))
+        metafunc.parametrize("variant", chosen, ids=["-".join(one) for one in chosen])
+
+
+def test_a_city(variant: tuple[str, str, str, str], city: District, chromium: Browser, shots: Path | None) -> None:
+    name, size, language, theme = variant
+    with chrome.context(chromium, size=size, language=language, theme=theme) as context:
+        page, failures = context.new_page(), []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        look(page, city, name)
+        result = chrome.shoot(page, shots, f"city-{name}-{language}-{theme}-{size}")
+        assert result["violations"] == [] and failures == []
+        assert wrong_words(page, language) == []
+        assert page.evaluate(SIDEWAYS) <= 0, "the page scrolls sideways"
+
+
+def test_only_the_rows_in_sight_are_drawn(city: District, chromium: Browser) -> None:
+    """However far one scrolls, the table stays small and the next rows come."""
+    with chrome.context(chromium) as context:
+        page = context.new_page()
+        look(page, city, "explorer-list")
+        rows = page.locator("[data-testid=device-list] tbody tr:not(.space)")
+        for _ in range(6):
+            page.locator(".rows").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+            page.wait_for_timeout(700)
+        first = int(rows.first.get_attribute("aria-rowindex") or 0)
+        assert first > 150 and rows.count() < 60, (first, rows.count())
