@@ -19,6 +19,7 @@ SHOWS: dict[str, str] = {
     "GET /device-pins [household]": "household_id", "GET /devices/latest": "device_id",
     "GET /devices/latest [household]": "household_id", "GET /device-pins": "device_id", "GET /alarms": "alarm_id",
     "GET /provisioning-profiles": "profile_id", "GET /firmware": "firmware_id", "GET /campaigns": "campaign_id",
+    "GET /thing-models/{code}/migrations": "migration_id",
     "GET /incidents": "incident_id", "GET /maintenance-windows": "window_id",
     "GET /alarm-figures": "rule_code", "GET /alarm-figures/flapping": "rule_code",
     "GET /alarm-figures/sheet.{form}": "rule_code",

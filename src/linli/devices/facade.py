@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import bench_selectors, conditions, incident_selectors, open_selectors, selectors
+from linli.devices import bench_selectors, conditions, incident_selectors, open_selectors, selectors, trial_selectors
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing
 from linli.devices.models import Alarm, Device, Incident
 from linli.devices.services import devices as _devices
@@ -181,3 +181,9 @@ def raised_alarms(
          "value": a.value, "version": a.rule_version, "reason": a.clear_reason}
         for a in bench_selectors.raised(actor, rule_id, device_ids, start, end)
     ]  # fmt: skip
+
+
+def trial(actor: Actor, *, code: str, body: Mapping[str, Any] | None, speaks: int | None) -> trial_selectors.Trial:
+    """A device of a thing model, or of a draft of one, as gateway and sense would read it; Invalid names what is wrong
+    with the draft."""
+    return trial_selectors.trial(actor, code=code, body=body, speaks=speaks)
