@@ -1,4 +1,4 @@
-"""Of each side of the permission matrix: a thing model of the district's own, and devices that move to a version of one."""
+"""Of each side of the permission matrix: a thing model of the district's own, and devices that move to its version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BODY = {
 def seed_models(things: Things) -> None:
     side = things.side
     own = _model(f"matrix-own-{side}", 1)
-    moving = _model(f"matrix-moving-{side}", 2)
+    moving = _model(f"matrix-moving-{side}", 2, "household")  # whose devices are in no count
     ModelVersion.objects.create(model=own, version=1, body=BODY, author="system:-")
     Device.objects.create(code=f"MV-{side}", name_zh="旧版", model=moving, model_version=1, area_path=things.leaf)
     at = {"model": own, "to": 1, "area_path": things.leaf, "author": "system:-"}
