@@ -39,6 +39,7 @@ export const GROUPS: Group[] = [
   ] },
   { key: "nav.group.sensing", entries: [
     { name: "devices", permission: "devices.view", icon: "M12 14v6M8 20h8M7 11a5 5 0 0 1 10 0M4 11a8 8 0 0 1 16 0" },
+    { name: "models", permission: "devices.view", icon: "M4 7l8-4 8 4v10l-8 4-8-4zM4 7l8 4 8-4M12 11v10" },
     { name: "quality", permission: "devices.view", icon: "M4 20h16M6 16l4-5 4 3 5-8M19 6h-4M19 6v4" },
     { name: "alarms", permission: "alarms.view", icon: "M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4", count: () => (counts.value.alarms ? { n: counts.value.alarms, urgent: counts.value.ringing > 0 } : null) },
     { name: "figures", permission: "alarms.view", icon: "M4 20h16M7 20v-6M12 20V8M17 20v-9M6 8l4-4 4 3 5-4" },
