@@ -31,14 +31,8 @@ def seed_models(things: Things) -> None:
                    "running_migration": running.id, "draft_id": draft.id, "version": 1}  # fmt: skip
 
 
-def _model(code: str, version: int) -> ThingModel:
+def _model(code: str, version: int, subject: str = "place") -> ThingModel:
     return ThingModel.objects.create(
-        code=code,
-        version=version,
-        name_zh="自建",
-        name_en="Own",
-        subject="place",
-        category="water",
-        origin="local",
+        code=code, version=version, name_zh="自建", name_en="Own", subject=subject, category="water", origin="local",
         properties=BODY["properties"],
-    )
+    )  # fmt: skip
