@@ -23,7 +23,8 @@ def seed_models(things: Things) -> None:
     ModelVersion.objects.create(model=own, version=1, body=BODY, author="system:-")
     Device.objects.create(code=f"MV-{side}", name_zh="旧版", model=moving, model_version=1, area_path=things.leaf)
     at = {"model": own, "to": 1, "area_path": things.leaf, "author": "system:-"}
-    running = ModelMigration.objects.create(state="running", **at)
+    busy = _model(f"matrix-busy-{side}", 1)  # one migration of a model at a time
+    running = ModelMigration.objects.create(state="running", **at | {"model": busy})
     done = ModelMigration.objects.create(state="done", **at)
     draft = ModelDraft.objects.create(code=f"matrix-draft-{side}", body=BODY | {"code": f"matrix-draft-{side}"},
                                       author="system:-")  # fmt: skip
