@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.district import District
-from tests.e2e import storms
+from tests.e2e import models, storms
 from tests.e2e.joins import joins
 
 from linli.home import Home
@@ -35,6 +35,7 @@ class Facts:
     number: str = ""
     device: str = ""
     lamp: str = ""
+    draft: str = ""
     alarm: str = ""
     rule: str = ""
     incident: str = ""
@@ -76,7 +77,8 @@ def gather(district: District) -> Facts:
     return Facts(
         unit=unit, old_code=replaced(known, staff["admin"]), ticket=report.secret, case=case["id"],
         number=report.number,
-        device=device["id"], lamp=commanded(staff["admin"], known.devices["street-lamp-0003"]),
+        device=device["id"], draft=models.own_model(staff["admin"]),
+        lamp=commanded(staff["admin"], known.devices["street-lamp-0003"]),
         alarm=alarm["id"], rule=rule["id"],
         incident=incident, works=storms.works(desk, alarm["area_path"].split(".")[0]),
         grid=next(g["id"] for g in staff["admin"].pages("grids", limit=200) if g["name_zh"] == GRID),

@@ -146,6 +146,15 @@ def keys_of(page: Page) -> None:
     page.get_by_test_id("credentials").wait_for()
 
 
+def trial(page: Page) -> None:
+    """A message that an older device sends, tried on a draft."""
+    page.get_by_test_id("side-try").click()
+    page.get_by_test_id("try-speaks").select_option("1")
+    page.get_by_test_id("try-message").fill('{"lvl": 1250, "rust": 3}')
+    page.get_by_test_id("try-go").click()
+    page.get_by_test_id("try-told").wait_for()
+
+
 DESK = ("laptop",)
 HALL = ("laptop", "wall")
 HAND = ("phone",)
@@ -229,6 +238,17 @@ SCREENS = (
     Screen("console-quality-devices", "/console/devices/quality?by=model&what=unreported", "dispatcher",
            "[data-testid=quality-device]", HALL),
     Screen("console-health", "/console/devices/health", "integrator", "[data-testid=health-processes]", HALL),
+    Screen("console-models", "/console/thing-models", "integrator", "[data-testid=model-list]", HALL),
+    Screen("console-model", "/console/thing-models/well_probe", "integrator", "[data-testid=model-properties]", HALL),
+    Screen("console-model-new", "/console/thing-models", "integrator", "[data-testid=model-list]", DESK,
+           act=press("n", "[data-testid=new-model]")),
+    Screen("console-model-history", "/console/thing-models/well_probe?tab=history", "integrator",
+           "[data-testid=model-history]", DESK),
+    Screen("console-model-draft", "/console/thing-model-drafts/{draft}", "integrator", "[data-testid=difference]"),
+    Screen("console-model-try", "/console/thing-model-drafts/{draft}", "integrator", "[data-testid=difference]", DESK,
+           act=trial),
+    Screen("console-model-publish", "/console/thing-model-drafts/{draft}", "integrator", "[data-testid=difference]",
+           DESK, act=click("[data-testid=draft-publish]", "[data-testid=publish]")),
     Screen("console-alarms", "/console/alarms", "dispatcher", "[data-testid=alarm-list]", (*HALL, "phone")),
     Screen("console-alarm", "/console/alarms/{alarm}", "dispatcher", "[data-testid=alarm-panel] h2", (*DESK, "phone")),
     Screen("console-alarm-assign", "/console/alarms/{alarm}", "dispatcher", "[data-testid=hand-over]", DESK,

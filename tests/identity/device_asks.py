@@ -25,6 +25,22 @@ REQUESTS["GET /files/{file_id} [firmware]"] = lambda t, _: Ask(path={"file_id": 
 REQUESTS["POST /devices/{device_id}/unclaim"] = lambda t, _: Ask({}, path={"device_id": t["claimed_id"]})
 body("POST /devices/{device_id}/mqtt-logins", {"username": "u"})
 body("POST /devices/{device_id}/certificates", lambda t: {"certificate": certificate()[0]})
+body("POST /thing-model-drafts", lambda t: {"source": "blank", "code": f"matrix-new-{t.side}"})
+body("POST /thing-model-drafts/import", {"text": "code: matrix-file"})
+body("POST /thing-model-drafts/check", {"code": "matrix-new", "body": {}})
+body("PUT /thing-model-drafts/{draft_id}", {"revision": 1, "body": {}})
+body("POST /thing-model-drafts/{draft_id}/publish", {"revision": 1})
+body("POST /thing-model-trials", {"code": "matrix-gauge", "message": "{}"})
+for key in ("GET /thing-models/{code}/versions", "GET /thing-models/{code}/versions/{version}",
+            "POST /thing-models/{code}/retire", "POST /thing-models/{code}/restore",
+            "GET /thing-models/{code}/migrations"):  # fmt: skip
+    REQUESTS[key] = lambda t, _: Ask(path={"code": t["own_model"]})
+REQUESTS["POST /thing-models/{code}/migrations"] = lambda t, _: Ask(
+    {"area_path": t.leaf}, path={"code": t["moving_model"]}
+)
+REQUESTS["POST /thing-model-migrations/{migration_id}/cancel"] = lambda t, _: Ask(
+    {}, path={"migration_id": t["running_migration"]}
+)
 body("POST /readings/sql", {"sql": "SELECT 1"})
 body("POST /rules/sentence", {"model": "matrix-gauge", "kind": "no_data", "no_data_s": 600})
 for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):

@@ -17,6 +17,7 @@ from PIL import Image
 from shapely.geometry import box, mapping, shape
 from tests.certificates import certificate
 from tests.identity.accounts import ROLES, make_account, session_for
+from tests.identity.model_factories import seed_models
 
 from linli.adapters.intake.services import entering as intake
 from linli.adapters.open311.services import endpoints as open311
@@ -260,6 +261,7 @@ def _devices(things: Things, model: ThingModel) -> None:
         "credential_id": credential.id, "household_id": pendant.id, "code": model.code,
     }  # fmt: skip
     _joining(things, model)
+    seed_models(things)
 
 
 def _joining(things: Things, model: ThingModel) -> None:

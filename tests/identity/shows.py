@@ -24,6 +24,7 @@ SHOWS: dict[str, str] = {
     "GET /provisioned-devices": "joined_code", "GET /provisioning-refusals": "profile_id",
     "GET /provisioning-refusals.csv": "refused_name", "GET /device-claims": "claimed_id",
     "GET /device-certificates": "certified_code",
+    "GET /thing-models/{code}/migrations": "migration_id",
     "GET /incidents": "incident_id", "GET /maintenance-windows": "window_id",
     "GET /alarm-figures": "rule_code", "GET /alarm-figures/flapping": "rule_code",
     "GET /alarm-figures/sheet.{form}": "rule_code",

@@ -45,6 +45,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "POST /tasks", "POST /duty/{duty_id}/positions [mine]", "PUT /duty/{duty_id}", "PATCH /devices/{device_id}",
     "POST /devices/{device_id}/commands", "PATCH /provisioning-profiles/{profile_id}",
     "POST /campaigns/{campaign_id}/start", "POST /firmware",
+    "POST /thing-model-drafts", "POST /thing-models/{code}/migrations",
     "PATCH /rules/{rule_id}", "POST /alarms/{alarm_id}/acknowledge",
     "POST /incidents/{incident_id}/assignments/{assignment_id}/undo",
     "POST /incidents/{incident_id}/comments", "POST /maintenance-windows", "PATCH /grids/{grid_id}",

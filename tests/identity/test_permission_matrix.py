@@ -48,7 +48,7 @@ GUESS_MAKES = {
     "PUT /form-entries/{entry_id}",
     "PUT /photo-marks/{photo_id}",
 }  # the id is the client's own
-DISTRICT_WIDE = {"code", "layer", "action", "form"}
+DISTRICT_WIDE = {"code", "layer", "action", "form", "version"}
 
 
 def plain(path: str) -> str:

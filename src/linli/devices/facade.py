@@ -15,6 +15,7 @@ from linli.devices import (
     open_selectors,
     selectors,
     standing_selectors,
+    trial_selectors,
 )
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing, Standings
 from linli.devices.models import Alarm, Device, Incident
@@ -210,3 +211,9 @@ def raised_alarms(
          "value": a.value, "version": a.rule_version, "reason": a.clear_reason}
         for a in bench_selectors.raised(actor, rule_id, device_ids, start, end)
     ]  # fmt: skip
+
+
+def trial(actor: Actor, *, code: str, body: Mapping[str, Any] | None, speaks: int | None) -> trial_selectors.Trial:
+    """A device of a thing model, or of a draft of one, as gateway and sense would read it; Invalid names what is wrong
+    with the draft."""
+    return trial_selectors.trial(actor, code=code, body=body, speaks=speaks)

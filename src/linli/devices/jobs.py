@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from linli.devices.services import campaigns, claims, commands, escalating, incidents, maintenance, provisioning
+from uuid import UUID
+
+from linli.devices.services import (
+    campaigns,
+    claims,
+    commands,
+    escalating,
+    incidents,
+    maintenance,
+    model_migrations,
+    provisioning,
+)
 from linli.kernel import jobs
 
 
@@ -48,3 +59,9 @@ def tick_maintenance() -> None:
 def maintenance_over() -> None:
     """At the very end of works; the minute's tick finds what a lost job did not."""
     maintenance.tick()
+
+
+@jobs.task("devices.migrate_devices")
+def migrate_devices(migration_id: str) -> None:
+    """Devices of a thing model become speakers of a version, or go back."""
+    model_migrations.run(migration_id=UUID(migration_id))

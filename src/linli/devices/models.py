@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from linli.kernel import clock, ids
 
 SUBJECTS = ["place", "household", "person", "vehicle"]
+ORIGINS = ["pack", "local", "open"]
 STATES = ["planned", "active", "maintenance", "retired"]
 SEVERITIES = ["info", "warning", "severe", "urgent"]
 RULE_KINDS = ["threshold", "duration", "no_data", "terms"]
@@ -27,7 +28,9 @@ class ThingModel(models.Model):
     """A kind of device, from a pack. `properties` is a list of
     {code, name:{zh,en}, type, unit (UCUM), range, precision, quality, usual}; `subject` decides who may ever see its
     readings. `events` and `commands` are {code, name, parameters}. `translations` tells what a reading of a device that
-    speaks an older version is today: version → property → [property, factor, offset] (`things.translations`)."""
+    speaks an older version is today: version → property → [property, factor, offset] (`things.translations`).
+    `origin`: pack (read-only here), local (the district's own: `drafting_models`) or open (`services.open_things`).
+    No new device is of a model that is retired; those that are there go on."""
 
     code = models.CharField(max_length=60, primary_key=True)
     version = models.PositiveIntegerField(default=1)
@@ -43,6 +46,8 @@ class ThingModel(models.Model):
     commands = models.JSONField(default=list, db_default=[])
     translations = models.JSONField(default=dict, db_default={})
     digest = models.CharField(max_length=64, default="")
+    origin = models.CharField(max_length=12, choices=_choices(ORIGINS), default="pack", db_default="pack")
+    retired_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -352,6 +357,7 @@ class SenseMember(models.Model):
 
 # Django finds a room's tables by importing this module.
 from linli.devices.desk_models import Assignment, Escalation  # noqa: E402
+from linli.devices.drafting_models import MigratedDevice, ModelDraft, ModelMigration, ModelVersion  # noqa: E402
 from linli.devices.firmware_models import Campaign, Firmware, Update  # noqa: E402
 from linli.devices.incident_models import Incident, IncidentNote  # noqa: E402
 from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile, Refusal  # noqa: E402
@@ -359,5 +365,6 @@ from linli.devices.maintenance_models import Maintenance  # noqa: E402
 
 __all__ = [
     "Assignment", "Campaign", "Claim", "ClaimTry", "Escalation", "Firmware", "Incident", "IncidentNote", "Maintenance",
-    "Provisioned", "ProvisioningProfile", "Refusal", "Update",
+    "MigratedDevice", "ModelDraft", "ModelMigration", "ModelVersion", "Provisioned", "ProvisioningProfile", "Refusal",
+    "Update",
 ]  # fmt: skip

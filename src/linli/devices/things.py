@@ -7,7 +7,7 @@ version renames and re-units; the gateway turns what an old device sends into th
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from linli.kernel.errors import FieldError
@@ -19,28 +19,41 @@ Step = tuple[str, float, float]
 """(property of today, factor, offset): value · factor + offset."""
 
 
-def problems(raw: Mapping[str, Any], units: Collection[str]) -> list[FieldError]:
-    """What is wrong with a thing model that a pack wrote, field by field. `units` are the UCUM codes in use."""
-    where = f"thing_models.{raw.get('code')}"
-    found = [FieldError(f"{where}.{k}", "is missing") for k in ("code", "name", "subject", "category", "properties")
+def problems(raw: Mapping[str, Any], units: Collection[str], *, by_place: bool = False) -> list[FieldError]:
+    """What is wrong with a thing model, field by field. `units` are the UCUM codes in use. Fields are named by codes,
+    `thing_models.C.properties.P.unit`, as a pack's reader looks for them; or `by_place`, `properties.2.unit`."""
+    where = "" if by_place else f"thing_models.{raw.get('code')}."
+    found = [FieldError(f"{where}{k}", "is missing") for k in ("code", "name", "subject", "category", "properties")
              if not raw.get(k)]  # fmt: skip
     if raw.get("subject") not in SUBJECTS:
-        found.append(FieldError(f"{where}.subject", f"must be one of {', '.join(SUBJECTS)}"))
-    for prop in raw.get("properties") or ():
-        found += _quantity(f"{where}.properties.{prop.get('code')}", prop, units)
-        found += _quality(f"{where}.properties.{prop.get('code')}", prop)
+        found.append(FieldError(f"{where}subject", f"must be one of {', '.join(SUBJECTS)}"))
+    for at, prop in enumerate(raw.get("properties") or ()):
+        place = f"{where}properties.{at if by_place else prop.get('code')}"
+        found += [*_quantity(place, prop, units), *_quality(place, prop)]
     for kind in ("events", "commands"):
-        for act in raw.get(kind) or ():
-            found += _named(f"{where}.{kind}.{act.get('code')}", act)
-            for part in act.get("parameters") or ():
-                place = f"{where}.{kind}.{act.get('code')}.{part.get('code')}"
-                found += [*_quantity(place, part, units), *_choices(place, part)]
-    for kind in ("properties", "events", "commands"):
-        codes = [one.get("code") for one in raw.get(kind) or ()]
-        found += [
-            FieldError(f"{where}.{kind}", f"{c} stands there twice") for c in {c for c in codes if codes.count(c) > 1}
-        ]
+        for at, act in enumerate(raw.get(kind) or ()):
+            place = f"{where}{kind}.{at if by_place else act.get('code')}"
+            found += [*_named(place, act), *_parameters(place, act, units, by_place)]
+    for kind in ("properties", "attributes", "events", "commands"):
+        found += _twice(f"{where}{kind}", raw.get(kind) or (), by_place)
     return [*found, *_steps(where, raw)]
+
+
+def _parameters(where: str, act: Mapping[str, Any], units: Collection[str], by_place: bool) -> Check:
+    for at, part in enumerate(act.get("parameters") or ()):
+        place = f"{where}.parameters.{at}" if by_place else f"{where}.{part.get('code')}"
+        yield from _quantity(place, part, units)
+        yield from _choices(place, part)
+    yield from _twice(f"{where}.parameters", act.get("parameters") or (), by_place)
+
+
+def _twice(where: str, rows: Sequence[Mapping[str, Any]], by_place: bool) -> Check:
+    seen = set()
+    for at, row in enumerate(rows):
+        code = row.get("code")
+        if code in seen:
+            yield FieldError(f"{where}.{at}.code" if by_place else where, f"{code} stands there twice")
+        seen.add(code)
 
 
 def _named(where: str, raw: Mapping[str, Any]) -> Check:
@@ -114,16 +127,16 @@ def _steps(where: str, raw: Mapping[str, Any]) -> Check:
     last = 1
     for step in raw.get("migrate") or ():
         if not last < step["to"] <= raw.get("version", 1):
-            yield FieldError(f"{where}.migrate", "goes up version by version, and not beyond the model's")
+            yield FieldError(f"{where}migrate", "goes up version by version, and not beyond the model's")
         last = step["to"]
         if any(not rule["factor"] > 0 for rule in (step.get("convert") or {}).values()):
-            yield FieldError(f"{where}.migrate", "a factor is above 0")
+            yield FieldError(f"{where}migrate", "a factor is above 0")
     for version, steps in translations(raw).items():
         for old, (new, _, _) in steps.items():
             if new not in known:
-                yield FieldError(f"{where}.migrate", f"{old} of version {version} becomes {new}, which is no property")
+                yield FieldError(f"{where}migrate", f"{old} of version {version} becomes {new}, which is no property")
             if old != new and old in known:
-                yield FieldError(f"{where}.migrate", f"{old} of version {version} is still a property")
+                yield FieldError(f"{where}migrate", f"{old} of version {version} is still a property")
 
 
 def translations(raw: Mapping[str, Any]) -> dict[str, dict[str, Step]]:

@@ -21,10 +21,11 @@ from linli.telemetry import (
     history_api,
     quality_api,
     selectors,
+    trial_api,
 )
 from linli.telemetry.router import Label, router
 
-__all__ = ["bench_api", "health_api", "history_api", "quality_api", "router"]
+__all__ = ["bench_api", "health_api", "history_api", "quality_api", "router", "trial_api"]
 
 
 class ReadingOut(Schema):

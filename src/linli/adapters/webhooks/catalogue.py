@@ -53,6 +53,8 @@ EVENTS = (
     Described("campaign.changed", ("devices.view",), "固件升级计划有进展", "A firmware campaign moves"),
     Described("observation.kept", ("devices.view",), "SensorThings 观测写入", "An observation of SensorThings is kept"),
     Described("model.changed", ("devices.view",), "物模型修改", "A thing model is changed"),
+    Described("model_draft.changed", ("devices.manage",), "物模型草稿修改", "A draft of a thing model is changed"),
+    Described("model_migration.changed", ("devices.view",), "设备换版有进展", "Devices move to a version"),
     Described("rule.changed", ("rules.view",), "告警规则修改", "An alarm rule is changed"),
     Described("routing.changed", ("routing.view",), "派单规则修改", "The rules of routing are changed"),
     Described("grid.changed", ("grids.view",), "网格修改", "A grid is changed"),

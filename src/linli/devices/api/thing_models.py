@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -83,7 +84,12 @@ class TranslationOut(Schema):
 
 
 class ModelOut(Schema):
+    """`origin`: pack (read-only), local (the district's own) or open. `retired_at`: no new device is of it since."""
+
     code: str
+    origin: str
+    retired_at: datetime | None
+    updated_at: datetime
     version: int
     name: Label
     subject: str
@@ -106,7 +112,8 @@ class ModelOut(Schema):
             for version, steps in m.translations.items() for old, (new, factor, offset) in steps.items()
         ]  # fmt: skip
         return cls(
-            code=m.code, version=m.version, name=Label(zh=m.name_zh, en=m.name_en), subject=m.subject,
+            code=m.code, origin=m.origin, retired_at=m.retired_at, updated_at=m.updated_at, version=m.version,
+            name=Label(zh=m.name_zh, en=m.name_en), subject=m.subject,
             category=m.category, icon=m.icon, interval_s=m.interval_s, properties=[_quantity(p) for p in m.properties],
             attributes=m.attributes, events=acts(m.events), commands=acts(m.commands), translations=older,
         )  # fmt: skip

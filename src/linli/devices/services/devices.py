@@ -53,6 +53,8 @@ def model_of(code: str) -> ThingModel:
 
 def build(model: ThingModel, where: Spot, fields: Mapping[str, Any]) -> Device:
     """A device row, not yet saved."""
+    if model.retired_at is not None:
+        raise Invalid("model", "is retired: no new device is of it")
     own = {k: fields[k] for k in PLAIN if fields.get(k) is not None}
     speaks = _speaks(model, fields)
     device = Device(

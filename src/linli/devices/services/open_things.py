@@ -23,7 +23,7 @@ def ensure_model(*, actor: Actor, code: str, name: str) -> ThingModel:
         return found
     with services.unit(actor):
         made = ThingModel.objects.create(code=code, name_zh=name[:80], name_en=name[:80], subject="place",
-                                         category="open", properties=[])  # fmt: skip
+                                         category="open", properties=[], origin="open")  # fmt: skip
         audit.record(actor=actor, action="model.create", kind="thing_model", ref=code, detail={"name": name[:80]})
         events.emit(type="model.changed", kind="thing_model", ref=code, permission="devices.view", data={"code": code})
     return made

@@ -1,6 +1,7 @@
 """Thing models and rules of the packs in force, brought into the database. Running it again changes nothing.
 
-A rule that people changed here (`origin` local) is theirs: a pack no longer touches it.
+A rule that people changed here (`origin` local) is theirs: a pack no longer touches it. So is a thing model of theirs,
+also when a pack comes to bring one of its code.
 """
 
 from __future__ import annotations
@@ -30,29 +31,34 @@ def _digest(raw: Any) -> str:
 
 def _load_models() -> int:
     wanted = {m["code"]: m for path in packs.files("thing-models") for m in packs.read_yaml(path)["thing_models"]}
-    known = {code: (digest, version) for code, digest, version in
-             ThingModel.objects.values_list("code", "digest", "version")}  # fmt: skip
+    known = {code: row for code, *row in ThingModel.objects.values_list("code", "digest", "version", "origin")}
     written = 0
     for code, raw in wanted.items():
-        digest, before = known.get(code, ("", 0))
-        if digest == _digest(raw):
+        digest, before, origin = known.get(code, ("", 0, "pack"))
+        if digest == _digest(raw) or origin == "local":
             continue
         check_model(raw)
-        model, _ = ThingModel.objects.update_or_create(
-            code=code,
-            defaults={
-                "version": raw.get("version", 1), "name_zh": raw["name"]["zh"], "name_en": raw["name"]["en"],
-                "subject": raw["subject"], "category": raw["category"], "icon": raw.get("icon", "sensor"),
-                "interval_s": raw.get("interval_s", 300), "properties": raw["properties"],
-                "attributes": raw.get("attributes", []), "events": raw.get("events", []),
-                "commands": raw.get("commands", []), "translations": things.translations(raw),
-                "digest": _digest(raw), "updated_at": clock.now(),
-            },
-        )  # fmt: skip
+        model = write_model(raw, "pack")
         versions.move(model, before or model.version)
         events.emit(type="model.changed", kind="thing_model", ref=code, permission="devices.view", data={"code": code})
         written += 1
     return written
+
+
+def write_model(raw: dict[str, Any], origin: str) -> ThingModel:
+    """Bring an entry that was checked into force: a new model, or the one of its code as it is from now on."""
+    model, _ = ThingModel.objects.update_or_create(
+        code=raw["code"],
+        defaults={
+            "version": raw.get("version", 1), "name_zh": raw["name"]["zh"], "name_en": raw["name"]["en"],
+            "subject": raw["subject"], "category": raw["category"], "icon": raw.get("icon", "sensor"),
+            "interval_s": raw.get("interval_s", 300), "properties": raw["properties"],
+            "attributes": raw.get("attributes", []), "events": raw.get("events", []),
+            "commands": raw.get("commands", []), "translations": things.translations(raw),
+            "digest": _digest(raw), "origin": origin, "updated_at": clock.now(),
+        },
+    )  # fmt: skip
+    return model
 
 
 def check_model(raw: dict[str, Any]) -> None:

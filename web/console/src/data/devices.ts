@@ -12,11 +12,16 @@ import { short as shortCount } from "./cases";
 import type { Property, ThingModel } from "./types";
 
 export const models = shallowRef<ThingModel[]>([]);
-let asked: Promise<void> | null = null;
+let asked: Promise<void> | null = null, askedAt = 0;
+/** A version may be published at any time: what is older than this is read again behind what is shown. */
+const MODELS_MS = 60_000;
 
-export function loadModels(): Promise<void> {
-  asked ??= api.get<ThingModel[]>("/thing-models").then((found) => void (models.value = found), () => void (asked = null));
-  return asked;
+export function loadModels(anew = false): Promise<void> {
+  const held = models.value.length > 0;
+  if (asked && !anew && (!held || Date.now() - askedAt < MODELS_MS)) return asked;
+  askedAt = Date.now();
+  asked = api.get<ThingModel[]>("/thing-models").then((found) => void (models.value = found), () => void (asked = null));
+  return held && !anew ? Promise.resolve() : asked;
 }
 export const modelOf = (code: string) => models.value.find((one) => one.code === code);
 export const propertyOf = (model: string, code: string): Property | undefined => modelOf(model)?.properties.find((one) => one.code === code);

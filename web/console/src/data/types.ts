@@ -40,11 +40,11 @@ export interface Member { account_id: string; display_name: string; lead: boolea
 export interface Team { id: string; code: string; kind: string; name_zh: string; name_en: string; area_path: string; centre_id: string | null; active: boolean; member_count: number; members?: Member[] }
 
 export interface Label { zh: string; en: string }
-export interface Property { code: string; name: Label; type: string; unit: string; shown_unit: string; range?: [number, number] | null; precision?: number | null; quality?: { stuck?: number | null; jump?: number | null; spike?: number | null } | null }
+export interface Property { code: string; name: Label; type: string; unit: string; shown_unit: string; range?: [number, number] | null; precision?: number | null; usual?: [number, number] | null; quality?: { stuck?: number | null; jump?: number | null; spike?: number | null } | null }
 /** An event or a command of a kind of device. */
 export interface Act { code: string; name: Label; parameters: Parameter[]; harmless?: boolean }
 export interface Parameter extends Property { choices?: { code: string; name: Label }[] | null }
-export interface ThingModel { code: string; version: number; name: Label; subject: string; category: string; icon: string; interval_s: number; properties: Property[]; attributes: { code: string; name: Label }[]; events: Act[]; commands: Act[] }
+export interface ThingModel { code: string; origin: string; retired_at: string | null; version: number; name: Label; subject: string; category: string; icon: string; interval_s: number; properties: Property[]; attributes: { code: string; name: Label }[]; events: Act[]; commands: Act[] }
 export interface DeviceStatus {
   last_seen: string | null; online: boolean; connected: boolean; messages: number; points: number; bad: number; refused: number; late: number;
   last_error: string; last_error_at: string | null;

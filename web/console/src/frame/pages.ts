@@ -42,6 +42,7 @@ export const GROUPS: Group[] = [
     { name: "compare", permission: "devices.view", icon: "M4 20h16M4 15l5-6 4 4 7-8M4 9l5 6 4-3 7 5" },
     { name: "joining", permission: "devices.credentials", icon: "M4 12h9M9 8l4 4-4 4M14 4h6v16h-6" },
     { name: "firmware", permission: "devices.view", icon: "M7 7h10v10H7zM12 10v4M10 12l2 2 2-2M9 3v4M15 3v4M9 17v4M15 17v4M3 9h4M3 15h4M17 9h4M17 15h4" },
+    { name: "models", permission: "devices.view", icon: "M4 7l8-4 8 4v10l-8 4-8-4zM4 7l8 4 8-4M12 11v10" },
     { name: "quality", permission: "devices.view", icon: "M4 20h16M6 16l4-5 4 3 5-8M19 6h-4M19 6v4" },
     { name: "alarms", permission: "alarms.view", icon: "M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4", count: () => (counts.value.alarms ? { n: counts.value.alarms, urgent: counts.value.ringing > 0 } : null) },
     { name: "figures", permission: "alarms.view", icon: "M4 20h16M7 20v-6M12 20V8M17 20v-9M6 8l4-4 4 3 5-4" },
