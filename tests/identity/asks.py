@@ -166,11 +166,6 @@ REQUESTS["GET /devices/latest"] = lambda things, account: Ask(query=f"ids={thing
 REQUESTS["GET /devices/latest [household]"] = lambda things, account: Ask(query=f"ids={things['household_id']}")
 REQUESTS["GET /devices/{device_id}/series"] = lambda t, a: Ask(query="property=level")
 REQUESTS["GET /devices/{device_id}/expected"] = lambda t, a: Ask(query="property=level")
-REQUESTS["GET /devices/{device_id}/calendar"] = lambda t, a: Ask(query="property=level")
-REQUESTS["GET /series"] = lambda t, a: Ask(query=f"series={t['device_id']}:level")
-REQUESTS["GET /series [household]"] = lambda t, a: Ask(query=f"series={t['household_id']}:level")
-REQUESTS["GET /series.{form}"] = lambda t, a: Ask(path={"form": "csv"}, query=f"series={t['device_id']}:level")
-REQUESTS["GET /device-cells"] = lambda t, a: Ask(query="zoom=22")
 REQUESTS["GET /locate"] = lambda things, account: Ask(query=f"lon={things.lon}&lat={things.lat}")
 REQUESTS["GET /basemap/{layer}.geojson"] = lambda things, account: Ask(path={"layer": "roads"})
 

@@ -13,7 +13,7 @@ OPEN = "UPDATE devices_thing_model SET origin = 'open' WHERE code = 'open' OR st
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0016_firmware'),
+        ('devices', '0021_joining_indexes'),
     ]
 
     operations = [
