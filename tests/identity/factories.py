@@ -238,8 +238,8 @@ def _devices(things: Things, model: ThingModel) -> None:
     incident = _incident(things, device)
     alarm = Alarm.objects.create(
         incident=incident, looked_at=now, device=device, rule=rule, rule_version=1, severity="severe",
-        title_zh="水位过高", title_en="High", property="level", value=3.5, started_at=now, raised_at=now, area_path=things.leaf, lon=things.lon,
-        lat=things.lat, team_id=things["team_id"],
+        title_zh="水位过高", title_en="High", property="level", value=3.5, started_at=now, raised_at=now,
+        area_path=things.leaf, lon=things.lon, lat=things.lat, team_id=things["team_id"],
     )  # fmt: skip
     given = Assignment.objects.create(alarm=alarm, kind="hand_over", team_id=things["team_id"])
     things.ids["assignment_id"] = given.id
