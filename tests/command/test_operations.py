@@ -101,7 +101,8 @@ def test_its_life_from_plan_to_report(desk: Desk) -> None:
     assert list(AuditRow.objects.filter(kind="operation").order_by("at", "id").values_list("action", flat=True)) == [
         f"operation.{one}" for one in acts
     ]
-    events = [r.envelope for r in OutboxEvent.objects.all() if r.envelope["type"] == "operation.changed"]
+    rows = OutboxEvent.objects.filter(type="operation.changed").order_by("created_at", "id")
+    events = [r.envelope for r in rows]
     assert [e["data"]["act"] for e in events] == acts
     pdf = desk.client("dispatcher").get(f"{URL}/{row['id']}/pdf")
     assert pdf.status_code == 200 and pdf.content.startswith(b"%PDF")

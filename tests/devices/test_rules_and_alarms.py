@@ -83,6 +83,7 @@ def test_people_act_on_alarms(gauge: Device, high_water: Rule, call: Callable) -
     row, me = alarm(gauge, high_water), call()
     path = f"/alarms/{row.pk}"
     assert me.get("/alarms/counts") == {"active": 1, "unacknowledged": 1, "shelved": 0, "held": 0,
+                                        "mine": 0, "team": 0, "nobody": 1,
                                         "severities": {"info": 0, "warning": 0, "severe": 1, "urgent": 0}}  # fmt: skip
     assert me.post(f"{path}/acknowledge", {"text": "看到了"})["acknowledged_by"] == str(me.actor.account_id)
     me.post(f"{path}/acknowledge")

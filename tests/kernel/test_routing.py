@@ -16,7 +16,7 @@ from linli.kernel.routing import Switch, by_first_part
 
 
 def example(route: str) -> str:
-    values = {"code": "level", "layer": "roads", "action": "file", "short_code": "123456"}
+    values = {"code": "level", "layer": "roads", "action": "file", "short_code": "123456", "version": "1"}
     return re.sub(r"\{(?:\w+:)?(\w+)\}", lambda m: values.get(m[1], str(uuid4())), route)
 
 

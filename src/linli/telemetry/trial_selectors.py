@@ -18,7 +18,7 @@ from linli.kernel.errors import Invalid
 from linli.telemetry import batch, quality, selectors
 from linli.telemetry.gateway import payload
 from linli.telemetry.gateway.batcher import Part
-from linli.telemetry.gateway.registry import Device
+from linli.telemetry.gateway.registry import Device, kind_of
 from linli.telemetry.sense.bench import Bench
 
 MAX_BYTES, MAX_READINGS, MAX_RULES = 64 * 1024, 2_000, 100
@@ -35,7 +35,7 @@ def answer(
     if len(message.encode("utf-8", "replace")) > MAX_BYTES:
         raise Invalid("message", f"is larger than {MAX_BYTES // 1024} KiB")
     trial = devices.trial(actor, code=code, body=body, speaks=speaks)
-    device = Device(trial.row, 1)
+    device = Device(trial.row, kind_of(trial.row.properties), 1)
     known = {p["code"]: p for p in trial.properties}
     try:
         attributes, taken = _read(device, message)
