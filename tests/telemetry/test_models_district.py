@@ -53,7 +53,7 @@ class Admin(Stranger):
 
     def rule(self, prop: str, limit: float) -> dict[str, Any]:
         return self.post("rules", {  # type: ignore[no-any-return]
-            "model": "well_probe", "title_zh": "过高", "title_en": "Too high", "kind": "threshold", "property": prop,
+            "model": "well_probe", "title": {"zh": "过高", "en": "Too high"}, "kind": "threshold", "property": prop,
             "op": "gt", "value": limit, "severity": "severe",
         })  # fmt: skip
 
@@ -121,7 +121,7 @@ def added(me: Admin, old: str, token: str) -> None:
     assert (alarm["rule_code"], alarm["value"]) == (rule["code"], 180)
     shown = {p["code"]: p["shown_unit"] for p in me.get("thing-models/well_probe")["properties"]}
     assert shown == {"lvl": "cm", "turbidity": "NTU"}
-    assert set(me.streams("WP-1").values()) == {"cm", "NTU"}
+    assert set(me.streams("WP-1").values()) == {"cm", "[NTU]"}
 
 
 def renamed(me: Admin, old: str, token: str) -> None:
