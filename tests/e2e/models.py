@@ -36,7 +36,7 @@ def own_model(admin: Client) -> str:
             ("well-high", "lvl", "gt", 180, "检查井液位高", "Well level high"),
             ("well-open", "open", "eq", 1, "检查井井盖开启", "Well cover open"),
         ):
-            admin.post("rules", {"code": code, "model": CODE, "title_zh": zh, "title_en": en, "kind": "threshold",
+            admin.post("rules", {"code": code, "model": CODE, "title": {"zh": zh, "en": en}, "kind": "threshold",
                                  "property": prop, "op": op, "value": value, "severity": "warning"})  # fmt: skip
     made = admin.post("thing-model-drafts", {"source": "next", "of": CODE, "note": "改用米，加电量"})
     saved: dict[str, Any] = admin.put(f"thing-model-drafts/{made['id']}", {"revision": 1, "body": second(made["body"])})

@@ -91,4 +91,15 @@ def judge_alarms(api: Api, device: str, swing: Swing, patience: float = 60) -> l
     if not missing and not odd and not double:
         return []
     shown = [iso(at) for at in (*sorted(missing), *odd)[:3]]
+    if missing:
+        print(around(api, device, min(missing)))
     return [f"of {len(expected)} alarms {len(missing)} missing, {len(odd)} invented, {double} double: {shown}"]
+
+
+def around(api: Api, device: str, at: int) -> str:
+    """What the platform has of the seconds about a missing alarm: for whoever looks for the reason."""
+    span = {"start": iso(at - 5_000), "end": iso(at + 8_000)}
+    alarms = [(iso(ms(a["raised_at"])), a["cleared_at"], a.get("state")) for a in alarms_of(api, device, "Level swings")
+              if at - 8_000 < ms(a["raised_at"]) < at + 8_000]  # fmt: skip
+    readings = api.http.get(f"devices/{device}/readings", params={"property": "level", **span, "limit": 500}).text
+    return f"alarms {alarms}; readings {readings[:6000]}"
