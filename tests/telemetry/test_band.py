@@ -130,3 +130,26 @@ def test_a_day_that_is_not_over_is_not_kept(call: Callable[..., Any]) -> None:
     with mock.patch.object(band.clock, "now", return_value=selectors.at(END - 5 * STEP)):
         call(f"/devices/{GAUGE}/expected", **span(END, END + STEP))
     assert [day for _, day in band.kept._held] == [(END - 5 * STEP) // 86_400_000 * 86_400_000]
+
+
+def test_what_was_learnt_is_learnt_anew_when_readings_came_late(call: Callable[..., Any]) -> None:
+    """A chart that was drawn before its history had come would else have no range for hours."""
+    asked = span(END - 4 * 86_400_000)
+    read, fewer = [], [300]
+    real, counted = band._readings, band._count
+
+    def reading(device_id: UUID, prop: str, begin: int, until: int, step: int | None) -> Any:
+        read.append((begin, until))
+        return real(device_id, prop, begin, until, step)
+
+    def count(*about: Any) -> int:
+        return counted(*about) - fewer[0]
+
+    with mock.patch.object(band, "_readings", reading), mock.patch.object(band, "_count", count):
+        for expected in (2, 1):
+            call(f"/devices/{GAUGE}/expected", **asked)
+            assert len(read) == expected
+            read.clear()
+        fewer[0] = 0
+        call(f"/devices/{GAUGE}/expected", **asked)
+        assert len(read) == 2, "all is learnt anew"

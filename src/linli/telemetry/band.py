@@ -2,8 +2,8 @@
 device may see it; things of households, persons and vehicles are not there.
 
 What a series has taught up to the midnight (UTC) before the span is kept in memory for some hours, so that a chart that
-is drawn again, or moved, costs only the readings of its own days. A reading that comes late into a day that was learnt
-does not count until what was kept is forgotten.
+is drawn again, or moved, costs only the readings of its own days. When readings have come late into days that were
+learnt, their number is another one, and all is learnt anew.
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ Columns = tuple[Any, Any]  # times in ms, values
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What the detector knew at the beginning of a day, and the first reading that it took; none yet: None."""
+    """What the detector knew at the beginning of a day, and the first reading that it took; none yet: None. `count`:
+    how many readings there were from `begin` to that day."""
 
     state: bytes
     first: int | None
+    begin: int
+    count: int
 
 
 class Kept:
@@ -95,11 +98,12 @@ def expected(
     none = said is not None and said.get("type") in ("bool", "text")
     day = min(since, int(clock.now().timestamp() * 1000) - SETTLED_MS) // DAY_MS * DAY_MS
     begin = max(0, day - LEAD_MS)
-    step = None if none else _step(device_id, prop, begin, until)
+    count: Callable[[int, int], int] = lambda a, b: _count(device_id, prop, a, b)  # noqa: E731
+    step = None if none else _step(count(begin, until), begin, until)
     detector = anomaly.Detector(anomaly.of_packs(), zone=settings.TIME_ZONE)
     empty = (np.zeros(0, np.int64), np.zeros(0))
     read: Callable[[int, int], Columns] = lambda a, b: _readings(device_id, prop, a, b, step)  # noqa: E731
-    first = None if none else _learn(detector, (device_id, prop, step, detector.settings), begin, day, read)
+    first = None if none else _learn(detector, (device_id, prop, step, detector.settings), begin, day, read, count)
     t, x = empty if none else read(day, until)
     found = detector.take(np.repeat(detector.rows([SERIES]), len(t)), t, x)
     odd = np.flatnonzero((found.told >= 1.0) & (t >= since))
@@ -112,25 +116,34 @@ def expected(
 
 
 def _learn(
-    detector: anomaly.Detector, series: Any, begin: int, day: int, read: Callable[[int, int], Columns]
-) -> int | None:
+    detector: anomaly.Detector, series: Any, begin: int, day: int, read: Callable[[int, int], Columns],
+    count: Callable[[int, int], int],
+) -> int | None:  # fmt: skip
     """Teach the detector the days before `day`; the time of the first reading that it ever took."""
     known = kept.last(series, day)
+    if known and count(known[1].begin, known[0]) != known[1].count:
+        known = None
     reached, first = (known[0], known[1].first) if known else (begin, None)
     if known:
         detector.load(known[1].state)
+        begin = known[1].begin
     if reached < day:
+        total = count(begin, day)  # before they are read: what comes meanwhile is seen next time
         t, x = read(reached, day)
         detector.take(np.repeat(detector.rows([SERIES]), len(t)), t, x)
         first = first if first is not None else int(t[0]) if len(t) else None
-        kept.keep(series, day, Learnt(detector.save([SERIES]), first))
+        kept.keep(series, day, Learnt(detector.save([SERIES]), first, begin, total))
     return first
 
 
-def _step(device_id: UUID, prop: str, begin: int, until: int) -> int | None:
-    """Over how many ms means are taken, when there are too many readings."""
+def _count(device_id: UUID, prop: str, begin: int, until: int) -> int:
     rows = selectors.ask(lambda: selectors.history().counts([device_id], begin, until)).to_pylist()
-    if sum(r["count"] for r in rows if r["property"] == prop) <= MAX_READINGS:
+    return int(sum(r["count"] for r in rows if r["property"] == prop))
+
+
+def _step(count: int, begin: int, until: int) -> int | None:
+    """Over how many ms means are taken, when there are too many readings."""
+    if count <= MAX_READINGS:
         return None
     return next((s for s in STEPS_MS if (until - begin) / s <= MAX_READINGS), STEPS_MS[-1])
 
