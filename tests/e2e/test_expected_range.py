@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ TEN_MINUTES, DAYS = 600_000, 6
 WORDS = {"zh": ("预期范围", "个异常读数"), "en": ("Expected range", "odd reading")}
 
 
+def _ms(at: str) -> int:
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
+
+
 def filled(district: District) -> str:
     """A gauge with six days of a daily swing and one reading that stands out, two hours ago."""
     known = demo(Home(district.home))
@@ -35,7 +40,7 @@ def filled(district: District) -> str:
     desk = Client(known.origin).sign_in("dispatcher", known.accounts["dispatcher"])
     for _ in range(40):
         found = desk.get(f"devices/{device['id']}/expected", property="level")
-        if len(found["t"]) > 40 and any(o["value"] > 1.5 for o in found["odd"]):
+        if len(found["t"]) > 40 and any(_ms(o["at"]) == times[-12] for o in found["odd"]):
             return str(device["id"])
         time.sleep(0.5)
     raise AssertionError(f"no odd reading within 20 s: {len(found['t'])} places, {found['odd']}")
