@@ -77,7 +77,7 @@ def gather(district: District) -> Facts:
     return Facts(
         unit=unit, old_code=replaced(known, staff["admin"]), ticket=report.secret, case=case["id"],
         number=report.number,
-        device=device["id"], draft=models.own_model(staff["admin"]),
+        device=device["id"], draft=models.own_model(staff["integrator"]),
         lamp=commanded(staff["admin"], known.devices["street-lamp-0003"]),
         alarm=alarm["id"], rule=rule["id"],
         incident=incident, works=storms.works(desk, alarm["area_path"].split(".")[0]),
