@@ -61,7 +61,6 @@ class District:
         self.env = {**inherited, **(env or {}), "LINLI_HOME": str(self.home)}
         self.process: subprocess.Popen[bytes] | None = None
         self.seconds_to_ready = 0.0
-        self._addresses: dict[str, Any] = {}
 
     def run(self, *words: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         done = subprocess.run([*LINLI, *words], env=self.env, capture_output=True, text=True, timeout=timeout)
@@ -72,7 +71,7 @@ class District:
         return done
 
     def start(self, timeout: float = 180) -> District:
-        began, self._addresses = time.monotonic(), {}
+        began = time.monotonic()
         log = open(self.home / "up.log", "ab")  # noqa: SIM115
         words = [*LINLI, "up", *(["--demo"] if self.demo else []), "--home", str(self.home), *self.args]
         self.process = subprocess.Popen(words, env=self.env, stdout=log, stderr=log, start_new_session=True)
@@ -94,19 +93,12 @@ class District:
         done = self.run("status", "--json", "--home", str(self.home), check=check)
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
-    def addresses(self) -> dict[str, Any]:
-        """`url` and `ports`: asked once a start, for they stay (a process that dies comes back at the same port)."""
-        if not self._addresses:
-            state = self.status()
-            self._addresses = {name: state[name] for name in ("url", "ports")}
-        return self._addresses
-
     @property
     def origin(self) -> str:
-        return str(self.addresses()["url"])
+        return str(self.status()["url"])
 
     def port(self, name: str) -> int:
-        return int(self.addresses()["ports"][name])
+        return int(self.status()["ports"][name])
 
     def key(self, account: str = "integrator", *more: str) -> str:
         return self.run("apikey", "create", "--account", account, *more).stdout.strip().splitlines()[-1]

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from urllib.parse import urljoin, urlsplit
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, TimeoutError
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9_-]{16,}|\d+")
 NO_PAGE = re.compile(r"^/(api|language|static|feed)/|\.(pdf|csv|json|geojson|xlsx|docx|svg|png|jpg)$|/photo/")
@@ -102,9 +102,14 @@ class Crawler:
 
     def _open(self, key: str, one: Locator) -> bool:
         """Opens one thing, looks, and closes a dialog again; each name once a page."""
-        if not one.count() or not one.is_visible() or not one.is_enabled() or one.evaluate(IS_OPEN):
+        if not one.count() or not one.is_visible() or not one.is_enabled():
             return False
-        name = one.evaluate(NAME)
+        try:
+            if one.evaluate(IS_OPEN, timeout=3_000):
+                return False
+            name = one.evaluate(NAME, timeout=3_000)
+        except TimeoutError:  # it went while the page was still being drawn
+            return False
         if (key, name) in self.opened:
             return False
         self.opened.add((key, name))
