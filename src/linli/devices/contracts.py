@@ -29,8 +29,6 @@ _REGISTRY_COLUMNS = (
 REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v2"
 """All devices that may speak. Columns as in `RegistryRow`."""
 REGISTRY_ONE_SQL = REGISTRY_SQL + " WHERE device_id = %s"
-REGISTRY_SOME_SQL = REGISTRY_SQL + " WHERE device_id = ANY(%s::uuid[])"
-"""As REGISTRY_SQL for a list of device ids; an id without a row was retired."""
 _STAMPS = """
 WITH kinds AS MATERIALIZED (
     SELECT m.code, hash_record_extended(ROW(m.subject, m.interval_s, m.properties, m.translations), 0) AS stamp
@@ -52,7 +50,8 @@ REGISTRY_STAMPED_SQL = (
     f"SELECT {_REGISTRY_COLUMNS}, s.stamp FROM devices_registry_v2 r JOIN ({_STAMPS}(%s::uuid[])) s"
     " ON s.id = r.device_id WHERE r.device_id = ANY(%s::uuid[])"
 )
-"""(ids, the same ids) → as REGISTRY_SOME_SQL, with the stamp of each row as its last column."""
+"""(ids, the same ids) → as REGISTRY_SQL for these devices, with the stamp of each row as its last column; an id
+without a row was retired."""
 
 OPEN_SUBJECTS = frozenset({"place"})
 """Subjects whose devices appear in lists, maps, live values and rules. Household, person and vehicle ones never do."""

@@ -23,3 +23,8 @@ export function useKeys(commands: Record<string, (event: KeyboardEvent) => void 
   onMounted(() => addEventListener("keydown", listen));
   onUnmounted(() => removeEventListener("keydown", listen));
 }
+
+/** The row that stands `by` places from the one of this id; the first when none has it, the last at the end. */
+export function beside<T extends { id: string }>(rows: readonly T[], id: string, by: number): T | undefined {
+  return rows[Math.max(0, Math.min(rows.length - 1, rows.findIndex((row) => row.id === id) + by))];
+}

@@ -20,6 +20,7 @@ from linli.devices import contracts
 from linli.devices.contracts import RegistryRow
 from linli.kernel.ids import new_id
 from linli.kernel.steady import SteadyClock
+from linli.telemetry import stamps
 from linli.telemetry.batch import PRIVATE, partition_of
 
 log = logging.getLogger("linli.gateway")
@@ -163,11 +164,8 @@ class PostgresSource:
         """Bring `clock` to PostgreSQL's."""
         await clock.ask(self._rows)
 
-    async def stamps(self) -> AsyncIterator[list[tuple[UUID, int]]]:
-        after = UUID(int=0)
-        while page := await self._rows(contracts.REGISTRY_STAMPS_SQL, (after, _PAGE)):
-            yield page
-            after = page[-1][0]
+    def stamps(self) -> AsyncIterator[stamps.Page]:
+        return stamps.pages(lambda after, size: self._rows(contracts.REGISTRY_STAMPS_SQL, (after, size)), _PAGE)
 
     async def some(self, ids: list[UUID]) -> list[RegistryRow]:
         return [RegistryRow(*row) for row in await self._rows(contracts.REGISTRY_STAMPED_SQL, (ids, ids))]

@@ -17,6 +17,7 @@ from psycopg.rows import tuple_row
 from linli.devices import contracts
 from linli.devices.contracts import RegistryRow, RuleRow
 from linli.kernel.steady import SteadyClock
+from linli.telemetry import stamps
 
 _PAGE = 1_000  # stamps
 
@@ -88,12 +89,9 @@ class Store:
         """Rows of these devices, each with its stamp."""
         return [RegistryRow(*row) for row in await self.rows(contracts.REGISTRY_STAMPED_SQL, device_ids, device_ids)]
 
-    async def stamps(self) -> AsyncIterator[list[tuple[UUID, int]]]:
-        """(device id, stamp of its row) of all devices in pages: alarms share the connection and don't wait for all."""
-        after = UUID(int=0)
-        while page := await self.rows(contracts.REGISTRY_STAMPS_SQL, after, _PAGE):
-            yield page
-            after = page[-1][0]
+    def stamps(self) -> AsyncIterator[stamps.Page]:
+        """Of all devices; in small pages, for alarms share the connection and don't wait for all."""
+        return stamps.pages(lambda after, size: self.rows(contracts.REGISTRY_STAMPS_SQL, after, size), _PAGE)
 
     async def rules(self) -> list[RuleRow]:
         return [RuleRow(*row) for row in await self.rows(contracts.RULES_SQL)]
