@@ -47,7 +47,7 @@ class Up:
             ready = process.wait_until(
                 lambda: self.status().get("ready", False), 150, lambda: self.child.poll() is None
             )
-            assert ready, self.status()
+            assert ready, json.dumps(self.status(), indent=1)
 
     def status(self) -> dict:
         told = subprocess.run(

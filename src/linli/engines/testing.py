@@ -34,6 +34,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if "LINLI_HOME" not in os.environ:
         _home = tempfile.TemporaryDirectory(prefix="linli-test-")
         os.environ["LINLI_HOME"] = _home.name
+    elif worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        # A worker inherits the environment of the one that started it; the log of the audit's heads is not for two.
+        os.environ["LINLI_HOME"] = str(Path(os.environ["LINLI_HOME"]) / worker)
     mark = hashlib.sha256(str(early_config.rootpath).encode()).hexdigest()[:10]
     os.environ.setdefault("LINLI_TEST_DB", f"test_{mark}")
     if "LINLI_DATABASE_URL" not in os.environ:
