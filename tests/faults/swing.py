@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import threading
 import time
 from typing import Any
+from uuid import UUID
 
 from tests.faults.ledger import Api, iso, ms, now_ms
 from tests.faults.mqtt import Device, NoAnswer
+
+from linli.telemetry import batch, stream
 
 HIGH, LOW = 0.9, 0.1
 PHASE_S = 1.5
@@ -78,7 +82,7 @@ def alarms_of(api: Api, device: str, title: str) -> list[dict[str, Any]]:
             return found
 
 
-def judge_alarms(api: Api, device: str, swing: Swing, patience: float = 60) -> list[str]:
+def judge_alarms(api: Api, device: str, swing: Swing, broker: str, patience: float = 60) -> list[str]:
     """Alarms that are missing, there twice or invented."""
     expected, end = swing.expected(), time.monotonic() + patience
     while True:
@@ -93,13 +97,32 @@ def judge_alarms(api: Api, device: str, swing: Swing, patience: float = 60) -> l
     shown = [iso(at) for at in (*sorted(missing), *odd)[:3]]
     if missing:
         print(around(api, device, min(missing)))
+        print("in the stream:", *asyncio.run(streamed(broker, device, min(missing))), sep="\n")
     return [f"of {len(expected)} alarms {len(missing)} missing, {len(odd)} invented, {double} double: {shown}"]
 
 
 def around(api: Api, device: str, at: int) -> str:
     """What the platform has of the seconds about a missing alarm: for whoever looks for the reason."""
     span = {"start": iso(at - 5_000), "end": iso(at + 8_000)}
-    alarms = [(iso(ms(a["raised_at"])), a["cleared_at"], a.get("state")) for a in alarms_of(api, device, "Level swings")
+    alarms = [(a["raised_at"], a["cleared_at"], a.get("created_at")) for a in alarms_of(api, device, "Level swings")
               if at - 8_000 < ms(a["raised_at"]) < at + 8_000]  # fmt: skip
     readings = api.http.get(f"devices/{device}/readings", params={"property": "level", **span, "limit": 500}).text
     return f"alarms {alarms}; readings {readings[:6000]}"
+
+
+async def streamed(broker: str, device: str, at: int) -> list[str]:
+    """The same seconds in the stream of readings: sequence, partition, time of its own, of arrival, value, flags."""
+    nc, key, found = await stream.connect("fault", url=broker), UUID(device).bytes, []
+    _, last = await stream.bounds(nc)
+    async for entries in stream.Reader(nc):
+        for entry in entries:
+            one = batch.decode(entry.data)
+            if key in one.devices:
+                rows = (one.device == one.devices.index(key)) & (abs(one.ts - at) < 8_000)
+                found += [f"{entry.sequence} {entry.partition} {iso(int(ts))} {iso(int(recv))} {value} {flags}" for
+                          ts, recv, value, flags in zip(one.ts[rows], one.recv[rows], one.value[rows], one.flags[rows],
+                                                        strict=True)]  # fmt: skip
+        if entries[-1].sequence >= last:
+            break
+    await nc.close()
+    return found

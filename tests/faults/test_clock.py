@@ -85,6 +85,6 @@ def test_clocks_that_jump_lose_double_and_invent_nothing(district: Stand, tmp_pa
         start, end = swing.sent[0][0] - 1000, swing.sent[-1][0] + 1000
         kept = readings_of(api, facts["id"], start, end)
         assert sorted(kept.elements()) == sorted(set(swing.sent)), "readings are not those that were acknowledged"
-        assert judge_alarms(api, facts["id"], swing) == []
+        assert judge_alarms(api, facts["id"], swing, district.environment()["LINLI_NATS_URL"]) == []
     print(f"\n{sum(len(s.sent) for s in swings)} readings, {sum(len(s.expected()) for s in swings)} alarms, jumps by "
           + ", ".join(f"{a} s" for a, _ in itertools.pairwise((*JUMPS, 0))))  # fmt: skip

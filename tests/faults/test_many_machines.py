@@ -63,7 +63,7 @@ def test_kills_over_all_processes_and_broker_nodes_lose_and_double_nothing(serve
                   + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest.items()))  # fmt: skip
             assert not ledger.refused, ledger.refused[:3]
             assert judge(api, load.dispatcher, ledger, patience=60) == []
-            wrong = judge_alarms(api, known["id"], swing)
+            wrong = judge_alarms(api, known["id"], swing, cluster.url)
             if wrong:  # what was killed when, and what sense says of it
                 print(killed, *((district.home / "logs" / f"{n}.log").read_text() for n in ("sense", "sense-2")))
             assert wrong == []
