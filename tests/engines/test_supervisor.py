@@ -18,12 +18,11 @@ from linli.engines import process, testing
 from linli.engines.postgres import Postgres
 
 pytestmark = pytest.mark.engines
-OWN = ("LINLI_DATABASE_URL", "LINLI_NATS_URL", "LINLI_HISTORY_URL", "LINLI_FILES_URL", "LINLI_HOME", "LINLI_TEST_DB",
-       "LINLI_PACKS", "LINLI_DEMO")  # fmt: skip
 
 
 def clean_env() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in OWN}
+    """Without what this test run, or a test before this one, has set."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
 
 
 class Up:

@@ -119,8 +119,8 @@ class Kit:
 @contextlib.asynccontextmanager
 async def gateway(broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY) -> AsyncIterator[Kit]:
     """`source`: PostgreSQL's instead of `rows`, with the key of its hashes."""
-    os.environ["LINLI_MQTT_PORT"] = str(some_port())
-    os.environ["LINLI_DEVICE_PORT"] = str(some_port())
+    before = {name: os.environ.get(name) for name in ("LINLI_MQTT_PORT", "LINLI_DEVICE_PORT")}
+    os.environ |= {name: str(some_port()) for name in before}
     nc = await stream.connect("test-gateway", url=broker.url)
     await stream.ensure_stream(nc)
     publisher = stream.Publisher(nc, timeout=1)
@@ -144,3 +144,6 @@ async def gateway(broker: Nats, rows: list[RegistryRow], source: Any = None, key
     finally:
         await main._shut_down(g, servers, tasks)
         await nc.close()
+        for name, value in before.items():  # a district that a later test starts would take these for its operator's
+            os.environ.pop(name, None)
+            os.environ |= {name: value} if value is not None else {}
