@@ -102,10 +102,10 @@ class Crawler:
 
     def _open(self, key: str, one: Locator) -> bool:
         """Opens one thing, looks, and closes a dialog again; each name once a page."""
-        if not one.count() or not one.is_visible() or not one.is_enabled():
+        if not one.count() or not one.is_visible():
             return False
         try:
-            if one.evaluate(IS_OPEN, timeout=3_000):
+            if not one.is_enabled(timeout=3_000) or one.evaluate(IS_OPEN, timeout=3_000):
                 return False
             name = one.evaluate(NAME, timeout=3_000)
         except TimeoutError:  # it went while the page was still being drawn

@@ -19,8 +19,13 @@ from playwright.sync_api import Browser, Page
 from tests.bench import devices_fill
 from tests.district import District
 from tests.e2e import browser as chrome
+from tests.e2e import joins
 from tests.e2e.test_screens import SIDEWAYS
 from tests.e2e.words import wrong_words
+
+from linli.home import Home
+from linli.sim.homefiles import demo
+from linli.sim.web import Client
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 CITY, TOWN = 100_000, 6_000
@@ -43,6 +48,8 @@ SCREENS = {  # where, who, what is seen first, sizes
     "model": ("/console/thing-models/water_level", "integrator", "[data-testid=model-properties]",
               ("laptop", "phone")),
     "firmware": ("/console/firmware", "integrator", "[data-testid=campaigns]", ("laptop", "phone")),
+    "campaign": ("/console/firmware/campaigns/{campaign}", "integrator", "[data-testid=updates] li",
+                 ("laptop", "phone")),
     "joining": ("/console/joining", "integrator", "[data-testid=profiles]", ("laptop", "phone")),
     "joined": ("/console/joining/devices", "integrator", "[data-testid=joined]", ("laptop", "phone")),
     "refused": ("/console/joining/refused", "integrator", "[data-testid=refused]", ("laptop", "phone")),
@@ -72,8 +79,10 @@ def names(city: District) -> dict[str, str]:
     found = httpx.get(f"{city.origin}/api/v1/rules", headers={"Authorization": f"Bearer {city.key('integrator')}"},
                       trust_env=False, timeout=30).json()  # fmt: skip
     of = {one["code"]: one["id"] for one in found}
-    return {
-        "device": devices_fill.tokens(city.home)[0][0],
+    device, token = devices_fill.tokens(city.home)[0]
+    admin = Client(city.origin).sign_in("admin", city.passwords()["admin"])
+    return joins.joins(demo(Home(city.home)), admin, {"id": device, "token": token}) | {
+        "device": device,
         "usual": of["water-meter-zone-unusual"],
         "figure": of["sluice-backflow"],
     }

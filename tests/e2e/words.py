@@ -30,7 +30,7 @@ TEXTS = """() => {
   while (walk.nextNode()) {
     const el = walk.currentNode.parentElement, t = walk.currentNode.textContent.trim();
     if (!t || !el || !seen(el)) continue;
-    if (el.closest(content)) data.push(t);
+    if (el.closest(content)) { if (!el.closest('.mono')) data.push(t); }
     else if (!el.closest(skip)) own.push(['', t]);
   }
   const names = ['aria-label', 'aria-description', 'aria-valuetext', 'title', 'placeholder', 'alt', 'label'];

@@ -78,7 +78,8 @@ class Story:
         desk = self._desk_client()
         rains = desk.pages("devices", model="rain_gauge", limit=200)
         gauges = desk.pages("devices", model="water_level", limit=200)
-        pairs = sorted(((_metres(g, r), g, r) for g in gauges for r in rains), key=lambda p: p[0])
+        near = ((_metres(g, r), g, r) for g in gauges for r in rains if _placed(g) and _placed(r))
+        pairs = sorted(near, key=lambda p: p[0])
         rest = max(r["reraise_s"] for r in desk.get("rules") if r["code"] in RULES.values())
         tired: dict[str, bool] = {}
         for far, *pair in pairs:
@@ -237,6 +238,10 @@ class Story:
 
     def report(self) -> str:
         return json.dumps({"steps": self.steps}, ensure_ascii=False)
+
+
+def _placed(device: dict[str, Any]) -> bool:
+    return device["lon"] is not None and device["lat"] is not None
 
 
 def _metres(a: dict[str, Any], b: dict[str, Any]) -> float:
