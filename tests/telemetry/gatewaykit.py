@@ -70,14 +70,14 @@ class Rows:
     async def settle_commands(self, told: str) -> None:
         self.settled += json.loads(told)
 
-    async def child(self, gateway: UUID, name: str, kind: str) -> UUID | None:
+    async def child(self, gateway: UUID, name: str, kind: str) -> tuple[UUID | None, str]:
         if name.startswith("no"):
-            return None
+            return None, ""
         of = next(r.code for r in self.rows if r.device_id == gateway)
         made = row(name, f"token-of-{name}", of=of, model=kind or "generic")
         if made.device_id not in {r.device_id for r in self.rows}:
             self.rows.append(made)
-        return made.device_id
+        return made.device_id, ""
 
     async def provision(self, ask: dict[str, Any], secret: bytes, credential: bytes) -> tuple[str, Any]:
         raise AssertionError("provisioning is tested with PostgreSQL")

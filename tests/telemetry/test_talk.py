@@ -258,7 +258,7 @@ def test_a_child_given_to_another_gateway_is_not_spoken_for(broker: Nats, run: R
             asyncio.run_coroutine_threadsafe(kit.gateway.refresh(), kit.gateway._loop).result(10)
             assert not child.sessions
             kit.gateway.talk.store.child = None  # type: ignore[assignment]  # not asked: the name is denied below
-            kit.gateway.children._deny(kit.gateway.registry.devices[ROWS[1].device_id.bytes], "C1")
+            kit.gateway.children._deny(kit.gateway.registry.devices[ROWS[1].device_id.bytes], "C1", "")
             assert one.say("v1/gateway/telemetry", {"C1": [{"level": 1}]})
             assert child.points == 0
 

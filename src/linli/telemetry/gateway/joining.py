@@ -42,6 +42,7 @@ REASONS = {
     "has-credential": "the device of this name has a credential already",
     "too-late": "the device of this name has its credential; somebody of the district must let it register again",
     "credential-taken": "this credential cannot be used; choose another",
+    "model-retired": "the thing model of this profile is retired: no new device is of it",
     "full": "the profile has let in as many devices as it may",
 }
 

@@ -184,10 +184,11 @@ class PostgresSource:
     async def settle_commands(self, told: str) -> None:
         await self._rows(contracts.COMMANDS_SETTLE_SQL, (told,))
 
-    async def child(self, gateway: UUID, name: str, kind: str) -> UUID | None:
-        """The device that a gateway calls `name`, made when it is new; None when the gateway may not have it."""
+    async def child(self, gateway: UUID, name: str, kind: str) -> tuple[UUID | None, str]:
+        """The device that a gateway calls `name`, made when it is new; None when the gateway may not have it, and why
+        where there is more to say."""
         args = (gateway, name, kind, new_id(), contracts.search_words(name))
-        found: UUID | None = (await self._rows(contracts.CHILD_SQL, args))[0][0]
+        found: tuple[UUID | None, str] = (await self._rows(contracts.CHILD_SQL, args))[0]
         return found
 
     async def provision(self, ask: dict[str, Any], secret: bytes, credential: bytes) -> tuple[str, Any]:
