@@ -167,8 +167,8 @@ COMMANDS_TAKE_SQL = "SELECT number, device_id, method, params, one_way FROM devi
 COMMANDS_SETTLE_SQL = "SELECT devices_commands_settle(%s::jsonb)"
 """Takes a JSON list of {number, device_id, state: delivered|answered|failed, result}; returns how many changed."""
 CHILD_SQL = "SELECT child, why FROM devices_child_told(%s, %s, %s, %s, %s)"
-"""(gateway id, the child's name, thing model or '', id for a new one, search words) → (the child's id or NULL, field and
-reason where it is the thing model that takes none, else '')."""
+"""(gateway id, the child's name, thing model or '', id for a new one, search words) → (the child's id or NULL, field
+and reason where it is the thing model that takes none, else '')."""
 MODEL_RETIRED = "LL002"
 """SQLSTATE of who would make a device of a retired thing model."""
 search_words = text.terms
