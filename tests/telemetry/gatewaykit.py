@@ -117,8 +117,10 @@ class Kit:
 
 
 @contextlib.asynccontextmanager
-async def gateway(broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY) -> AsyncIterator[Kit]:
-    """`source`: PostgreSQL's instead of `rows`, with the key of its hashes."""
+async def gateway(
+    broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY, *, follow: bool = False
+) -> AsyncIterator[Kit]:  # fmt: skip
+    """`source`: PostgreSQL's instead of `rows`, with the key of its hashes. `follow`: it hears the news of NATS."""
     before = {name: os.environ.get(name) for name in ("LINLI_MQTT_PORT", "LINLI_DEVICE_PORT")}
     os.environ |= {name: str(some_port()) for name in before}
     nc = await stream.connect("test-gateway", url=broker.url)
@@ -138,6 +140,8 @@ async def gateway(broker: Nats, rows: list[RegistryRow], source: Any = None, key
     await g.refresh()
     servers = await main.start_servers(g, "127.0.0.1")
     tasks = [asyncio.create_task(g.notes.run()), asyncio.create_task(g.talk.run())]
+    if follow:
+        tasks.append(asyncio.create_task(main.keep_registry(g, nc)))
     _, last = await stream.bounds(nc)
     try:
         yield Kit(g, nc, noted, last + 1)

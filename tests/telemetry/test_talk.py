@@ -29,7 +29,8 @@ class Peer:
     def __init__(self, kit: Kit, token: str, *topics: str) -> None:
         self.got: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.lost = False
-        self.mqtt = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=uuid.uuid4().hex, protocol=paho.MQTTv311)
+        self.id = uuid.uuid4().hex
+        self.mqtt = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=self.id, protocol=paho.MQTTv311)
         self.mqtt.username_pw_set(token)
         self.mqtt.on_message = lambda _c, _u, m: self.got.put((m.topic, json.loads(m.payload)))
         self.mqtt.on_disconnect = lambda *_: setattr(self, "lost", True)

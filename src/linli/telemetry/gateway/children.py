@@ -33,12 +33,12 @@ DENIED_S = 60.0
 class ChildSession:
     """A child as it is reached over its gateway's connection."""
 
-    __slots__ = ("connection", "device", "will")
+    __slots__ = ("connection", "device")
+    credentials: tuple[bytes, ...] = ()
 
     def __init__(self, connection: Connection, device: Device) -> None:
         self.connection = connection
         self.device = device
-        self.will: tuple[bytes, bytes] | None = None
 
     @property
     def wants_commands(self) -> bool:
@@ -65,6 +65,9 @@ class ChildSession:
         if self.device.sessions.get(key := _key(self.connection)) is self:
             del self.device.sessions[key]
             self.device.state_changed = True
+
+    def dismiss(self, code: int, reason: str) -> None:
+        self.close()
 
 
 class Joint:
@@ -204,7 +207,7 @@ class Children:
         gateway = cast(Device, connection.device)
         child = self.gateway.registry.child(gateway, name)
         if child is None:
-            _, why = self.denied.get((gateway.id, name), (0.0, ""))
+            _, why = self._denied(gateway, name)
             gateway.refuse(f"may not speak for {name!r}" + (f": {why}" if why else ""), bad=False)
             self.gateway.count_refusal("model-retired" if why else "not-a-child")
             return None
@@ -229,7 +232,7 @@ class Children:
         gateway, now = cast(Device, connection.device), time.monotonic()
         missing = {
             name: kind for name, kind in kinds.items()
-            if self.gateway.registry.child(gateway, name) is None and self.denied.get((gateway.id, name), (0.0, ""))[0] < now
+            if self.gateway.registry.child(gateway, name) is None and self._denied(gateway, name)[0] < now
         }  # fmt: skip
         if not missing:
             act()
@@ -268,6 +271,9 @@ class Children:
                 made.append(found)
         self.gateway.registry.replace_some(made, await self.gateway.source.some(made))
         kinds.clear()
+
+    def _denied(self, gateway: Device, name: str) -> tuple[float, str]:
+        return self.denied.get((gateway.id, name), (0.0, ""))
 
     def _deny(self, gateway: Device, name: str, why: str) -> None:
         if len(self.denied) > 10_000:
