@@ -15,10 +15,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import certificates, conditions, formulas, text, things
+from linli.devices import certificates, conditions, formulas, text, thing_diff, things
 
 model_problems = things.problems
 """What is wrong with a thing model of a pack, given the UCUM codes in use: a list of FieldError."""
+kept_problems = thing_diff.lasting
+"""What a thing model may not take back of what was ever in force under its codes: a list of FieldError."""
 
 # --- the registry ---------------------------------------------------------------------------------------------------
 
