@@ -5,8 +5,10 @@ from __future__ import annotations
 MODELS, RULES, STREAMS, INDICES = (
     f"packs/standard/{kind}/parks.yaml" for kind in ("thing-models", "rules", "sample-streams", "indices")
 )
+KEPT = "packs/standard/kept-units.csv"
 GOOD = {
     "packs/standard/units.yaml": "units:\n  - {code: m, shown: m, name: {zh: 米, en: metre}}\n",
+    KEPT: "model,property,version,type,unit\npond,level,1,number,m\ntap,open,1,bool,\n",
     MODELS: (
         "thing_models:\n"
         "  - {code: pond, version: 1, name: {zh: 池塘, en: Pond}, subject: place, category: water, icon: water,\n"
@@ -31,6 +33,9 @@ GOOD = {
 }
 PLANTED = [
     (MODELS, "unit: m}", "unit: furlong}", "furlong"),
+    (MODELS, "type: number, unit: m}", "type: number, unit: '%'}", "level.unit: readings of level are kept in m since"),
+    (MODELS, "type: bool}", "type: text}", "properties.open.type: readings of open are kept as bool since version 1"),
+    (KEPT, "tap,open,1,bool,\n", "", "needs the line tap,open,1,bool,"),
     (RULES, "model: pond", "model: pool", "pool is no thing model"),
     (RULES, "model: pond, property: level", "model: tap, property: open", "things of a household have no alarms"),
     (RULES, "property: level", "property: depth", "no property depth"),

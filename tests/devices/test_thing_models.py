@@ -16,6 +16,7 @@ from django.db import connection
 from linli.devices import contracts, facade, things, units
 from linli.devices.models import Device, Rule, RuleVersion, ThingModel
 from linli.kernel import packs
+from linli.kernel.errors import Invalid
 from linli.kernel.models import OutboxEvent
 from linli.places.models import Grid
 from linli.telemetry.gateway import payload
@@ -140,6 +141,34 @@ def test_a_new_version_moves_rules_and_translates_what_old_devices_send(
     assert made["model_version"] == 2
     new = Device.objects.get(code="NEW")
     assert said(speaker(new), {"level": 3.12}) == {"level": 3.12}
+
+
+def test_a_pack_keeps_what_a_code_means_as_drafts_do(
+    db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, grids: list[Grid], call: Callable
+) -> None:
+    """Readings are kept without their unit. Neither another unit nor another type comes under a code that was in force,
+    be it the same version, a next one that says by which factor, or one after the code was away."""
+    put(GAUGE, monkeypatch, tmp_path)
+    metres = version(1, {"lvl": "m", "temp": "Cel", "battery": "%"})
+    factor = version(2, {"lvl": "m", "temp": "Cel", "battery": "%"},
+                     {"to": 2, "convert": {"lvl": {"factor": 0.01, "offset": 0}}})  # fmt: skip
+    for wrong in (metres, factor):
+        with pytest.raises(Invalid) as refused:
+            put(wrong, monkeypatch, tmp_path)
+        (error,) = refused.value.errors
+        assert error.field == "thing_models.t_gauge.properties.lvl.unit"
+        assert error.reason.startswith("readings of lvl are kept in cm since version 1; give the property a new code")
+    kept = ThingModel.objects.get(code="t_gauge")
+    assert (kept.version, kept.properties) == (1, GAUGE["properties"]), "nothing of it was taken"
+    put(SECOND, monkeypatch, tmp_path)
+    put(THIRD, monkeypatch, tmp_path)
+    again = version(4, {"level": "m", "water_temperature": "Cel", "battery": "%", "temp": "K"}, TO_2)
+    with pytest.raises(Invalid, match=r"properties\.temp\.unit"):
+        put(again, monkeypatch, tmp_path)
+    again["properties"][3] |= {"type": "bool", "unit": ""}
+    with pytest.raises(Invalid, match=r"properties\.temp\.type"):
+        put(again, monkeypatch, tmp_path)
+    assert ThingModel.objects.get(code="t_gauge").kept["lvl"] == [1, "number", "cm"]
 
 
 def test_versions_add_up_until_the_device_itself_is_replaced(

@@ -137,12 +137,12 @@ def test_the_way_back_undoes_names_and_units() -> None:
 
 def test_a_code_means_one_unit_and_one_type_for_good() -> None:
     metres = put("properties.0.unit", "cm")
-    (error,) = thing_diff.lasting(metres, [MODEL])
+    (error,) = thing_diff.lasting(metres, thing_diff.kept([MODEL]))
     assert error.field == "properties.0.unit" and "kept in m since version 1" in error.reason
-    (error,) = thing_diff.lasting(put("properties.1.type", "number"), [MODEL])
+    (error,) = thing_diff.lasting(put("properties.1.type", "number"), thing_diff.kept([MODEL]))
     assert error.field == "properties.1.type"
-    assert thing_diff.lasting(AFTER, [BEFORE]) == []
-    for one in (error, *thing_diff.lasting(metres, [MODEL])):
+    assert thing_diff.lasting(AFTER, thing_diff.kept([BEFORE])) == []
+    for one in (error, *thing_diff.lasting(metres, thing_diff.kept([MODEL]))):
         assert "换一个新编码" in thing_words.zh(one.reason)
 
 

@@ -70,14 +70,14 @@ class Rows:
     async def settle_commands(self, told: str) -> None:
         self.settled += json.loads(told)
 
-    async def child(self, gateway: UUID, name: str, kind: str) -> UUID | None:
+    async def child(self, gateway: UUID, name: str, kind: str) -> tuple[UUID | None, str]:
         if name.startswith("no"):
-            return None
+            return None, ""
         of = next(r.code for r in self.rows if r.device_id == gateway)
         made = row(name, f"token-of-{name}", of=of, model=kind or "generic")
         if made.device_id not in {r.device_id for r in self.rows}:
             self.rows.append(made)
-        return made.device_id
+        return made.device_id, ""
 
     async def provision(self, ask: dict[str, Any], secret: bytes, credential: bytes) -> tuple[str, Any]:
         raise AssertionError("provisioning is tested with PostgreSQL")
@@ -117,8 +117,10 @@ class Kit:
 
 
 @contextlib.asynccontextmanager
-async def gateway(broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY) -> AsyncIterator[Kit]:
-    """`source`: PostgreSQL's instead of `rows`, with the key of its hashes."""
+async def gateway(
+    broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY, *, follow: bool = False
+) -> AsyncIterator[Kit]:  # fmt: skip
+    """`source`: PostgreSQL's instead of `rows`, with the key of its hashes. `follow`: it hears the news of NATS."""
     before = {name: os.environ.get(name) for name in ("LINLI_MQTT_PORT", "LINLI_DEVICE_PORT")}
     os.environ |= {name: str(some_port()) for name in before}
     nc = await stream.connect("test-gateway", url=broker.url)
@@ -138,6 +140,8 @@ async def gateway(broker: Nats, rows: list[RegistryRow], source: Any = None, key
     await g.refresh()
     servers = await main.start_servers(g, "127.0.0.1")
     tasks = [asyncio.create_task(g.notes.run()), asyncio.create_task(g.talk.run())]
+    if follow:
+        tasks.append(asyncio.create_task(main.keep_registry(g, nc)))
     _, last = await stream.bounds(nc)
     try:
         yield Kit(g, nc, noted, last + 1)

@@ -72,7 +72,7 @@ class Ear:
     def subscribed(self, connection: Connection) -> None: ...
 
     def identify(self, user: str, password: str, client_id: str) -> Any:
-        return REGISTRY.find(user)
+        return REGISTRY.token(user)
 
     def certified(self, der: bytes) -> Any:
         return None

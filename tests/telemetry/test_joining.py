@@ -298,3 +298,21 @@ def test_certificates_of_devices(played: Any, guests: Any, profile: Provisioning
         assert not tls(first) and tls(second)
 
     played(play)
+
+
+def test_a_gateway_hears_that_a_kind_is_retired(played: Any, profile: ProvisioningProfile, key: bytes) -> None:
+    model = profile.model
+    hub = Device.objects.create(code="GW", name_zh="网关", model=model, area_path=AREA, gateway=True)
+    Credential.objects.create(device=hub, token_hash=contracts.token_hash(key, "gw"))
+    ThingModel.objects.filter(pk=model.pk).update(retired_at=clock.now())
+
+    def play(kit: Kit) -> None:
+        with peer(kit, "gw") as one:
+            assert one.say("v1/gateway/connect", {"device": "C-9", "type": "t_water"})
+            mine = kit.gateway.registry.by_code["GW"]
+            assert mine.error == "may not speak for 'C-9': type: thing model t_water is retired: no new device is of it"
+            assert one.say("v1/gateway/telemetry", {"C-9": [{"level": 1}]}), "and goes on"
+        assert kit.gateway.refusals["model-retired"] == 2 and kit.gateway.points == 0
+
+    played(play)
+    assert not Device.objects.filter(parent=hub).exists()

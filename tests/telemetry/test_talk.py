@@ -29,7 +29,8 @@ class Peer:
     def __init__(self, kit: Kit, token: str, *topics: str) -> None:
         self.got: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.lost = False
-        self.mqtt = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=uuid.uuid4().hex, protocol=paho.MQTTv311)
+        self.id = uuid.uuid4().hex
+        self.mqtt = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=self.id, protocol=paho.MQTTv311)
         self.mqtt.username_pw_set(token)
         self.mqtt.on_message = lambda _c, _u, m: self.got.put((m.topic, json.loads(m.payload)))
         self.mqtt.on_disconnect = lambda *_: setattr(self, "lost", True)
@@ -258,7 +259,7 @@ def test_a_child_given_to_another_gateway_is_not_spoken_for(broker: Nats, run: R
             asyncio.run_coroutine_threadsafe(kit.gateway.refresh(), kit.gateway._loop).result(10)
             assert not child.sessions
             kit.gateway.talk.store.child = None  # type: ignore[assignment]  # not asked: the name is denied below
-            kit.gateway.children._deny(kit.gateway.registry.devices[ROWS[1].device_id.bytes], "C1")
+            kit.gateway.children._deny(kit.gateway.registry.devices[ROWS[1].device_id.bytes], "C1", "")
             assert one.say("v1/gateway/telemetry", {"C1": [{"level": 1}]})
             assert child.points == 0
 

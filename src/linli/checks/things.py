@@ -2,11 +2,14 @@
 
 Every thing model of a pack has UCUM units of `units.yaml` and a sample stream; one of a place has a rule, every rule
 that compares readings has a sample in which its alarm fires and clears (tests/sense runs them), and things of
-households, persons and vehicles have none. Rules, samples and indices name what exists.
+households, persons and vehicles have none. Rules, samples and indices name what exists. What a property's readings are
+is in `kept-units.csv` and stays so: readings are kept without their unit.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +30,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     for path, model in models.values():
         for error in contracts.model_problems(model, units):
             yield Finding(RULE, path, 0, f"{error.field} {error.reason}")
+    yield from _kept(tree, models)
     yield from _rules(models, rules)
     yield from _samples(models, rules, samples)
     yield from _indices(tree, models)
@@ -38,6 +42,22 @@ def _entries(tree: Tree, kind: str, key: str) -> Iterator[tuple[str, dict[str, A
         if parts and parts[0] == kind:
             for entry in (yaml.safe_load(tree.text(path)) or {}).get(key) or ():
                 yield path, entry
+
+
+def _kept(tree: Tree, models: Found) -> Iterator[Finding]:
+    """Each property stands in `kept-units.csv` of its pack since it was first published, and is what stands there."""
+    known: dict[str, dict[str, list[Any]]] = {}
+    for path in tree.under("packs/", "/kept-units.csv"):
+        for row in csv.DictReader(io.StringIO(tree.text(path))):
+            known.setdefault(row["model"], {})[row["property"]] = [row["version"], row["type"], row["unit"]]
+    for code, (path, model) in models.items():
+        own = known.get(code, {})
+        for error in contracts.kept_problems(model, own, by_place=False):
+            yield Finding(RULE, path, 0, f"{error.field}: {error.reason}")
+        for prop in model["properties"]:
+            if prop["code"] not in own:
+                line = (code, prop["code"], model["version"], prop.get("type", "number"), prop.get("unit", ""))
+                yield Finding(RULE, path, 0, f"kept-units.csv of the pack needs the line {','.join(map(str, line))}")
 
 
 def _rules(models: Found, rules: Found) -> Iterator[Finding]:

@@ -15,10 +15,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import certificates, conditions, formulas, text, things
+from linli.devices import certificates, conditions, formulas, text, thing_diff, things
 
 model_problems = things.problems
 """What is wrong with a thing model of a pack, given the UCUM codes in use: a list of FieldError."""
+kept_problems = thing_diff.lasting
+"""What a thing model may not take back of what was ever in force under its codes: a list of FieldError."""
 
 # --- the registry ---------------------------------------------------------------------------------------------------
 
@@ -166,8 +168,11 @@ COMMANDS_TAKE_SQL = "SELECT number, device_id, method, params, one_way FROM devi
 """Commands to send to these devices now; the second parameter: also those sent over a connection that was lost."""
 COMMANDS_SETTLE_SQL = "SELECT devices_commands_settle(%s::jsonb)"
 """Takes a JSON list of {number, device_id, state: delivered|answered|failed, result}; returns how many changed."""
-CHILD_SQL = "SELECT devices_child(%s, %s, %s, %s, %s)"
-"""(gateway id, the child's name, thing model or '', id for a new one, search words) → the child's id, or NULL."""
+CHILD_SQL = "SELECT child, why FROM devices_child_told(%s, %s, %s, %s, %s)"
+"""(gateway id, the child's name, thing model or '', id for a new one, search words) → (the child's id or NULL, field
+and reason where it is the thing model that takes none, else '')."""
+MODEL_RETIRED = "LL002"
+"""SQLSTATE of who would make a device of a retired thing model."""
 search_words = text.terms
 PROVISION_SQL = "SELECT status, device FROM devices_provision_noted(%s::jsonb, %s::bytea, %s::bytea, %s::text[])"
 """(JSON {key, name, new_id, protocol, hint, gateway, heard, certificate, expires_at}, hash of the secret, hash of the

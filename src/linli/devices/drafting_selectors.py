@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -88,6 +88,13 @@ def body_of(model: ThingModel) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def kept_of(model: ThingModel) -> dict[str, Sequence[Any]]:
+    """Every property that the model ever had: as noted, as its versions say, and as it is in force."""
+    bodies = ModelVersion.objects.filter(model=model).order_by("version").values_list("body", flat=True)
+    now = {"version": model.version, "properties": model.properties}
+    return thing_diff.kept([*bodies, now], model.kept)
+
+
 def model_versions(code: str, *, cursor: str | None, limit: int) -> tuple[list[ModelVersion], str | None]:
     """A page, newest first, without their bodies; a pack's model keeps none."""
     found = ModelVersion.objects.filter(model=selectors.thing_model(code)).defer("body")
@@ -137,8 +144,7 @@ def problems_of(code: str, body: Mapping[str, Any]) -> list[FieldError]:
         found.append(FieldError("version", f"is {version}, the version after the one in force"))
     if found or model is None:
         return found
-    earlier = ModelVersion.objects.filter(model=model).order_by("version").values_list("body", flat=True)
-    found = thing_diff.lasting(body, earlier)
+    found = thing_diff.lasting(body, kept_of(model))
     if body["subject"] != model.subject and Device.objects.filter(model=model).exists():
         found += thing_diff.loosened(model.subject, body["subject"])
     return found

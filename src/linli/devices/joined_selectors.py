@@ -20,7 +20,7 @@ X509 = "x509"
 CLAIM_STATES = ("open", "taken", "expired")
 REASONS = (
     "closed", "full", "not-registered", "taken", "speaks", "has-credential", "too-late", "credential-taken",
-    "no-gateways", "wrong-secret",
+    "no-gateways", "model-retired", "wrong-secret",
 )  # fmt: skip
 CERTIFICATE_STATES = ("valid", "expiring", "expired", "revoked")
 SOON = timedelta(days=30)

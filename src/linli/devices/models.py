@@ -30,7 +30,8 @@ class ThingModel(models.Model):
     readings. `events` and `commands` are {code, name, parameters}. `translations` tells what a reading of a device that
     speaks an older version is today: version → property → [property, factor, offset] (`things.translations`).
     `origin`: pack (read-only here), local (the district's own: `drafting_models`) or open (`services.open_things`).
-    No new device is of a model that is retired; those that are there go on."""
+    No new device is of a model that is retired; those that are there go on. `kept`: property → [version since, type,
+    unit] of all that were ever in force (`thing_diff.kept`)."""
 
     code = models.CharField(max_length=60, primary_key=True)
     version = models.PositiveIntegerField(default=1)
@@ -45,6 +46,7 @@ class ThingModel(models.Model):
     events = models.JSONField(default=list, db_default=[])
     commands = models.JSONField(default=list, db_default=[])
     translations = models.JSONField(default=dict, db_default={})
+    kept = models.JSONField(default=dict, db_default={})
     digest = models.CharField(max_length=64, default="")
     origin = models.CharField(max_length=12, choices=_choices(ORIGINS), default="pack", db_default="pack")
     retired_at = models.DateTimeField(null=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from linli.devices import things
@@ -12,6 +12,7 @@ PARTS = ("properties", "attributes", "events", "commands")
 PLAIN = ("name", "subject", "category", "icon", "interval_s")
 PRIVATE = ("household", "person", "vehicle")
 Body = Mapping[str, Any]
+Kept = Mapping[str, Sequence[Any]]
 
 
 def differences(before: Body | None, after: Body) -> list[dict[str, Any]]:
@@ -77,23 +78,30 @@ def _short(x: float) -> float:
     return float(f"{x:.12g}") + 0.0
 
 
-def lasting(body: Body, earlier: Iterable[Body]) -> list[FieldError]:
-    """What `body` may not take back: a code that was ever published means one type and one unit for good, since
-    readings are kept under their code. Charts, rules and open interfaces would mix the two."""
-    known: dict[str, tuple[int, str, str]] = {}
-    for old in earlier:
-        for prop in old.get("properties") or ():
-            known.setdefault(prop["code"], (old.get("version", 1), *_kind(prop)))
+def kept(bodies: Iterable[Body], before: Kept | None = None) -> dict[str, Sequence[Any]]:
+    """Property → [version since, type, unit] of all that stood in `bodies`, the earliest first, on top of `before`."""
+    known = dict(before or {})
+    for body in bodies:
+        for prop in body.get("properties") or ():
+            known.setdefault(prop["code"], [body.get("version", 1), *_kind(prop)])
+    return known
+
+
+def lasting(body: Body, known: Kept, *, by_place: bool = True) -> list[FieldError]:
+    """What `body` may not take back: a code that was ever in force means one type and one unit for good, since
+    readings are kept under their code. Charts, rules and open interfaces would mix the two. `known` as `kept` makes it;
+    `by_place` as in `things.problems`. The one rule for drafts, for packs as they are loaded, and for `linli check`."""
     found = []
     for at, prop in enumerate(body.get("properties") or ()):
         if prop["code"] not in known:
             continue
         version, kind, unit = known[prop["code"]]
+        where = f"properties.{at}" if by_place else f"thing_models.{body.get('code')}.properties.{prop['code']}"
         if _kind(prop)[0] != kind:
-            found.append(FieldError(f"properties.{at}.type", f"readings of {prop['code']} are kept as {kind} since "
+            found.append(FieldError(f"{where}.type", f"readings of {prop['code']} are kept as {kind} since "
                                     f"version {version}; give the property a new code"))  # fmt: skip
         elif _kind(prop)[1] != unit:
-            found.append(FieldError(f"properties.{at}.unit", f"readings of {prop['code']} are kept in "
+            found.append(FieldError(f"{where}.unit", f"readings of {prop['code']} are kept in "
                                     f"{unit or 'no unit'} since version {version}; give the property a new code, and "
                                     "say by which factor the old one becomes it"))  # fmt: skip
     return found

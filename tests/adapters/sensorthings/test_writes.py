@@ -122,6 +122,27 @@ def test_changes_of_an_observation_keep_its_id(program: Program, stream: int) ->
     assert "phenomenonTime" not in program.get(f"/Datastreams({stream})")
 
 
+@pytest.mark.parametrize(
+    ("how", "change"),
+    [("PATCH", {"result": 7}), ("PATCH", {"resultQuality": "good"}), ("PATCH", {"result": 7, "resultTime": None}),
+     ("PUT", {"result": 7})],
+)  # fmt: skip
+def test_a_devices_reading_keeps_when_it_arrived(
+    program: Program, devices: dict[str, Any], how: str, change: dict[str, Any]
+) -> None:
+    stream = program.get("/Datastreams?$filter=name eq '设备N-1 水位'")["value"][0]["@iot.id"]
+    before = program.get(f"/Datastreams({stream})/Observations?$top=1&$skip=3")["value"][0]
+    at, came = before["@iot.selfLink"], before["resultTime"]
+    assert came == before["phenomenonTime"].replace("20Z", "20.500Z")
+    for _ in range(2):
+        assert program.ask(how, at, change).status_code == 200
+        assert program.get(at) == before | {k: v for k, v in change.items() if v is not None}
+    assert program.ask("PATCH", at, {"resultTime": T.format(5)}).status_code == 200
+    assert program.get(at)["resultTime"] == T.format(5), "unless one is given"
+    assert program.get(f"/Datastreams({stream})/Observations/$count") == "120"
+    assert program.get(f"/Datastreams({stream})/Observations?$top=1&$skip=3")["value"] == [program.get(at)]
+
+
 def test_entities_are_changed_in_every_way(program: Program, stream: int) -> None:
     thing = program.get(f"/Datastreams({stream})/Thing")["@iot.selfLink"]
     program.ask("PATCH", thing, {"name": "Stove"})

@@ -38,7 +38,8 @@ class JoinedOut(Schema):
 
 class RefusalOut(Schema):
     """A name that a profile refused. `reason`: closed, no-gateways, not-registered, taken, speaks, has-credential,
-    too-late, credential-taken, full or wrong-secret. `device_id`: of the device of that name, if there is one."""
+    too-late, credential-taken, full, model-retired or wrong-secret. `device_id`: of the device of that name, if there
+    is one."""
 
     id: UUID
     profile_id: UUID

@@ -9,7 +9,8 @@ REASONS = {
     "not-registered": ("编码没有登记", "Not registered before"), "taken": ("名称已被占用", "Name taken"),
     "speaks": ("同名设备正在使用", "Device in service"), "has-credential": ("已有密钥", "Has a credential"),
     "too-late": ("超过十分钟", "Too late"), "credential-taken": ("自带密钥已被使用", "Credential taken"),
-    "no-gateways": ("不允许网关", "No gateways"), "wrong-secret": ("密码错误", "Wrong secret"),
+    "no-gateways": ("不允许网关", "No gateways"), "model-retired": ("物模型已停用", "Thing model retired"),
+    "wrong-secret": ("密码错误", "Wrong secret"),
 }  # fmt: skip
 """Why a profile refused a name."""
 STATES = {

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from linli.devices.models import Device
+from django.db import DatabaseError, transaction
+
+from linli.devices import contracts
+from linli.devices.models import Device, ThingModel
 from linli.kernel import events
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Invalid
 from linli.places import facade as places
 
 OPEN = "place"
+RETIRED = "is retired: no new device is of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,24 @@ def emit_device(device: Device, change: str, names: list[str] | None = None) -> 
                                                          **({"code": device.code} if open_ else {}),
                                                          **({"names": names} if names else {})},
     )  # fmt: skip
+
+
+def require_in_use(model: ThingModel) -> None:
+    """Say early, by field, what `sql/retired.sql` refuses in the end. Raises Invalid."""
+    if model.retired_at is not None:
+        raise Invalid("model", RETIRED)
+
+
+@contextmanager
+def entering() -> Iterator[None]:
+    """Devices are written: a thing model that was retired just now refuses them by the table. Raises Invalid."""
+    try:
+        with transaction.atomic():
+            yield
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") == contracts.MODEL_RETIRED:
+            raise Invalid("model", RETIRED) from error
+        raise
 
 
 def require_manage(actor: Actor, area: str) -> None:

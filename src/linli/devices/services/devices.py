@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from linli.devices import selectors, text
 from linli.devices.models import STATES, Credential, Device, ThingModel
 from linli.devices.services import alarms
-from linli.devices.services.common import Spot, emit_device, require_manage, spot
+from linli.devices.services.common import Spot, emit_device, entering, require_in_use, require_manage, spot
 from linli.kernel import audit, clock, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Invalid
@@ -53,8 +53,7 @@ def model_of(code: str) -> ThingModel:
 
 def build(model: ThingModel, where: Spot, fields: Mapping[str, Any]) -> Device:
     """A device row, not yet saved."""
-    if model.retired_at is not None:
-        raise Invalid("model", "is retired: no new device is of it")
+    require_in_use(model)
     own = {k: fields[k] for k in PLAIN if fields.get(k) is not None}
     speaks = _speaks(model, fields)
     device = Device(
@@ -89,7 +88,7 @@ def create_device(*, actor: Actor, model: str, fields: Mapping[str, Any]) -> Dev
     device.parent_name = parent_name(fields, device)  # which asks for the parent
     with services.unit(actor):
         try:
-            with transaction.atomic():
+            with entering():
                 device.save(force_insert=True)
         except IntegrityError as error:
             taken = "name-taken" if "devices_device_child" in str(error) else "code-taken"

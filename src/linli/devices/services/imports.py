@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from linli.devices.models import Credential, Device, ThingModel
 from linli.devices.services import credentials
-from linli.devices.services.common import Spot, emit_device, spot
+from linli.devices.services.common import Spot, emit_device, entering, spot
 from linli.devices.services.devices import build, check, ids_of_codes
 from linli.kernel import audit, services
 from linli.kernel.actor import Actor
@@ -150,7 +148,7 @@ def _station(device: Device, row: Mapping[str, Any], taken: set[bytes]) -> Crede
 
 
 def _write(actor: Actor, made: list[Device], keys: list[Credential]) -> None:
-    with services.unit(actor), transaction.atomic():
+    with services.unit(actor), entering():
         Device.objects.bulk_create(made, batch_size=500)
         Credential.objects.bulk_create(keys, batch_size=500)
         if made:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 
-from linli.devices import conditions, rules, things, units
+from linli.devices import conditions, drafting_selectors, rules, thing_diff, things, units
 from linli.devices.models import Rule, RuleVersion, ThingModel
 from linli.devices.services import versions
 from linli.kernel import clock, events, packs
@@ -37,7 +37,7 @@ def _load_models() -> int:
         digest, before, origin = known.get(code, ("", 0, "pack"))
         if digest == _digest(raw) or origin == "local":
             continue
-        check_model(raw)
+        check_model(raw, ThingModel.objects.filter(pk=code).first())
         model = write_model(raw, "pack")
         versions.move(model, before or model.version)
         events.emit(type="model.changed", kind="thing_model", ref=code, permission="devices.view", data={"code": code})
@@ -47,6 +47,7 @@ def _load_models() -> int:
 
 def write_model(raw: dict[str, Any], origin: str) -> ThingModel:
     """Bring an entry that was checked into force: a new model, or the one of its code as it is from now on."""
+    before = ThingModel.objects.filter(pk=raw["code"]).first()
     model, _ = ThingModel.objects.update_or_create(
         code=raw["code"],
         defaults={
@@ -55,15 +56,19 @@ def write_model(raw: dict[str, Any], origin: str) -> ThingModel:
             "interval_s": raw.get("interval_s", 300), "properties": raw["properties"],
             "attributes": raw.get("attributes", []), "events": raw.get("events", []),
             "commands": raw.get("commands", []), "translations": things.translations(raw),
+            "kept": thing_diff.kept([raw], drafting_selectors.kept_of(before) if before else None),
             "digest": _digest(raw), "origin": origin, "updated_at": clock.now(),
         },
     )  # fmt: skip
     return model
 
 
-def check_model(raw: dict[str, Any]) -> None:
-    """Refuse a thing model that a pack wrote wrongly, naming it."""
-    if found := things.problems(raw, units.table()):
+def check_model(raw: dict[str, Any], before: ThingModel | None) -> None:
+    """Refuse a thing model that a pack wrote wrongly, or that takes back what it said before, naming it."""
+    found = things.problems(raw, units.table())
+    if not found and before is not None:
+        found = thing_diff.lasting(raw, drafting_selectors.kept_of(before), by_place=False)
+    if found:
         raise Invalid(errors=found)
 
 

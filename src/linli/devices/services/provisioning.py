@@ -12,7 +12,7 @@ from django.conf import settings
 
 from linli.devices import contracts, joining_selectors, selectors
 from linli.devices.joining_models import Provisioned, ProvisioningProfile, Refusal
-from linli.devices.services.common import OPEN, emit_device, spot
+from linli.devices.services.common import OPEN, emit_device, require_in_use, spot
 from linli.devices.services.devices import model_of
 from linli.kernel import audit, clock, events, services
 from linli.kernel.actor import Actor
@@ -53,6 +53,7 @@ def create_profile(*, actor: Actor, model: str, area_path: str, fields: Mapping[
     kind = model_of(model)
     if kind.subject != OPEN:  # what belongs to a household or a person comes with its consent, not by a key
         raise Invalid("model", "only devices of places register themselves")
+    require_in_use(kind)
     where = spot(area_path=area_path)
     actor.require(PERMISSION, where.area_path)
     key, secret = secrets.token_urlsafe(15), contracts.new_token()

@@ -35,6 +35,8 @@ BEGIN
                         devices_provision_enter(p, d, wanted, ask, credential, words);
 EXCEPTION WHEN unique_violation THEN  -- another profile made that code, or another device that credential, just now
     RETURN QUERY SELECT 'taken', NULL::uuid;
+WHEN SQLSTATE 'LL002' THEN  -- nothing new is of a retired thing model
+    RETURN QUERY SELECT 'model-retired', NULL::uuid;
 END $$;
 
 -- Why a device that is there may not have a credential by this profile; NULL when it may. A device that never spoke and

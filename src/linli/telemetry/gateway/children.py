@@ -33,12 +33,12 @@ DENIED_S = 60.0
 class ChildSession:
     """A child as it is reached over its gateway's connection."""
 
-    __slots__ = ("connection", "device", "will")
+    __slots__ = ("connection", "device")
+    credentials: tuple[bytes, ...] = ()
 
     def __init__(self, connection: Connection, device: Device) -> None:
         self.connection = connection
         self.device = device
-        self.will: tuple[bytes, bytes] | None = None
 
     @property
     def wants_commands(self) -> bool:
@@ -65,6 +65,9 @@ class ChildSession:
         if self.device.sessions.get(key := _key(self.connection)) is self:
             del self.device.sessions[key]
             self.device.state_changed = True
+
+    def dismiss(self, code: int, reason: str) -> None:
+        self.close()
 
 
 class Joint:
@@ -107,7 +110,7 @@ class Hub(Protocol):
 class Children:
     def __init__(self, gateway: Hub) -> None:
         self.gateway = gateway
-        self.denied: dict[tuple[bytes, str], float] = {}
+        self.denied: dict[tuple[bytes, str], tuple[float, str]] = {}  # until when, and why
         self._tasks: set[asyncio.Task[None]] = set()
 
     def hear(self, connection: Connection, what: str, payload: bytes, packet: bytes) -> None:
@@ -204,8 +207,9 @@ class Children:
         gateway = cast(Device, connection.device)
         child = self.gateway.registry.child(gateway, name)
         if child is None:
-            gateway.refuse(f"may not speak for {name!r}", bad=False)
-            self.gateway.count_refusal("not-a-child")
+            _, why = self._denied(gateway, name)
+            gateway.refuse(f"may not speak for {name!r}" + (f": {why}" if why else ""), bad=False)
+            self.gateway.count_refusal("model-retired" if why else "not-a-child")
             return None
         children = connection.children = connection.children if connection.children is not None else {}
         if name not in children:
@@ -228,7 +232,7 @@ class Children:
         gateway, now = cast(Device, connection.device), time.monotonic()
         missing = {
             name: kind for name, kind in kinds.items()
-            if self.gateway.registry.child(gateway, name) is None and self.denied.get((gateway.id, name), 0) < now
+            if self.gateway.registry.child(gateway, name) is None and self._denied(gateway, name)[0] < now
         }  # fmt: skip
         if not missing:
             act()
@@ -259,19 +263,22 @@ class Children:
         """Takes out of `kinds` who is known or denied by now."""
         made = []
         for name, kind in list(kinds.items()):
-            found = await self.gateway.talk.store.child(gateway.uid, name, kind)
+            found, why = await self.gateway.talk.store.child(gateway.uid, name, kind)
             if found is None:
-                self._deny(gateway, name)
+                self._deny(gateway, name, why)
                 del kinds[name]
             else:
                 made.append(found)
         self.gateway.registry.replace_some(made, await self.gateway.source.some(made))
         kinds.clear()
 
-    def _deny(self, gateway: Device, name: str) -> None:
+    def _denied(self, gateway: Device, name: str) -> tuple[float, str]:
+        return self.denied.get((gateway.id, name), (0.0, ""))
+
+    def _deny(self, gateway: Device, name: str, why: str) -> None:
         if len(self.denied) > 10_000:
             self.denied.clear()
-        self.denied[gateway.id, name] = time.monotonic() + DENIED_S
+        self.denied[gateway.id, name] = time.monotonic() + DENIED_S, why
 
     def left(self, connection: Connection) -> None:
         """The gateway's connection is gone, and with it its children's."""

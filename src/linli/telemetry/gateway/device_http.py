@@ -12,7 +12,7 @@ from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.http_talk import STORE_S, talk
 from linli.telemetry.gateway.hub import Gateway
 from linli.telemetry.gateway.payload import BadPayload, decode
-from linli.telemetry.gateway.registry import Device
+from linli.telemetry.gateway.registry import Device, Login
 from linli.telemetry.http1 import Request, Response, json_response, problem
 
 _PATH = re.compile(
@@ -31,14 +31,15 @@ class DeviceDoor:
         if match is None:
             return problem(404, "not-found", "devices speak at /api/v1/{token}/telemetry, /attributes or /rpc")
         gateway = self.gateway
-        device = gateway.registry.find(match[1]) if gateway.ready else None
+        login = gateway.registry.token(match[1]) if gateway.ready else None
         if not gateway.ready or gateway.batcher.pressed:
             return self._busy()
-        if device is None:
+        if login is None:
             gateway.count_refusal("unknown-token")
             return problem(401, "unauthenticated", "no enabled device has this token", [("token", "is not known")])
         if request.method != "POST" or match[2] in ("rpc", "firmware", "software"):
-            return await self._talk(device, match[2], match[3] or "", request)
+            return await self._talk(login, match[2], match[3] or "", request)
+        device = login.device
         if match[3] or "/" in match[2]:
             return problem(404, "not-found", "nothing is posted there")
         if match[2] == "claim":
@@ -94,9 +95,10 @@ class DeviceDoor:
             return self._busy()
         return json_response({})
 
-    async def _talk(self, device: Device, what: str, number: str, request: Request) -> Response:
+    async def _talk(self, login: Login, what: str, number: str, request: Request) -> Response:
+        device = login.device
         try:
-            answer = await talk(self.gateway, device, what, number, request)
+            answer = await talk(self.gateway, login, what, number, request)
         except BadPayload as error:
             return self._refused(device, error)
         except BadFrame as error:

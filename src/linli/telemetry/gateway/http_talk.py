@@ -10,7 +10,7 @@ import psycopg
 
 from linli.telemetry.gateway.hub import Gateway, asked_attributes
 from linli.telemetry.gateway.payload import BadPayload, decode
-from linli.telemetry.gateway.registry import VIA_GATEWAY, Device
+from linli.telemetry.gateway.registry import VIA_GATEWAY, Device, Login
 from linli.telemetry.http1 import Request, Response, json_response, problem
 
 STORE_S = 20.0
@@ -20,11 +20,11 @@ WAIT_MS = (0, 20_000, 60_000)  # least, usual, most
 class Waiting:
     """A request that waits for a command, or for attributes that change: a session of the device meanwhile."""
 
-    def __init__(self, device: Device, *, commands: bool) -> None:
-        self.device = device
+    def __init__(self, login: Login, *, commands: bool) -> None:
+        self.device, self.credentials = login
+        self.refusal = ""
         self.wants_commands = commands
         self.wants_attributes = not commands
-        self.will: tuple[bytes, bytes] | None = None
         self.heard: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.then: Callable[[], None] = lambda: None
 
@@ -45,6 +45,10 @@ class Waiting:
             self.heard.set_result(values)
             self.wants_attributes = False
 
+    def dismiss(self, code: int, reason: str) -> None:
+        self.refusal = reason
+        self.close()
+
     def close(self) -> None:
         self.device.sessions.pop(f"{VIA_GATEWAY}http-{id(self):x}", None)
         self.device.state_changed = True
@@ -52,15 +56,15 @@ class Waiting:
             self.heard.cancel()
 
 
-async def talk(gateway: Gateway, device: Device, what: str, number: str, request: Request) -> Response | None:
+async def talk(gateway: Gateway, login: Login, what: str, number: str, request: Request) -> Response | None:
     """The answer to `what` (attributes, attributes/updates, rpc, firmware, software) with a number or '', or None."""
-    ask = (request.method, what, bool(number))
+    ask, device = (request.method, what, bool(number)), login.device
     if ask == ("GET", "attributes", False):
         return await _attributes(gateway, device, request)
     if ask in (("GET", "firmware", False), ("GET", "software", False)):
         return await _firmware(gateway, device, what, request)
     if ask in (("GET", "rpc", False), ("GET", "attributes/updates", False)):
-        return await _wait(gateway, device, request, commands=what == "rpc")
+        return await _wait(gateway, login, request, commands=what == "rpc")
     if ask == ("POST", "rpc", False):
         return Response(200, gateway.ask_us(request.body))
     if ask == ("POST", "rpc", True):
@@ -92,16 +96,18 @@ async def _attributes(gateway: Gateway, device: Device, request: Request) -> Res
     return json_response(asked_attributes(dict(request.query), client, shared))
 
 
-async def _wait(gateway: Gateway, device: Device, request: Request, *, commands: bool) -> Response:
+async def _wait(gateway: Gateway, login: Login, request: Request, *, commands: bool) -> Response:
     text = request.query.get("timeout", str(WAIT_MS[1]))
     if not text.isascii() or not text.isdigit() or not WAIT_MS[0] <= int(text) <= WAIT_MS[2]:
         raise BadPayload("timeout", f"must be {WAIT_MS[0]} to {WAIT_MS[2]} milliseconds")
-    with Waiting(device, commands=commands) as waiting:
-        gateway.talk.look([device], again=True)
+    with Waiting(login, commands=commands) as waiting:
+        gateway.talk.look([login.device], again=True)
         try:
             async with asyncio.timeout(int(text) / 1000):
                 found = await waiting.heard
         except (TimeoutError, asyncio.CancelledError):
+            if waiting.refusal:
+                return problem(401, "unauthenticated", waiting.refusal, [("token", "does not hold any more")])
             return problem(408, "timeout", "nothing came in this time")
         waiting.then()
     return json_response(found)

@@ -27,7 +27,7 @@ from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, quick, shape, split, translate
 from linli.telemetry.gateway.program import Program
 from linli.telemetry.gateway.programs import Programs
-from linli.telemetry.gateway.registry import AT_ONCE, Device, Registry, RegistrySource
+from linli.telemetry.gateway.registry import AT_ONCE, Device, Login, Registry, RegistrySource
 from linli.telemetry.gateway.talk import Store, Talk, chosen
 from linli.telemetry.gateway.tls import Trust
 from linli.telemetry.gateway.topics import ATTRIBUTES
@@ -35,6 +35,8 @@ from linli.telemetry.gateway.topics import ATTRIBUTES
 log = logging.getLogger("linli.gateway")
 MAX_CONNECTIONS = int(os.environ.get("LINLI_GATEWAY_CONNECTIONS") or 20_000)
 MAX_BODY = 256 * 1024
+NOT_HELD = "the credential does not hold any more: it was revoked, replaced, or is over"
+OUT_OF_SERVICE = "the device was taken out of service"
 LIMITS = orjson.dumps(
     {
         "maxPayloadSize": MAX_BODY, "maxInflightMessages": 100,
@@ -94,18 +96,18 @@ class Gateway:
         device.last_seen = self.clock.now_ms()
         device.state_changed = True
 
-    def identify(self, user: str, password: str, client_id: str) -> Device | None:
+    def identify(self, user: str, password: str, client_id: str) -> Login | None:
         """The token is the user name, as with ThingsBoard; or user = the device's code and password = the token; or the
         two are a credential of their own, with the client id or without."""
-        device = self.registry.find(user) if user else None
-        if device is None and password:
-            device = self.registry.find(password)
-            if device is not None and device.code != user:
-                device = None
-            device = device or self.registry.basic(client_id, user, password)
-        return device
+        found = self.registry.token(user) if user else None
+        if found is None and password:
+            found = self.registry.token(password)
+            if found is not None and found.device.code != user:
+                found = None
+            found = found or self.registry.basic(client_id, user, password)
+        return found
 
-    def certified(self, der: bytes) -> Device | None:
+    def certified(self, der: bytes) -> Login | None:
         return self.registry.certified(der)
 
     def welcome(self, connection: Connection) -> None:
@@ -320,9 +322,9 @@ class Gateway:
     @staticmethod
     def _expel(devices: Iterable[Device]) -> None:
         for device in devices:
-            for connection in list(device.sessions.values()):
-                connection.will = None
-                connection.close()
+            why = (frames.NOT_ALLOWED, NOT_HELD) if device.enabled else (frames.BY_DISTRICT, OUT_OF_SERVICE)
+            for session in device.left_out():
+                session.dismiss(*why)
 
 
 def part(connection: Any, code: int, reason: str) -> None:

@@ -42,6 +42,7 @@ REASONS = {
     "has-credential": "the device of this name has a credential already",
     "too-late": "the device of this name has its credential; somebody of the district must let it register again",
     "credential-taken": "this credential cannot be used; choose another",
+    "model-retired": "the thing model of this profile is retired: no new device is of it",
     "full": "the profile has let in as many devices as it may",
 }
 
@@ -144,8 +145,6 @@ class Joining:
         status, found = await self.gateway.talk.store.provision(ask, hashed, offer.hash)
         if status in ("made", "again", "known"):
             self.joined += status != "known"
-            if same is not None and status == "again":
-                _close(same)
             await self.gateway.refresh_some([found])
             return {"status": "SUCCESS", "credentialsType": offer.kind, "credentialsValue": offer.value}
         self.gateway.count_refusal(f"provision-{status}")
@@ -277,10 +276,3 @@ def _texts(doc: Any, *names: str) -> list[str]:
 
 def _failure(reason: str) -> dict[str, Any]:
     return {"status": "FAILURE", "errorMsg": reason}
-
-
-def _close(device: Device) -> None:
-    """Its old credential holds no more, nor does what came in by it."""
-    for session in list(device.sessions.values()):
-        session.will = None
-        session.close()

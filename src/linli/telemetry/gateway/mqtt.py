@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from linli.kernel.steady import SteadyClock
 from linli.telemetry.gateway import frames, tls, topics
@@ -27,7 +27,7 @@ from linli.telemetry.gateway.frames import (
 )
 from linli.telemetry.gateway.outgoing import Outgoing
 from linli.telemetry.gateway.payload import BadPayload
-from linli.telemetry.gateway.registry import Device
+from linli.telemetry.gateway.registry import Device, Login
 from linli.telemetry.gateway.topics import ATTRIBUTES, TELEMETRY
 
 CONNECT_S = 10.0
@@ -46,8 +46,8 @@ class Hub(Protocol):
     def opened(self, connection: Connection) -> None: ...
     def closed(self, connection: Connection) -> None: ...
     def entered(self, connection: Connection) -> None: ...
-    def identify(self, user: str, password: str, client_id: str) -> Device | None: ...
-    def certified(self, der: bytes) -> Device | None: ...
+    def identify(self, user: str, password: str, client_id: str) -> Login | None: ...
+    def certified(self, der: bytes) -> Login | None: ...
     def welcome(self, connection: Connection) -> None: ...
     def hear_guest(self, connection: Connection, topic: bytes, payload: bytes, packet: bytes) -> None: ...
     def knock(self, connection: Connection, said: frames.Connect) -> bool: ...
@@ -63,8 +63,8 @@ class Hub(Protocol):
 class Connection(Outgoing, asyncio.Protocol):
     """One client, from its first byte to its last."""
 
-    __slots__ = ("asked", "certificate", "children", "client_id", "device", "gateway", "heard", "keep_alive", "loads",
-                 "own_topic", "paused", "peer", "rest", "will")  # fmt: skip
+    __slots__ = ("asked", "certificate", "children", "client_id", "credentials", "device", "gateway", "heard",
+                 "keep_alive", "loads", "own_topic", "paused", "peer", "rest", "will")  # fmt: skip
 
     def __init__(self, gateway: Hub) -> None:
         super().__init__()
@@ -72,6 +72,7 @@ class Connection(Outgoing, asyncio.Protocol):
         self.device: Device | None = None
         self.rest = b""
         self.client_id = ""
+        self.credentials: tuple[bytes, ...] = ()
         self.own_topic = b""
         self.keep_alive = CONNECT_S / 1.5
         self.will: tuple[bytes, bytes] | None = None
@@ -260,21 +261,19 @@ class Connection(Outgoing, asyncio.Protocol):
     def _enter(self, said: frames.Connect) -> None:
         if not self.gateway.ready:
             self._no(frames.UNAVAILABLE, "registry is not loaded yet")
-        device = self.gateway.identify(said.user, said.password, said.client_id)
+        login = self.gateway.identify(said.user, said.password, said.client_id)
         if self.certificate is not None:
-            shown = self.gateway.certified(self.certificate)
-            if device is not None and device is not shown:
-                self._no(frames.NOT_ALLOWED, "the certificate is another's than the token")
-            device = shown
-        elif device is None and said.user == GUEST and said.will is None:
+            login = self._shown(self.gateway.certified(self.certificate), login)
+        elif login is None and said.user == GUEST and said.will is None:
             self.keep_alive = float(said.keep_alive)
             self.gateway.welcome(self)
             self._let_in(said)
             return
-        if device is None:
+        if login is None:
             if not self.gateway.knock(self, said):
                 self._no(frames.NOT_ALLOWED if said.user else frames.BAD_LOGIN, "unknown token")
             return
+        device, self.credentials = login
         own = f"linli/{device.code}/telemetry".encode()
         if said.will is not None and said.will[0] not in (TELEMETRY, ATTRIBUTES, own):
             device.refuse("will topic is not this device's to publish to")
@@ -286,6 +285,14 @@ class Connection(Outgoing, asyncio.Protocol):
         self.gateway.entered(self)
         self._let_in(said)
 
+    def _shown(self, shown: Login | None, login: Login | None) -> Login | None:
+        """By its certificate; a token besides is of the same device, and then both must hold."""
+        if login is None:
+            return shown
+        if shown is None or shown.device is not login.device:
+            self._no(frames.NOT_ALLOWED, "the certificate is another's than the token")
+        return Login(shown.device, shown.credentials + login.credentials)
+
     def _let_in(self, said: frames.Connect) -> None:
         told = frames.welcome(said.asks, "" if said.client_id else self._name()) if self.five else b""
         self.write(frames.connack(frames.OK, five=self.five, said=told))
@@ -293,7 +300,7 @@ class Connection(Outgoing, asyncio.Protocol):
     def _name(self) -> str:
         return f"-{id(self):x}"
 
-    def _no(self, code: int, reason: str) -> None:
+    def _no(self, code: int, reason: str) -> NoReturn:
         self.write(frames.connack(code, five=self.five))
         self.five = False  # that was the last word
         raise BadFrame(reason, code)
@@ -342,6 +349,11 @@ class Connection(Outgoing, asyncio.Protocol):
         self.gateway.subscribed(self)
 
     # --- out --------------------------------------------------------------------------------------------------------
+
+    def dismiss(self, code: int, reason: str) -> None:
+        self.will = None
+        self.part(code, reason)
+        self.close()
 
     def close(self) -> None:
         transport, self.transport, self.rest = self.transport, None, b""

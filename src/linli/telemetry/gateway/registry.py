@@ -35,9 +35,10 @@ Limits = tuple[float, float] | None
 
 
 class Session(Protocol):
-    """A device's open connection, its own or its gateway's."""
+    """A device's open connection, its own or its gateway's. `credentials`: the hashes by which it came in, all of which
+    must hold while it is open; none where its gateway speaks, or where each message proves itself."""
 
-    will: tuple[bytes, bytes] | None
+    credentials: tuple[bytes, ...]
 
     @property
     def wants_commands(self) -> bool: ...
@@ -46,6 +47,16 @@ class Session(Protocol):
     def command(self, number: int, method: str, params: Any, then: Callable[[], None]) -> None: ...
     def tell_attributes(self, values: dict[str, Any]) -> None: ...
     def close(self) -> None: ...
+    def dismiss(self, code: int, reason: str) -> None:
+        """The device may not go on: it is told why where the line has words, its will is not spoken, and it is closed.
+        `code` as in MQTT 5."""
+
+
+class Login(NamedTuple):
+    """Who may come in, and by which credentials."""
+
+    device: Device
+    credentials: tuple[bytes, ...]
 
 
 class Kind(NamedTuple):
@@ -97,6 +108,12 @@ class Device:
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
         self.kind = kind
         self.names = kind.names  # its model's, and what else it sends: `learn`
+
+    def left_out(self) -> list[Session]:
+        """Its sessions that may not go on: all of one that was taken out of service, else those whose credential does
+        not hold any more."""
+        every = list(self.sessions.values())
+        return every if not self.enabled else [s for s in every if any(c not in self.hashes for c in s.credentials)]
 
     @property
     def numbers(self) -> frozenset[str]:
@@ -184,10 +201,11 @@ class PostgresSource:
     async def settle_commands(self, told: str) -> None:
         await self._rows(contracts.COMMANDS_SETTLE_SQL, (told,))
 
-    async def child(self, gateway: UUID, name: str, kind: str) -> UUID | None:
-        """The device that a gateway calls `name`, made when it is new; None when the gateway may not have it."""
+    async def child(self, gateway: UUID, name: str, kind: str) -> tuple[UUID | None, str]:
+        """The device that a gateway calls `name`, made when it is new; None when the gateway may not have it, and why
+        where there is more to say."""
         args = (gateway, name, kind, new_id(), contracts.search_words(name))
-        found: UUID | None = (await self._rows(contracts.CHILD_SQL, args))[0][0]
+        found: tuple[UUID | None, str] = (await self._rows(contracts.CHILD_SQL, args))[0]
         return found
 
     async def provision(self, ask: dict[str, Any], secret: bytes, credential: bytes) -> tuple[str, Any]:
@@ -226,18 +244,23 @@ class Registry:
         device = self.by_hash.get(contracts.token_hash(self.key, token))
         return device if device is not None and device.enabled else None
 
-    def basic(self, client_id: str, user: str, password: str) -> Device | None:
-        """By a client id, user name and password of MQTT; a credential without a client id goes with any."""
-        for name in dict.fromkeys((client_id, "")):
-            device = self.by_hash.get(contracts.basic_hash(self.key, name, user, password))
-            if device is not None and device.enabled:
-                return device
-        return None
+    def token(self, token: str) -> Login | None:
+        """As `find`, for a session that goes on."""
+        return self._login(contracts.token_hash(self.key, token))
 
-    def certified(self, der: bytes) -> Device | None:
+    def basic(self, client_id: str, user: str, password: str) -> Login | None:
+        """By a client id, user name and password of MQTT; a credential without a client id goes with any."""
+        names = dict.fromkeys((client_id, ""))
+        found = (self._login(contracts.basic_hash(self.key, name, user, password)) for name in names)
+        return next((one for one in found if one is not None), None)
+
+    def certified(self, der: bytes) -> Login | None:
         """By the certificate that a connection showed."""
-        device = self.by_hash.get(contracts.certificate_hash(self.key, der))
-        return device if device is not None and device.enabled else None
+        return self._login(contracts.certificate_hash(self.key, der))
+
+    def _login(self, credential: bytes) -> Login | None:
+        device = self.by_hash.get(credential)
+        return Login(device, (credential,)) if device is not None and device.enabled else None
 
     def station(self, protocol: str, number: str, secret: str) -> Device | None:
         """By its number in a protocol. A number that was registered with a secret needs it; one without takes any."""
@@ -280,12 +303,14 @@ class Registry:
         return [d for d in self.devices.values() if d.sessions and not d.enabled]
 
     def replace_some(self, ids: Iterable[UUID], rows: Iterable[RegistryRow]) -> list[Device]:
-        """Take the rows of `ids`, a device without one is gone; returns devices that may no longer speak."""
+        """Take the rows of `ids`, a device without one is gone; returns devices that may no longer speak, or
+        not by the credentials with which they came (`Device.left_out`)."""
         put = {device.id: device for device in map(self._put, rows)}
         gone = [d for i in ids if i.bytes not in put and (d := self.devices.pop(i.bytes, None)) is not None]
         for device in gone:
             self._forget(device)
-        return [*gone, *(d for d in put.values() if d.sessions and not d.enabled)]
+            device.enabled = False
+        return [*gone, *(d for d in put.values() if d.sessions and d.left_out())]
 
     def _put(self, row: RegistryRow) -> Device:
         kind = self._kind(row)

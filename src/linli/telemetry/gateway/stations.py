@@ -71,6 +71,7 @@ class StationConnection(asyncio.Protocol):
     but none of these protocols takes commands of ours or hears of attributes."""
 
     wants_commands = wants_attributes = False
+    credentials: tuple[bytes, ...] = ()  # each frame is looked up by its number
 
     def __init__(self, door: Door) -> None:
         self.door = door
@@ -261,6 +262,9 @@ class StationConnection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if data and self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
+
+    def dismiss(self, code: int, reason: str) -> None:
+        self.close()
 
     def close(self) -> None:
         self._stop_timer()

@@ -15,7 +15,7 @@ export function standingOf(one: Pick<Profile, "enabled" | "ended_at" | "expires_
 
 export const CLAIM: Record<ClaimState, Status> = { open: "soon", taken: "fine", expired: "info" };
 export const CERTIFICATE: Record<CertificateState, Status> = { valid: "fine", expiring: "soon", expired: "urgent", revoked: "paused" };
-export const REASONS = ["closed", "full", "not-registered", "taken", "speaks", "has-credential", "too-late", "credential-taken", "no-gateways", "wrong-secret"] as const;
+export const REASONS = ["closed", "full", "not-registered", "taken", "speaks", "has-credential", "too-late", "credential-taken", "no-gateways", "model-retired", "wrong-secret"] as const;
 
 /** A fingerprint in pairs, as openssl prints it. */
 export function pairs(hex: string): string {

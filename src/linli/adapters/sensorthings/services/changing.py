@@ -122,10 +122,11 @@ def _observation(actor: Actor, made: Maker, row: dict[str, Any], draft: drafts.D
         feature = made.linked(OBSERVATIONS, "FeatureOfInterest", draft.links["FeatureOfInterest"])
     now = {n: drafts.checked(OBSERVATIONS.attributes[n], row.get(n)) for n in OBSERVATIONS.attributes if n != "id"}
     found = observing.of_streams(actor, [stream]).streams[stream]
-    if row["n"] is None and not found["own"] and "resultTime" not in draft.values:
-        now["resultTime"] = None  # told by history, not by anybody
-    again = storing.item(stream, now | draft.values, feature)
     bare = row["n"] is None or row["_id"].find("n") < 0
+    given = dict(draft.values)
+    if bare and not found["own"] and given.get("resultTime") is None:
+        given.pop("resultTime", None)  # a device's came when it came, whatever is said of it later
+    again = storing.item(stream, now | given, feature)
     if not bare:
         _update(row, again)
         area = managed(actor, ENTITIES["Datastreams"], stream)["area_path"]
