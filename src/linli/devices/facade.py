@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import bench_selectors, conditions, incident_selectors, open_selectors, selectors
+from linli.devices import bench_selectors, conditions, incident_selectors, open_selectors, others, selectors
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing
 from linli.devices.models import Alarm, Device, Incident
 from linli.devices.services import devices as _devices
@@ -156,9 +156,10 @@ def draft_rule(
 
 
 def read_properties(rule: RuleRow) -> list[str]:
-    """Which properties of its device a rule reads; none: any."""
+    """Which properties a rule reads, of its device and of others that it looks at; none: any."""
     if rule.condition is not None:
-        return conditions.properties_of(rule.condition)
+        looked = (name for _, _, name in others.looks(rule.condition))
+        return list(dict.fromkeys([*conditions.properties_of(rule.condition), *looked]))
     return [rule.property] if rule.property else []
 
 
@@ -175,6 +176,11 @@ def learns(rule: RuleRow) -> bool:
 def judged_devices(actor: Actor, rule: RuleRow, limit: int) -> list[tuple[RegistryRow, dict[str, str]]]:
     """Devices that a rule judges and the actor may see, each with its names; Invalid when there are more."""
     return bench_selectors.judged_devices(actor, rule, limit)
+
+
+def looked_at(actor: Actor, rule: RuleRow, rows: list[RegistryRow]) -> list[RegistryRow]:
+    """Devices that a rule looks at besides those that it judges (`rows`), in their places, as far as the actor sees."""
+    return bench_selectors.looked_at(actor, rule, rows)
 
 
 def raised_alarms(
