@@ -96,7 +96,8 @@ class Judge:
         if self.line_silent(first):
             self.floor = first
         self.last_recv = max(self.last_recv, newest)
-        self.advance(first)
+        far = first if self._far is None or not len(self._far[2]) else int(self._far[2].min())
+        self.advance(min(first, far))  # no timer fires before what others said earlier is told
         series = book.series_of[dev, prop]
         if series.min() < 0:
             for i in np.flatnonzero(series < 0):
