@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from linli.devices import conditions, rules, selectors
+from linli.devices import conditions, others, rules, selectors
 from linli.devices.models import Alarm, Device, Rule, RuleVersion
 from linli.devices.services import alarms
 from linli.devices.services.devices import model_of
@@ -86,10 +87,11 @@ def problems_of(rule: Rule) -> list[FieldError]:
     """What is wrong with a rule, its titles aside."""
     when = rules.Condition(rule.kind, rule.property, rule.op, rule.value, rule.clear_value, rule.duration_s,
                            rule.no_data_s, rule.reraise_s, rule.condition)  # fmt: skip
-    properties = [rules.Property.of(p) for p in rule.model.properties]
+    properties = selectors.rule_properties(rule.model, rule.condition)
     found = rules.problems(
         when, severity=rule.severity, subject=rule.model.subject, properties=properties, case=rule.case
     )
+    found += [] if found else _too_many(rule)
     if rule.area_path and places.grid_at(rule.area_path) is None:
         found.append(FieldError("area_path", "is not a grid in force"))
     if rule.device_ids is not None:
@@ -97,6 +99,18 @@ def problems_of(rule: Rule) -> list[FieldError]:
         if known.count() != len(set(rule.device_ids)):
             found.append(FieldError("device_ids", "has devices that are unknown or of another model"))
     return found
+
+
+def _too_many(rule: Rule) -> Iterator[FieldError]:
+    """A term that looks at more devices of one place than sense holds for each device of the rule."""
+    for number, term in enumerate((rule.condition or {}).get("terms", ())):
+        if "of" not in term:
+            continue
+        near = Device.objects.filter(model_id=term["of"]["model"], state__in=("active", "planned"))
+        many = Counter(others.place_of(path, term["of"]["level"]) for path in near.values_list("area_path", flat=True))
+        if max(many.values(), default=0) > others.MAX_OTHERS:
+            yield FieldError(f"condition.terms.{number}.of.level", f"is a place with {max(many.values())} such devices;"
+                             f" at most {others.MAX_OTHERS} are looked at, take a smaller place")  # fmt: skip
 
 
 def _save(actor: Actor, rule: Rule, action: str, *, version: int) -> None:

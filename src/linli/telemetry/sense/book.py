@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from linli.devices.contracts import OPEN_SUBJECTS, RegistryRow, RuleRow
 from linli.telemetry.batch import partition_of
+from linli.telemetry.sense.kinds import MODES, STRICT
+from linli.telemetry.sense.places import Places
 from linli.telemetry.sense.rings import NONE
 from linli.telemetry.sense.table import Table
-from linli.telemetry.sense.terms import MODES, STRICT, Terms
+from linli.telemetry.sense.terms import Find, Terms
 
 __all__ = ["ACTIVE", "IDLE", "NEVER", "PENDING", "Book"]
 IDLE, PENDING, ACTIVE = 0, 1, 2
@@ -59,6 +61,7 @@ class Book:
             fill={"series": -1, "clear": np.nan, "block": np.iinfo(np.int64).min, "now": NONE, "event": NEVER},
         )  # fmt: skip
         self.terms = Terms(self.key_of)
+        self.places = Places(self)
         self.series_of: npt.NDArray[np.int32] = np.full((1024, 16), -1, np.int32)
         self.slots_of: npt.NDArray[np.int32] = np.full((1024, 2), -1, np.int32)
         self.silence: npt.NDArray[np.int32] = np.zeros(0, np.int32)  # live no-data slots
@@ -79,6 +82,7 @@ class Book:
         for gone in [key for key in self.stamps if key not in seen] if whole else ():
             changed += self.forget(UUID(bytes=gone))
         self._silence_stale = self._silence_stale or changed > 0
+        self._look_around()
         return changed
 
     def differing(self, page: Iterable[tuple[UUID, int]]) -> list[UUID]:
@@ -92,7 +96,15 @@ class Book:
         if number is None or not self.devices[number].judged:
             return 0
         self._silence_stale = True
-        return self._judge(number, False)
+        self._judge(number, False)
+        self._look_around()
+        return 1
+
+    def _look_around(self) -> None:
+        """Rules that look at other devices follow which there are."""
+        for model in self.places.stale():
+            for number in self.by_model.get(model, ()):
+                self._slots(number)
 
     def _put(self, key: bytes, row: RegistryRow) -> int:
         judged = bool(row.enabled) and row.state in ("active", "planned")
@@ -102,6 +114,7 @@ class Book:
             self.devices.append(Device(row.device_id, str(row.device_id), row.model, row.area_path, judged))
             self.by_id[key] = number
             self.by_model.setdefault(row.model, []).append(number)
+            self.places.changed(row.model)
             if number >= len(self.series_of):
                 self.series_of = _taller(self.series_of)
             self._slots(number)
@@ -109,6 +122,7 @@ class Book:
         known = self.devices[number]
         if (known.area, known.judged, known.model) == (row.area_path, judged, row.model):
             return 0
+        self.places.changed(known.model, row.model)
         if known.model != row.model:
             self.by_model[known.model].remove(number)
             self.by_model.setdefault(row.model, []).append(number)
@@ -118,6 +132,7 @@ class Book:
 
     def _judge(self, number: int, judged: bool) -> int:
         self.devices[number].judged = judged
+        self.places.changed(self.devices[number].model)
         self._slots(number)
         return 1
 
@@ -137,6 +152,7 @@ class Book:
             for number in self.by_model.get(model, ()):
                 self._slots(number)
         self._silence_stale = self._silence_stale or bool(touched)
+        self.places.watch(self.rules.values())
         return len(touched)
 
     def _wanted(self, number: int) -> dict[UUID, RuleRow]:
@@ -200,12 +216,15 @@ class Book:
         t.series[slot], t.dur[slot], t.nodata[slot] = -1, rule.duration_s * 1000, 0
         t.reraise[slot] = rule.reraise_s * 1000
         assert rule.condition is not None
-        new = self.terms.put(slot, rule.version, rule.condition,
-                             lambda name: self.series_at(number, self.property_at(name)))  # fmt: skip
+        find = Find(
+            lambda name: self.series_at(number, self.property_at(name)),
+            lambda of, name: [self.series_at(n, self.property_at(name)) for n in self.places.others(number, of)],
+        )
+        new = self.terms.put(slot, rule.version, rule.condition, find)
         if new:
             t.now[slot], t.event[slot], t.wake[slot] = NONE, NEVER, NEVER
             if t.state[slot] == ACTIVE:
-                self.terms.assume(slot)
+                self.terms.assume(slot, int(t.raised[slot]))
         if t.state[slot] == IDLE and t.event[slot] == NEVER and self.terms.hold(slot):
             t.event[slot] = NONE  # what it waited for was forgotten: look again at the next reading
 
