@@ -265,13 +265,14 @@ class Reference:
         return found
 
     def _begin(self, at: int) -> None:
-        if self.told and at <= self.begun:
-            at = self.begun + 1
-        self.begun = at
+        self.begun = at = self._after_last(at)
         if max(at + self.duration, self.block) <= at:
             self._raise(at)
         else:
             self.state = "pending"
+
+    def _after_last(self, at: int) -> int:
+        return max(at, self.told[-1][1] + 1) if self.told else at
 
     def _count(self, ts: int, rows: list[tuple[Any, ...]]) -> None:
         for number, _, holds, _, fresh in rows:
@@ -288,7 +289,7 @@ class Reference:
         if start is None:
             self.state = "idle"
         else:
-            self.begun = start
+            self.begun = self._after_last(start)
         self._watch()
 
     def _watch(self) -> None:

@@ -141,13 +141,16 @@ class Groups:
 
     def _begin(self, slot: int, group: Group, at: int, past: Past) -> None:
         s = self.book.slot
-        if s.block[slot] > NONE and at <= s.t0[slot]:
-            at = int(s.t0[slot]) + 1  # two occurrences never begin at one time
-        s.t0[slot] = at
+        at = s.t0[slot] = self._after_last(slot, at)
         if self.judge.due(slot) <= at:
             self._raise(slot, group, at)
         else:
             s.state[slot], group.past = PENDING, past
+
+    def _after_last(self, slot: int, at: int) -> int:
+        """Two occurrences never begin at one time: one begins after that before it was raised."""
+        s = self.book.slot
+        return max(at, int(s.raised[slot]) + 1) if s.block[slot] > NONE else at
 
     def _settle(self, slot: int, group: Group, at: int, past: Past) -> None:
         """After anything happened: whether what was so still is."""
@@ -172,7 +175,7 @@ class Groups:
             s.event[slot] = s.wake[slot] = NEVER
             if event == NONE:
                 return  # only to look again, at the reading
-            s.now[slot] = max(int(s.now[slot]), event)
+            now = s.now[slot] = max(int(s.now[slot]), event)  # a late reading may have made something due in the past
             group = self.terms.groups[slot]
             gone = self._expire(group, event) if group.others else []
             if gone and group.past:
@@ -180,10 +183,10 @@ class Groups:
                     bisect.insort(group.past.said, (event, row, False))
                 _forget(group.past)
             held = not gone or group.holds(self.terms.row.on)
-            if s.state[slot] == PENDING and self.judge.due(slot) <= event and group.open(event) and held:
+            if s.state[slot] == PENDING and self.judge.due(slot) <= event and group.open(now) and held:
                 self._raise(slot, group, self.judge.due(slot))
-            now = {row: bool(self.terms.row.held[row]) for row in group.rows()}
-            self._settle(slot, group, event, Past(event - 1, now, []))
+            base = {row: bool(self.terms.row.held[row]) for row in group.rows()}
+            self._settle(slot, group, now, Past(event - 1, base, []))
 
     def _arm(self, slot: int, group: Group) -> None:
         """When something falls due next, by the slot's own time and on the wall: its devices' clocks may lag."""
@@ -227,7 +230,7 @@ class Groups:
         if start is None:
             self.book.rest(slot)
         else:
-            s.t0[slot] = start
+            s.t0[slot] = self._after_last(slot, start)
         self._arm(slot, group)
 
     # --- alarms -----------------------------------------------------------------------------------------------------
