@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 from tests.bench import devices_fill
@@ -35,7 +36,17 @@ SCREENS = {  # where, who, what is seen first, sizes
     "alarms": ("/console/alarms", "dispatcher", "[data-testid=alarm-list]", ("laptop", "wall", "phone")),
     "health": ("/console/devices/health", "integrator", "[data-testid=health-processes]", ("laptop", "phone")),
     "quality": ("/console/devices/quality", "dispatcher", "[data-testid=quality-table]", ("laptop", "wall", "phone")),
-    "live": ("/console/live", "dispatcher", READY, ("laptop",)),
+    "rules": ("/console/rules", "dispatcher", "[data-testid=rules]", ("laptop", "wall", "phone")),
+    "rule-usual": ("/console/rules/{usual}", "integrator", "[data-testid=rule-panel]", ("laptop", "phone")),
+    "rule-figure": ("/console/rules/{figure}", "integrator", "[data-testid=rule-panel]", ("laptop", "phone")),
+    "models": ("/console/thing-models", "integrator", "[data-testid=model-list]", ("laptop", "wall", "phone")),
+    "model": ("/console/thing-models/water_level", "integrator", "[data-testid=model-properties]",
+              ("laptop", "phone")),
+    "firmware": ("/console/firmware", "integrator", "[data-testid=campaigns]", ("laptop", "phone")),
+    "joining": ("/console/joining", "integrator", "[data-testid=profiles]", ("laptop", "phone")),
+    "joined": ("/console/joining/devices", "integrator", "[data-testid=joined]", ("laptop", "phone")),
+    "refused": ("/console/joining/refused", "integrator", "[data-testid=refused]", ("laptop", "phone")),
+    "live": ("/console/live", "dispatcher", READY, ("laptop", "wall", "phone")),
     "wall-alarms": ("/console/wall", "dispatcher", READY, ("wall", "wall-hd")),
     "wall-devices": ("/console/wall", "dispatcher", READY, ("wall", "wall-hd")),
 }  # fmt: skip
@@ -55,10 +66,22 @@ def city(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield district
 
 
-def look(page: Page, city: District, name: str) -> None:
+@pytest.fixture(scope="module")
+def names(city: District) -> dict[str, str]:
+    """What is opened: a device, a rule of what is usual, one of a calculated figure."""
+    found = httpx.get(f"{city.origin}/api/v1/rules", headers={"Authorization": f"Bearer {city.key('integrator')}"},
+                      trust_env=False, timeout=30).json()  # fmt: skip
+    of = {one["code"]: one["id"] for one in found}
+    return {
+        "device": devices_fill.tokens(city.home)[0][0],
+        "usual": of["water-meter-zone-unusual"],
+        "figure": of["sluice-backflow"],
+    }
+
+
+def look(page: Page, city: District, names: dict[str, str], name: str) -> None:
     path, account, ready, _ = SCREENS[name]
-    device = devices_fill.tokens(city.home)[0][0]
-    chrome.sign_in(page, city.origin, account, city.passwords()[account], path.format(device=device))
+    chrome.sign_in(page, city.origin, account, city.passwords()[account], path.format(**names))
     page.locator(ready).first.wait_for(timeout=60_000)
     if name == "wall-devices":
         page.get_by_test_id("wall-devices").check()
@@ -73,7 +96,7 @@ def variants(whole: bool) -> list[tuple[str, str, str, str]]:
         for language in chrome.LANGUAGES for theme in ("light", "dark")
         if theme == "dark" or not name.startswith("wall")
     ]  # fmt: skip
-    return found if whole else found[::5]
+    return found if whole else found[::7]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -82,23 +105,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("variant", chosen, ids=["-".join(one) for one in chosen])
 
 
-def test_a_city(variant: tuple[str, str, str, str], city: District, chromium: Browser, shots: Path | None) -> None:
+def test_a_city(
+    variant: tuple[str, str, str, str], city: District, names: dict[str, str], chromium: Browser, shots: Path | None
+) -> None:
     name, size, language, theme = variant
     with chrome.context(chromium, size=size, language=language, theme=theme) as context:
         page, failures = context.new_page(), []
         page.on("pageerror", lambda error: failures.append(str(error)))
-        look(page, city, name)
+        look(page, city, names, name)
         result = chrome.shoot(page, shots, f"city-{name}-{language}-{theme}-{size}")
         assert result["violations"] == [] and failures == []
         assert wrong_words(page, language) == []
         assert page.evaluate(SIDEWAYS) <= 0, "the page scrolls sideways"
 
 
-def test_only_the_rows_in_sight_are_drawn(city: District, chromium: Browser) -> None:
+def test_only_the_rows_in_sight_are_drawn(city: District, names: dict[str, str], chromium: Browser) -> None:
     """However far one scrolls, the table stays small and the next rows come."""
     with chrome.context(chromium) as context:
         page = context.new_page()
-        look(page, city, "explorer-list")
+        look(page, city, names, "explorer-list")
         rows = page.locator("[data-testid=device-list] tbody tr:not(.space)")
         for _ in range(6):
             page.locator(".rows").evaluate("box => box.scrollTo(0, box.scrollHeight)")

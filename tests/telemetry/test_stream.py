@@ -23,6 +23,12 @@ async def open_stream(broker: Nats) -> tuple[Any, stream.Publisher]:
     return nc, publisher
 
 
+class Message:
+    """As the server delivers the first message of a consumer."""
+
+    reply, subject, data, headers = "$JS.ACK.READINGS.c.1.7.1.0.0", "readings.0", b"x", None
+
+
 async def read(nc: Any, start: int, count: int, subjects: list[str] | None = None) -> list[stream.Entry]:
     found: list[stream.Entry] = []
     async for entries in stream.Reader(nc, start=start, subjects=subjects):
@@ -79,5 +85,30 @@ def test_the_broker_dies_and_nothing_is_lost_or_doubled(broker: Nats, run: Calla
         assert sorted(int(e.data) for e in found) == list(range(400))
         assert publisher.retries > 0
         await nc.close()
+
+    run(go())
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_reader_ends_when_told_so_in_the_moment_something_arrives(run: Callable[..., Any], steps: int) -> None:
+    """One that went on would call judged what its successor, which starts further back, has yet to read."""
+
+    async def go() -> None:
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        read: list[int] = []
+
+        async def follow() -> None:
+            async for entries in stream.Reader(None)._receive(queue):  # type: ignore[arg-type]
+                read.extend(e.sequence for e in entries)
+
+        task = asyncio.create_task(follow())
+        await asyncio.sleep(0.01)
+        queue.put_nowait(Message())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
+        assert task.cancelled(), "it reads on"
+        assert read in ([], [7])
 
     run(go())

@@ -35,7 +35,8 @@ async def http_status(
         if writer is not None:
             writer.close()
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(writer.wait_closed(), 1)
+                async with asyncio.timeout(1):
+                    await writer.wait_closed()
 
 
 async def postgres_takes_sign_ins(port: int, user: str, *, host: str = "127.0.0.1", seconds: float = 5) -> bool:
@@ -53,4 +54,5 @@ async def postgres_takes_sign_ins(port: int, user: str, *, host: str = "127.0.0.
         if writer is not None:
             writer.close()
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(writer.wait_closed(), 1)
+                async with asyncio.timeout(1):
+                    await writer.wait_closed()

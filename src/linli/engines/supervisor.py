@@ -138,7 +138,8 @@ class Supervisor:
         while True:
             self._status_now()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.dirty.wait(), HEALTH)
+                async with asyncio.timeout(HEALTH):
+                    await self.dirty.wait()
             self.dirty.clear()
 
     def _status_now(self) -> None:

@@ -151,7 +151,8 @@ class Relay:
                         f"evt.{event_type}", data, wait_stall=ACK_TIMEOUT, headers={"Nats-Msg-Id": str(event_id)}
                     )
                 )
-            await asyncio.wait_for(asyncio.gather(*acks), ACK_TIMEOUT * 2)
+            async with asyncio.timeout(ACK_TIMEOUT * 2):
+                await asyncio.gather(*acks)
             marked = await database.execute(MARK, [[row[0] for row in rows], stream.EVENTS, self.life])
             if marked.rowcount != len(rows):
                 raise ConnectionError("the stream of events is another one")
@@ -173,7 +174,8 @@ class Relay:
     @staticmethod
     async def _wait(event: asyncio.Event, seconds: float) -> None:
         try:
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
         except TimeoutError:
             pass
 

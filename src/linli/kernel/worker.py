@@ -55,7 +55,8 @@ async def _rescue_forever(stop: asyncio.Event) -> None:
         except Exception as error:
             log.warning("jobs of dead workers not looked for", extra={"why": f"{type(error).__name__}: {error}"[:200]})
         try:
-            await asyncio.wait_for(stop.wait(), RESCUE_EVERY)
+            async with asyncio.timeout(RESCUE_EVERY):
+                await stop.wait()
         except TimeoutError:
             pass
 

@@ -43,7 +43,8 @@ class Feed:
             except (OSError, nats.errors.Error, TimeoutError, Gap) as error:
                 log.warning("feed of events interrupted", extra={"why": f"{type(error).__name__}: {error}"[:200]})
                 try:
-                    await asyncio.wait_for(self._stop.wait(), 0.5)
+                    async with asyncio.timeout(0.5):
+                        await self._stop.wait()
                 except TimeoutError:
                     pass
             self.connected = False
@@ -60,7 +61,8 @@ class Feed:
             self.connected = True
             while not self._stop.is_set():
                 try:
-                    await asyncio.wait_for(self._broken.wait(), CHECK)
+                    async with asyncio.timeout(CHECK):
+                        await self._broken.wait()
                 except TimeoutError:
                     await self._check(subscription)
                     continue

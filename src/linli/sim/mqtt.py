@@ -56,7 +56,8 @@ class Device:
         self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
         body = _string("MQTT") + bytes([4, 0x82]) + struct.pack("!H", self.keep_alive)
         self._writer.write(_packet(0x10, body + _string(self.client_id) + _string(self.token)))
-        answer = await asyncio.wait_for(self._reader.readexactly(4), 10)
+        async with asyncio.timeout(10):
+            answer = await self._reader.readexactly(4)
         if answer[0] != 0x20 or answer[3] != 0:
             self._writer.close()
             self._writer = None

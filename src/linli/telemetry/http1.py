@@ -134,7 +134,8 @@ class Server:
             if event is h11.NEED_DATA:
                 if conn.they_are_waiting_for_100_continue:
                     writer.write(conn.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-                conn.receive_data(await asyncio.wait_for(reader.read(65536), READ_S))
+                async with asyncio.timeout(READ_S):
+                    conn.receive_data(await reader.read(65536))
             elif isinstance(event, h11.Request):
                 head = event
             elif isinstance(event, h11.Data):
@@ -167,7 +168,8 @@ class Server:
                 writer.write(conn.send(h11.Data(data=chunk)) or b"")
                 await writer.drain()
         writer.write(conn.send(h11.EndOfMessage()) or b"")
-        await asyncio.wait_for(writer.drain(), READ_S)
+        async with asyncio.timeout(READ_S):
+            await writer.drain()
 
 
 def _parse(head: h11.Request, body: bytes, peer: str) -> Request:

@@ -59,7 +59,8 @@ class MqttClient:
         reader, self._writer = await asyncio.open_connection(self.host, self.port, ssl=tls)
         self._writer.write(connect_packet(self.client_id, self.token, **options))
         try:
-            answer = await asyncio.wait_for(reader.readexactly(4), 20)
+            async with asyncio.timeout(20):
+                answer = await reader.readexactly(4)
         except (asyncio.IncompleteReadError, OSError) as error:
             raise Refused("the server closed the connection") from error
         if answer[3]:

@@ -112,7 +112,8 @@ class Publisher:
         self._waiting[key] = future
         try:
             await self.nc.publish(subject, data, reply=f"{self._prefix}.{key}", headers=headers)
-            return await asyncio.wait_for(future, self.timeout)
+            async with asyncio.timeout(self.timeout):
+                return await future
         finally:
             self._waiting.pop(key, None)
 
@@ -194,7 +195,8 @@ class Reader:
         expected = 1
         while not self._closed:
             try:
-                messages = [await asyncio.wait_for(queue.get(), _HEARTBEAT_S * 3)]
+                async with asyncio.timeout(_HEARTBEAT_S * 3):
+                    messages = [await queue.get()]
             except TimeoutError:
                 return
             while not queue.empty():

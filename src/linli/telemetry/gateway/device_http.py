@@ -65,7 +65,8 @@ class DeviceDoor:
         except BadPayload as error:
             return self._refused(device, error)
         try:
-            await asyncio.wait_for(stored, STORE_S)
+            async with asyncio.timeout(STORE_S):
+                await stored
         except TimeoutError:
             return self._busy()
         if clamped:

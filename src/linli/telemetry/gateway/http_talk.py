@@ -85,7 +85,8 @@ async def _attributes(gateway: Gateway, device: Device, request: Request) -> Res
     found: asyncio.Future[tuple[dict[str, Any], dict[str, Any]]] = asyncio.get_running_loop().create_future()
     gateway.talk.ask(device, lambda *both: None if found.done() else found.set_result(both))
     try:
-        client, shared = await asyncio.wait_for(found, STORE_S)
+        async with asyncio.timeout(STORE_S):
+            client, shared = await found
     except TimeoutError:
         return problem(503, "unavailable", "attributes cannot be read at the moment; ask again")
     return json_response(asked_attributes(dict(request.query), client, shared))
@@ -98,7 +99,8 @@ async def _wait(gateway: Gateway, device: Device, request: Request, *, commands:
     with Waiting(device, commands=commands) as waiting:
         gateway.talk.look([device], again=True)
         try:
-            found = await asyncio.wait_for(waiting.heard, int(text) / 1000)
+            async with asyncio.timeout(int(text) / 1000):
+                found = await waiting.heard
         except (TimeoutError, asyncio.CancelledError):
             return problem(408, "timeout", "nothing came in this time")
         waiting.then()
@@ -111,7 +113,8 @@ async def _answer(gateway: Gateway, device: Device, number: int, body: bytes) ->
         device, number, decode(body) if body else None, lambda: None if kept.done() else kept.set_result(None)
     )
     try:
-        await asyncio.wait_for(kept, STORE_S)
+        async with asyncio.timeout(STORE_S):
+            await kept
     except TimeoutError:
         return problem(503, "unavailable", "the answer cannot be kept at the moment; send again")
     return json_response({})

@@ -97,7 +97,8 @@ async def keep_registry(gateway: Gateway, nc: Any) -> None:
     last = float("-inf")  # what was told between the first registry and now
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(news.wake.wait(), LOOK_S)
+            async with asyncio.timeout(LOOK_S):
+                await news.wake.wait()
             await asyncio.sleep(0.1)
         news.wake.clear()
         if news.missed(nc):
@@ -252,7 +253,8 @@ async def _shut_down(gateway: Gateway, servers: list[Any], tasks: list[asyncio.T
         task.cancel()
     devices = list(gateway.registry.devices.values())
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(gateway.notes.flush(devices), 3)
+        async with asyncio.timeout(3):
+            await gateway.notes.flush(devices)
 
 
 def main() -> int:

@@ -41,7 +41,8 @@ class Notes:
         changed_at = all_at = loop.time()
         while True:
             try:
-                await asyncio.wait_for(self._wake.wait(), CHANGED_S)
+                async with asyncio.timeout(CHANGED_S):
+                    await self._wake.wait()
                 await asyncio.sleep(SOON_S)
             except TimeoutError:
                 pass

@@ -122,7 +122,8 @@ class History:
             if self._hurry.is_set() and entries:
                 break
             try:
-                more = await asyncio.wait_for(queue.get(), min(left, 0.25))
+                async with asyncio.timeout(min(left, 0.25)):
+                    more = await queue.get()
             except TimeoutError:
                 continue
             entries += more

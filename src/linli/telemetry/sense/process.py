@@ -196,6 +196,8 @@ class Sense:
         async for entries in reader:
             started = time.perf_counter()
             async with self.lock:
+                if self.reader is not asyncio.current_task():
+                    return  # another has begun elsewhere: what we jump over is not ours to call judged
                 await self._take_entries(entries)
                 await self._flush()
             metrics.PENDING.set(entries[-1].pending)

@@ -46,7 +46,8 @@ class Registry:
         last = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), RELOAD_S)
+                async with asyncio.timeout(RELOAD_S):
+                    await self._news.wait()
                 await asyncio.sleep(0.1)
             self._news.clear()
             if time.monotonic() - last >= RELOAD_S or len(self.changed) > MAX_CHANGED:
