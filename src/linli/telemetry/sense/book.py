@@ -82,7 +82,6 @@ class Book:
         for gone in [key for key in self.stamps if key not in seen] if whole else ():
             changed += self.forget(UUID(bytes=gone))
         self._silence_stale = self._silence_stale or changed > 0
-        self._look_around()
         return changed
 
     def differing(self, page: Iterable[tuple[UUID, int]]) -> list[UUID]:
@@ -96,15 +95,12 @@ class Book:
         if number is None or not self.devices[number].judged:
             return 0
         self._silence_stale = True
-        self._judge(number, False)
-        self._look_around()
-        return 1
+        return self._judge(number, False)
 
-    def _look_around(self) -> None:
-        """Rules that look at other devices follow which there are."""
-        for model in self.places.stale():
-            for number in self.by_model.get(model, ()):
-                self._slots(number)
+    def look_around(self) -> None:
+        """Rules that look at other devices follow which there are: once for many changes, before they matter."""
+        for number in self.places.neighbours():
+            self._slots(number)
 
     def _put(self, key: bytes, row: RegistryRow) -> int:
         judged = bool(row.enabled) and row.state in ("active", "planned")
@@ -114,7 +110,8 @@ class Book:
             self.devices.append(Device(row.device_id, str(row.device_id), row.model, row.area_path, judged))
             self.by_id[key] = number
             self.by_model.setdefault(row.model, []).append(number)
-            self.places.changed(row.model)
+            if judged:
+                self.places.came(number)
             if number >= len(self.series_of):
                 self.series_of = _taller(self.series_of)
             self._slots(number)
@@ -122,17 +119,19 @@ class Book:
         known = self.devices[number]
         if (known.area, known.judged, known.model) == (row.area_path, judged, row.model):
             return 0
-        self.places.changed(known.model, row.model)
+        self.places.went(number)
         if known.model != row.model:
             self.by_model[known.model].remove(number)
             self.by_model.setdefault(row.model, []).append(number)
         known.area, known.judged, known.model = row.area_path, judged, row.model
+        if judged:
+            self.places.came(number)
         self._slots(number)
         return 1
 
     def _judge(self, number: int, judged: bool) -> int:
         self.devices[number].judged = judged
-        self.places.changed(self.devices[number].model)
+        (self.places.came if judged else self.places.went)(number)
         self._slots(number)
         return 1
 
@@ -143,6 +142,7 @@ class Book:
         touched |= {r.model for k, r in self.rules.items() if new.get(k) != r}
         changed = {k for k, r in new.items() if k in self.rules and self.rules[k] != r}
         self.rules, self.rules_for = new, {}
+        self.places.watch(new.values())
         for rule in new.values():
             self.rules_for.setdefault(rule.model, []).append(rule)
         for (_, rule_id), slot in self.slot_of.items() if changed else ():
@@ -152,7 +152,6 @@ class Book:
             for number in self.by_model.get(model, ()):
                 self._slots(number)
         self._silence_stale = self._silence_stale or bool(touched)
-        self.places.watch(self.rules.values())
         return len(touched)
 
     def _wanted(self, number: int) -> dict[UUID, RuleRow]:

@@ -182,11 +182,18 @@ class Groups:
                 for row in gone:
                     bisect.insort(group.past.said, (event, row, False))
                 _forget(group.past)
-            held = not gone or group.holds(self.terms.row.on)
-            if s.state[slot] == PENDING and self.judge.due(slot) <= event and group.open(now) and held:
+            whole = group.holds(self.terms.row.on) and group.open(now)
+            if s.state[slot] == PENDING and self.judge.due(slot) <= event and whole:
                 self._raise(slot, group, self.judge.due(slot))
             base = {row: bool(self.terms.row.held[row]) for row in group.rows()}
             self._settle(slot, group, now, Past(event - 1, base, []))
+
+    def again(self, slot: int) -> None:
+        """Look at a slot at its own time as it is, without a reading."""
+        s = self.book.slot
+        if s.now[slot] > NONE and s.event[slot] != NONE:
+            s.event[slot] = s.now[slot]
+            self.until(slot, int(s.now[slot]), NOT_FRESH)
 
     def _arm(self, slot: int, group: Group) -> None:
         """When something falls due next, by the slot's own time and on the wall: its devices' clocks may lag."""

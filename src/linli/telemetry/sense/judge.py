@@ -54,6 +54,7 @@ class Judge:
 
     def take(self, batches: list[Batch]) -> None:
         """Judge what has arrived, in the order of the stream; each batch is one message."""
+        self.book.look_around()
         numbered = [(c, b.sequence) for b in batches if (c := self._number(b)) is not None]
         if not numbered:
             return
@@ -278,6 +279,9 @@ class Judge:
     def advance(self, now: int, *, clock: bool = False) -> None:
         """Move time on. With `clock` (the wall clock, not a reading) only partitions that are caught up move."""
         allowed = self.ready if clock else self.owned
+        self.book.look_around()
+        if self.book.terms.again:
+            self._look_again(allowed)
         later = []
         while self.timers and self.timers[0][0] <= now:
             entry = heapq.heappop(self.timers)
@@ -298,6 +302,16 @@ class Judge:
             self._scanned = now
             self._measure_quiet()
             self._silences(now, allowed)
+
+    def _look_again(self, allowed: Any) -> None:
+        """Slots that look at other devices than before: no reading need come for that to matter."""
+        again, book = self.book.terms.again, self.book
+        for slot in sorted(again):
+            part = book.dev.part[book.slot.dev[slot]]
+            if allowed[part]:
+                self.groups.again(slot)
+            if allowed[part] or not self.owned[part]:
+                again.discard(slot)
 
     def _silences(self, now: int, allowed: Any) -> None:
         """Devices from which nothing has come for too long; none while nothing comes from anybody."""
@@ -360,6 +374,7 @@ class Judge:
 
     def followed(self) -> set[int]:
         """Partitions of others with devices that rules of ours look at."""
+        self.book.look_around()
         series, slot = self.book.terms.looked_at()
         dev, part = self.book.series.dev, self.book.dev.part
         far = part[dev[series[self.owned[part[self.book.slot.dev[slot]]]]]]

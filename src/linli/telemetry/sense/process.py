@@ -44,6 +44,7 @@ class Sense:
         self.done: dict[int, int] = {}  # last sequence judged, by partition
         self.goal: dict[int, int] = {}  # sequence at which a partition is caught up
         self.saved: dict[int, int] = {}
+        self.heard = 0  # last sequence that the reader of now brought
         self.following: set[int] = set()  # partitions of others with devices that rules of ours look at
         self.backlog: dict[int, list[Op]] = {}  # decided, not yet written
         self.ticked = time.monotonic()
@@ -185,9 +186,15 @@ class Sense:
         if self.reader:
             self.reader.cancel()
             self.reader = None
-        self.following = self.judge.followed()
+        self.following, self.heard = self.judge.followed(), 0
         if self.epochs:
             self.reader = asyncio.create_task(self._read(), name="reader")
+
+    async def _follow(self) -> None:
+        """Read, besides ours, the partitions that our rules look at now. Ours were heard up to what came last."""
+        if (self.book.places.looking or self.following) and self.judge.followed() != self.following:
+            self.done = {part: max(sequence, self.heard) for part, sequence in self.done.items()}
+            await self._restart_reader()
 
     async def _read(self) -> None:
         subjects = [batch.subject_of(p) for p in sorted({*self.epochs, *self.following})]
@@ -221,10 +228,10 @@ class Sense:
             except batch.BadBatch as error:
                 metrics.BAD.inc()
                 log.warning("message %s of the stream is not a batch: %s", entry.sequence, error)
-        if looking and entries:  # whoever looks at others has heard all until here, also what was not its own
+        if looking:  # whoever looks at others has heard all until here, also what was not its own
             done = {part: max(sequence, entries[-1].sequence) for part, sequence in done.items()}
         await self.registry.meet(batches)
-        self.done = done
+        self.done, self.heard = done, entries[-1].sequence
         self.judge.take(batches)
         for part, sequence in done.items():
             self.judge.seen[part] = sequence
@@ -259,8 +266,7 @@ class Sense:
                 if time.monotonic() - self.ticked > STALL_S:
                     await self._look_again()
                 self.ticked = time.monotonic()
-                if (self.book.places.looking or self.following) and self.judge.followed() != self.following:
-                    await self._restart_reader()
+                await self._follow()
                 await self._catch_up()
                 now = self.clock.now_ms()
                 self.judge.advance(now, clock=True)

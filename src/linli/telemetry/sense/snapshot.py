@@ -53,6 +53,7 @@ def save(judge: Judge, part: int, *, stream: str, at: int) -> bytes:
 
 def load(judge: Judge, part: int, data: bytes | None) -> dict[str, Any]:
     """Bring a partition into the state of `data`; blank without. Returns {stream, at} ("" and 0 when blank)."""
+    judge.book.look_around()
     judge.book.reset_partition(part)
     if not data:
         return {"stream": "", "at": 0}
@@ -179,6 +180,8 @@ def _load_group(judge: Judge, row: dict[str, Any]) -> None:
         known = dict.fromkeys(group.rows(), False) | dict(zip(names, base, strict=True))
         group.past = Past(floor, known, [(at, names[n], held) for at, n, held in said if names[n] >= 0])
         s.state[slot] = PENDING
+    if -1 in names or (s.state[slot] != IDLE and not book.terms.hold(slot)):
+        book.terms.again.add(slot)  # another device is there no longer
     s.wake[slot] = NEVER
     if row["clock"][3] < NEVER:
         judge.wake_at(slot, row["clock"][3])

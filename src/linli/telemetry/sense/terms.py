@@ -141,6 +141,7 @@ class Terms:
         self.counts: dict[int, Bank] = {}
         self.learnt = Learnt(key)
         self.figures = Figures()
+        self.again: set[int] = set()  # slots with rows that are about other devices than before
         self._free: list[int] = []
         self._schedules: dict[str, Windows] = {}
         self._links: tuple[Any, ...] | None = None  # (series, term, which operand of its figure) of all, by series
@@ -154,7 +155,8 @@ class Terms:
         known = self.groups.get(slot)
         if known is not None and known.condition == condition:
             known.version = version
-            self._follow(slot, known, find)
+            if self._follow(slot, known, find):
+                self.again.add(slot)
             return False
         self.drop(slot)
         texts = {one["code"]: one["formula"] for one in condition.get("calculated") or ()}
@@ -173,13 +175,15 @@ class Terms:
         self.groups[slot] = group
         return True
 
-    def _follow(self, slot: int, group: Group, find: Find) -> None:
-        """A row for each other device that a term is about."""
+    def _follow(self, slot: int, group: Group, find: Find) -> bool:
+        """A row for each other device that a term is about. Returns whether they are others than before."""
+        changed = False
         for place in group.others:
             term = group.condition["terms"][place]
             wanted, part = set(find.others(term["of"], term["property"])), group.parts[place]
             gone = [row for row in part if int(self.row.series[row]) not in wanted]
             new = sorted(wanted - {int(self.row.series[row]) for row in part})
+            changed = changed or bool(gone or new)
             if group.past and gone:
                 group.past.said = [one for one in group.past.said if one[1] not in gone]
             for row in gone:
@@ -190,6 +194,7 @@ class Terms:
                 part.append(self._add(slot, series, columns))
                 if group.past:
                     group.past.base[part[-1]] = False
+        return changed
 
     def _row(self, slot: int, term: Term, texts: Mapping[str, str], find: Find) -> int:
         columns, text = KINDS[term["kind"]](term), texts.get(term["property"])
@@ -212,6 +217,7 @@ class Terms:
         group = self.groups.pop(slot, None)
         if group is None:
             return
+        self.again.discard(slot)
         for row in group.rows():
             self._drop_row(row)
 
