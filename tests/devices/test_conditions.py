@@ -230,6 +230,12 @@ def test_a_rule_about_others_is_written_and_kept_from_too_many(
     monkeypatch.setattr(others, "MAX_OTHERS", 2)
     refused = me.post("/rules", body, 422)
     assert refused["errors"][0]["field"] == "condition.terms.1.of.level" and "3 such" in refused["errors"][0]["reason"]
+    monkeypatch.setattr(others, "MAX_OTHERS", 3)
+    monkeypatch.setattr(others, "MAX_PAIRS", 2)
+    refused = me.post("/rules", body, 422)
+    assert refused["errors"][0]["field"] == "condition.terms.1.of.level" and "3 pairs" in refused["errors"][0]["reason"]
+    Device.objects.filter(code="R-0").update(state="retired")
+    assert me.post("/rules", body | {"title": {"zh": "涝二", "en": "flood two"}}, 201), "two pairs are left"
 
 
 def test_processes_of_before_get_no_rule_that_they_cannot_judge(water: ThingModel) -> None:

@@ -18,6 +18,7 @@ KINDS = ("threshold", "range")
 LEVELS = range(5)
 AGE_S = (60, 86_400)
 MAX_OTHERS = 100  # of one place
+MAX_PAIRS = 200_000  # devices of a rule, each with each of those: about 75 MB of a sense process
 Check = Iterator[FieldError]
 Term = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet
 
 from linli.devices import conditions, others, rules, selectors
 from linli.devices.models import Alarm, Device, Rule, RuleVersion
@@ -102,15 +102,31 @@ def problems_of(rule: Rule) -> list[FieldError]:
 
 
 def _too_many(rule: Rule) -> Iterator[FieldError]:
-    """A term that looks at more devices of one place than sense holds for each device of the rule."""
+    """A term that looks at more devices than sense holds: of one place, or of all places together."""
+    judged = Q() if rule.device_ids is None else Q(pk__in=rule.device_ids)
     for number, term in enumerate((rule.condition or {}).get("terms", ())):
         if "of" not in term:
             continue
-        near = Device.objects.filter(model_id=term["of"]["model"], state__in=("active", "planned"))
-        many = Counter(others.place_of(path, term["of"]["level"]) for path in near.values_list("area_path", flat=True))
-        if max(many.values(), default=0) > others.MAX_OTHERS:
-            yield FieldError(f"condition.terms.{number}.of.level", f"is a place with {max(many.values())} such devices;"
-                             f" at most {others.MAX_OTHERS} are looked at, take a smaller place")  # fmt: skip
+        at, level = f"condition.terms.{number}.of.level", term["of"]["level"]
+        own = _by_place(Device.objects.filter(judged, within(rule.area_path), model_id=rule.model_id), level)
+        near = _by_place(Device.objects.filter(model_id=term["of"]["model"]), level)
+        most = max((near[place] for place in own), default=0)
+        pairs = sum(many * near[place] for place, many in own.items())
+        if most > others.MAX_OTHERS:
+            yield FieldError(at, f"is a place with {most} such devices; at most {others.MAX_OTHERS} are looked at,"
+                             " take a smaller place")  # fmt: skip
+        elif pairs > others.MAX_PAIRS:
+            yield FieldError(at, f"makes {pairs:,} pairs of devices, at most {others.MAX_PAIRS:,} are looked at;"
+                             " take a smaller place or area")  # fmt: skip
+
+
+def _by_place(devices: QuerySet[Device], level: int) -> Counter[str]:
+    """How many devices in use are in each place of a level."""
+    found: Counter[str] = Counter()
+    counts = devices.filter(state__in=("active", "planned")).values_list("area_path").annotate(Count("pk")).order_by()
+    for path, many in counts:
+        found[others.place_of(path, level)] += many
+    return found
 
 
 def _save(actor: Actor, rule: Rule, action: str, *, version: int) -> None:
