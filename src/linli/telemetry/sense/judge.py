@@ -304,7 +304,7 @@ class Judge:
             self._silences(now, allowed)
 
     def _look_again(self, allowed: Any) -> None:
-        """Slots that look at other devices than before: no reading need come for that to matter."""
+        """Slots that look at fewer devices than before: no reading need come for that to matter."""
         again, book = self.book.terms.again, self.book
         for slot in sorted(again):
             part = book.dev.part[book.slot.dev[slot]]

@@ -141,7 +141,7 @@ class Terms:
         self.counts: dict[int, Bank] = {}
         self.learnt = Learnt(key)
         self.figures = Figures()
-        self.again: set[int] = set()  # slots with rows that are about other devices than before
+        self.again: set[int] = set()  # slots that look at fewer devices than before
         self._free: list[int] = []
         self._schedules: dict[str, Windows] = {}
         self._links: tuple[Any, ...] | None = None  # (series, term, which operand of its figure) of all, by series
@@ -176,14 +176,14 @@ class Terms:
         return True
 
     def _follow(self, slot: int, group: Group, find: Find) -> bool:
-        """A row for each other device that a term is about. Returns whether they are others than before."""
-        changed = False
+        """A row for each other device that a term is about. Returns whether any is gone."""
+        less = False
         for place in group.others:
             term = group.condition["terms"][place]
             wanted, part = set(find.others(term["of"], term["property"])), group.parts[place]
             gone = [row for row in part if int(self.row.series[row]) not in wanted]
             new = sorted(wanted - {int(self.row.series[row]) for row in part})
-            changed = changed or bool(gone or new)
+            less = less or bool(gone)
             if group.past and gone:
                 group.past.said = [one for one in group.past.said if one[1] not in gone]
             for row in gone:
@@ -194,7 +194,7 @@ class Terms:
                 part.append(self._add(slot, series, columns))
                 if group.past:
                     group.past.base[part[-1]] = False
-        return changed
+        return less
 
     def _row(self, slot: int, term: Term, texts: Mapping[str, str], find: Find) -> int:
         columns, text = KINDS[term["kind"]](term), texts.get(term["property"])
@@ -253,6 +253,7 @@ class Terms:
         """As if no reading had ever come."""
         group = self.groups[slot]
         group.told, group.past, group.level, group.level_at = -1, None, -1, NONE
+        self.again.discard(slot)
         for row in group.rows():
             self.row.ts[row] = self.row.at[row] = self.row.said[row] = NONE
             self.row.on[row] = self.row.held[row] = False
