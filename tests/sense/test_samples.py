@@ -74,7 +74,10 @@ def run(sample: dict[str, Any], wait_s: int = 0) -> tuple[list[tuple[str, str, i
     book = Book(1)
     book.put_rules(rules_of(model["code"]))
     beside = [row(MODELS[o["model"]], uuid.UUID(int=78 + n)) for n, o in enumerate(sample.get("others", ()))]
-    near = [(Device(other, 1), o["readings"]) for other, o in zip(beside, sample.get("others", ()), strict=True)]
+    near = [
+        (Device(other, kind_of(other.properties), 1), o["readings"])
+        for other, o in zip(beside, sample.get("others", ()), strict=True)
+    ]
     book.put_devices([here, *beside], whole=True)
     judge = Judge(book)
     judge.owned[:] = judge.ready[:] = True
