@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.sense.reference import LEARNS_SOON, Reference, occurrences
 from tests.sense.test_judge import T, device, rule
@@ -303,6 +303,9 @@ def _learns_soon() -> Iterator[None]:
 
 @settings(max_examples=400, deadline=None)
 @given(kind=st.sampled_from(sorted(RULES)), seed=st.integers(0, 1 << 30), count=st.integers(1, 80))
+@example("anomaly and another", 20, 67)  # a step of the ladder, due by a late reading in the slot's past
+@example("another's for long", 29, 51)  # a count that begins again at the very time of one that ended
+@example("another's or ours", 388, 80)  # a timer that a snapshot brings
 def test_cuts_clocks_restarts_and_the_past_change_nothing(kind: str, seed: int, count: int) -> None:
     rng = random.Random(seed)
     made, one = split(messages(rng, count)), RULES[kind]
