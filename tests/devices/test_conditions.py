@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from linli.devices import conditions, rules
+from linli.devices import conditions, others, rules
 from linli.devices.models import Alarm, Device, Rule, RuleVersion, ThingModel
 from linli.devices.services import versions
 from linli.kernel import ids
@@ -19,7 +19,8 @@ from linli.places.models import Grid
 LEVEL = rules.Property("level", "水位", "water level", "number", "m", 0, 10)
 PH = rules.Property("ph", "酸碱度", "pH", "number", "[pH]", 0, 14)
 OPEN = rules.Property("open", "开启", "open", "bool")
-KNOWN = {p.code: p for p in (LEVEL, PH, OPEN)}
+RAIN = rules.Property("rain", "雨强", "rain rate", "number", "mm/h", 0, 300)
+KNOWN = {p.code: p for p in (LEVEL, PH, OPEN, *others.known("t_rain", {"zh": "雨量计", "en": "Rain gauge"}, [RAIN]))}
 HIGH = {"kind": "threshold", "property": "level", "op": "gt", "value": 3, "clear_value": 2.8}
 SHUT = {"kind": "threshold", "property": "open", "op": "eq", "value": 0}
 SOUR = {"kind": "range", "property": "ph", "op": "outside", "low": 6, "high": 9, "margin": 0.2}
@@ -28,6 +29,8 @@ OFTEN = {"kind": "count", "property": "level", "op": "gt", "value": 3, "times": 
 
 ODD = {"kind": "anomaly", "property": "level", "side": "above", "value": 1, "clear_value": 0.8}
 
+WET = {"kind": "threshold", "of": {"model": "t_rain", "level": 0, "age_s": 1800}, "property": "rain", "op": "ge",
+       "value": 20, "clear_value": 12}  # fmt: skip
 HEAD = {"code": "head", "name": {"zh": "水头", "en": "head"}, "unit": "m", "formula": "abs(level - ph) * 2"}
 
 WRONG_FIGURES: list[tuple[str, Any]] = [
@@ -64,6 +67,13 @@ def when(*terms: Any, match: str = "all", duration_s: int = 0, **more: Any) -> r
         (when(HIGH | {"property": "head", "value": 30}, calculated=[HEAD], duration_s=60),
          "当 水头 高于 30 m 持续 1 分钟，其中 水头 = 绝对值(水位 − 酸碱度) × 2",
          "when head is above 30 m for 1 minute, where head = size of (water level − pH) × 2"),
+        (when(HIGH, WET), "当 水位 高于 3 m 且 全区任一雨量计的雨强 不低于 20 mm/h（30 分钟内的读数）",
+         "when water level is above 3 m and rain rate of any rain gauge in the district is at least 20 mm/h"
+         " (a reading of the last 30 minutes)"),
+        (when(HIGH, WET | {"of": WET["of"] | {"level": 2}}),
+         "当 水位 高于 3 m 且 同一 2 级网格任一雨量计的雨强 不低于 20 mm/h（30 分钟内的读数）",
+         "when water level is above 3 m and rain rate of any rain gauge in the same level 2 grid is at least 20 mm/h"
+         " (a reading of the last 30 minutes)"),
         (when(HIGH, SHUT, duration_s=180), "当 水位 高于 3 m 且 开启 等于 否，持续 3 分钟",
          "when water level is above 3 m and open is equal to no, for 3 minutes"),
         (when(HIGH, SHUT, match="any"), "当 水位 高于 3 m 或 开启 等于 否",
@@ -143,6 +153,15 @@ def test_where_terms_let_go_is_told() -> None:
           for name, value in WRONG_FIGURES),
         (when(HIGH, calculated=[]), "condition.calculated"),
         (when(ODD | {"property": "head"}, calculated=[HEAD]), "condition.terms.0.property"),
+        (when(WET, HIGH), "condition.terms.0.of"),
+        (when(HIGH, WET | {"of": "t_rain"}), "condition.terms.1.of"),
+        (when(HIGH, WET | {"of": {"model": "t_rain"}}), "condition.terms.1.of"),
+        (when(HIGH, WET | {"of": WET["of"] | {"model": "t_none"}}), "condition.terms.1.of.model"),
+        (when(HIGH, WET | {"of": WET["of"] | {"level": 5}}), "condition.terms.1.of.level"),
+        (when(HIGH, WET | {"of": WET["of"] | {"age_s": 5}}), "condition.terms.1.of.age_s"),
+        (when(HIGH, WET | {"property": "level"}), "condition.terms.1.property"),
+        (when(HIGH, WET | {"kind": "count", "times": 3, "window_s": 60}), "condition.terms.1.kind"),
+        (when(HIGH | {"property": "t_rain/rain"}), "condition.terms.0.property"),
         (when(HIGH | {"property": []}), "condition.terms.0.property"),
         (when(HIGH | {"kind": []}), "condition.terms.0.kind"),
         (when(HIGH, duration_s=-1), "duration_s"),
@@ -190,6 +209,33 @@ def test_a_condition_is_written_changed_and_kept(grids: list[Grid], gauge: Devic
     assert (back["op"], back["value"], back["clears"]["en"]) == ("", None, "ends at water level 2.8 m or below")
     found = [v["body"]["condition"] for v in me.get(f"/rules/{made['id']}/versions")]
     assert found == [{"terms": [HIGH]}, None, {"terms": [OFTEN]}, body["condition"]]
+
+
+def test_a_rule_about_others_is_written_and_kept_from_too_many(
+    grids: list[Grid], gauge: Device, call: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rain = ThingModel.objects.create(
+        code="t_rain", name_zh="雨量计", name_en="Rain gauge", subject="place", category="water", interval_s=60,
+        properties=[{"code": "rain", "name": {"zh": "雨强", "en": "rain rate"}, "type": "number", "unit": "mm/h"}],
+    )  # fmt: skip
+    Device.objects.bulk_create(
+        Device(code=f"R-{n}", name_zh="雨", model=rain, area_path=f"{gauge.area_path}.{n}") for n in range(3)
+    )
+    me = call()
+    body = {"model": "t_water", "title": {"zh": "涝", "en": "flood"}, "kind": "terms", "severity": "warning",
+            "area_path": "340121403", "condition": {"terms": [HIGH, WET]}}  # fmt: skip
+    made = me.post("/rules", body, 201)
+    assert made["sentence"]["zh"].endswith("全区任一雨量计的雨强 不低于 20 mm/h（30 分钟内的读数）")
+    assert made["clears"]["en"].endswith("rain rate of any rain gauge in the district 12 mm/h or below")
+    monkeypatch.setattr(others, "MAX_OTHERS", 2)
+    refused = me.post("/rules", body, 422)
+    assert refused["errors"][0]["field"] == "condition.terms.1.of.level" and "3 such" in refused["errors"][0]["reason"]
+    monkeypatch.setattr(others, "MAX_OTHERS", 3)
+    monkeypatch.setattr(others, "MAX_PAIRS", 2)
+    refused = me.post("/rules", body, 422)
+    assert refused["errors"][0]["field"] == "condition.terms.1.of.level" and "3 pairs" in refused["errors"][0]["reason"]
+    Device.objects.filter(code="R-0").update(state="retired")
+    assert me.post("/rules", body | {"title": {"zh": "涝二", "en": "flood two"}}, 201), "two pairs are left"
 
 
 def test_processes_of_before_get_no_rule_that_they_cannot_judge(water: ThingModel) -> None:

@@ -40,6 +40,8 @@ class Term:
             self.parts, self.clock = dict.fromkeys(names, (-NEVER, math.nan)), -NEVER
         self.detector = anomaly.Detector(LEARNS_SOON)
         self.newest = -NEVER
+        self.age = data["of"]["age_s"] * 1000 if "of" in data else 0
+        self.said = -NEVER  # when it was told last, in the order in which its rule hears
         self.fresh: list[tuple[int, float]] = []  # good ones, by time
         self.on = self.held = False
 
@@ -68,7 +70,7 @@ class Term:
         fresh, again = ts > self.newest, ts == self.newest
         self.newest = max(self.newest, ts)
         kind = self.data["kind"]
-        if again or (not fresh and kind in ("rate", "count", "anomaly")):
+        if again or (not fresh and (self.age or kind in ("rate", "count", "anomaly"))):
             return None
         if fresh:
             self.fresh.append((ts, value))
@@ -149,11 +151,20 @@ class Schedule:
 class Reference:
     """`hear` messages in the order of the stream, then `end`; `told` has (started, raised, ended)."""
 
-    def __init__(self, rule: RuleRow, begin: int) -> None:
+    def __init__(self, rule: RuleRow, begin: int, others: dict[int, list[int]] | None = None) -> None:
+        """`others`: by level, the devices that terms are about besides; their properties are told `number:property`."""
         assert rule.condition is not None
         self.every = rule.condition.get("match", "all") == "all"
         texts = {one["code"]: one["formula"] for one in rule.condition.get("calculated") or ()}
-        self.terms = [Term(t, texts) for t in rule.condition["terms"]]
+        self.terms, self.parts = list[Term](), list[range]()
+        for term in rule.condition["terms"]:
+            names = (
+                [f"{other}:{term['property']}" for other in (others or {})[term["of"]["level"]]]
+                if "of" in term
+                else [term["property"]]
+            )
+            self.parts.append(range(len(self.terms), len(self.terms) + len(names)))
+            self.terms += [Term(term | {"property": name}, texts) for name in names]
         self.duration, self.pause = rule.duration_s * 1000, rule.reraise_s * 1000
         self.state, self.begun, self.block, self.now, self.lag = "idle", 0, -NEVER, -NEVER, 0
         self.event = self.wake = NEVER
@@ -190,17 +201,31 @@ class Reference:
         return [(a, b, c, tuple(levels)) for a, b, c, levels in self.told]
 
     def _whole(self, on: list[bool]) -> bool:
-        return all(on) if self.every else any(on)
+        found = [any(on[n] for n in part) for part in self.parts]
+        return all(found) if self.every else any(found)
+
+    def _old(self, now: int) -> list[int]:
+        """Terms about others that ended by `now`, since they were told too long ago."""
+        gone = [n for n, t in enumerate(self.terms) if t.age and (t.on or t.held) and now - t.said > t.age]
+        for n in gone:
+            self.terms[n].on = self.terms[n].held = False
+        return gone
 
     def _moment(self, ts: int, rows: list[tuple[Any, ...]], climbs: list[tuple[Any, ...]]) -> None:
         fresh = any(row[4] for row in rows)
         self._pass(ts if fresh else -NEVER, rows[0][1])
+        if self.state == "idle":
+            self._old(max(self.now, ts) if fresh else self.now)
+        late = max(self.now, ts) - ts
+        ages = [self.terms[row[0]].age for row in rows]
+        rows = [(*row[:2], False, False, row[4]) if age and late > age else row
+                for row, age in zip(rows, ages, strict=True)]  # fmt: skip
         before, floor = [t.held for t in self.terms], self.now
         for number, recv, holds, stays, new in rows:
             if new:
                 term = self.terms[number]
                 term.on = holds or (self.state == "active" and term.on and stays)
-                term.held, self.lag = holds, recv - ts
+                term.held, self.lag, term.said = holds, recv - ts, ts
         for step, holds, stays, _ in climbs:
             step.on = holds or (self.state == "active" and step.on and stays)
             step.held = holds
@@ -240,17 +265,19 @@ class Reference:
         return found
 
     def _begin(self, at: int) -> None:
-        if self.told and at <= self.begun:
-            at = self.begun + 1
-        self.begun = at
+        self.begun = at = self._after_last(at)
         if max(at + self.duration, self.block) <= at:
             self._raise(at)
         else:
             self.state = "pending"
 
+    def _after_last(self, at: int) -> int:
+        return max(at, self.told[-1][1] + 1) if self.told else at
+
     def _count(self, ts: int, rows: list[tuple[Any, ...]]) -> None:
         for number, _, holds, _, fresh in rows:
             at = max(ts, self.floor + 1) if fresh else ts
+            at = max(at, self.now) if self.terms[number].age else at
             if at > self.floor and (fresh or (at, number) not in self.said):
                 self.said[at, number] = holds
         on = list(self.base)
@@ -262,13 +289,15 @@ class Reference:
         if start is None:
             self.state = "idle"
         else:
-            self.begun = start
+            self.begun = self._after_last(start)
         self._watch()
 
     def _watch(self) -> None:
         event = max(self.begun + self.duration, self.block) if self.state == "pending" else NEVER
         if self.schedule and (self.state != "idle" or self._whole([t.on for t in self.terms])):
             event = min(event, self.schedule.edge(self.now))
+        if self.state != "idle" or self._whole([t.on for t in self.terms]):
+            event = min([event, *(t.said + t.age + 1 for t in self.terms if t.age and (t.on or t.held))])
         if self.state == "active":
             later = [self.told[-1][1] + s["after_s"] * 1000 for s in self.ladder if "after_s" in s]
             event = min([event, *(at for at in later if at > self.now)])
@@ -279,7 +308,14 @@ class Reference:
         while self.event < NEVER and (ts >= self.event or recv >= self.wake):
             event, self.event, self.wake = self.event, NEVER, NEVER
             self.now = max(self.now, event)
-            if self.state == "pending" and self._open() and max(self.begun + self.duration, self.block) <= event:
+            self.said |= {(event, n): False for n in self._old(event)}
+            whole = self._whole([t.on for t in self.terms])
+            if (
+                self.state == "pending"
+                and whole
+                and self._open()
+                and max(self.begun + self.duration, self.block) <= event
+            ):
                 self._raise(event)
             if self.state == "idle":
                 self.floor, self.base, self.said = event - 1, [t.held for t in self.terms], {}
@@ -309,7 +345,7 @@ def occurrences(said: list[dict[str, Any]], *, severity: str | None = None) -> l
                 continue
             rows.append([o["device_id"], started, raised, None, ((raised, o.get("severity", severity)),)])
         for r in mine:
-            if r[3] is not None:
+            if r[3] is not None or r[1] > o["started_at"]:
                 continue
             if o["op"] == "clear":
                 r[3] = max(r[2], o["cleared_at"])

@@ -11,7 +11,8 @@ import orjson
 import pytest
 from django.db import connection
 
-from linli.devices.models import Alarm, Device, Rule
+from linli.devices.models import Alarm, Device, Rule, ThingModel
+from linli.kernel import ids
 from linli.kernel.models import OutboxEvent
 from linli.telemetry import batch, stream
 from linli.telemetry.sense import store
@@ -131,6 +132,47 @@ def test_two_share_and_one_takes_over(fleet: Callable) -> None:
 
     asyncio.run(play())
     until(lambda: Alarm.objects.count() == 40, 3)
+
+
+def test_a_rule_looks_at_devices_that_another_process_owns(fleet: Callable) -> None:
+    """One device with the rule; others beside it in every partition, shared out over two processes."""
+    f = fleet(1)
+    rain = ThingModel.objects.create(
+        code="t_rain", name_zh="雨量计", name_en="rain gauge", subject="place", category="water", interval_s=60,
+        properties=[{"code": "level", "name": {"zh": "雨强", "en": "rain"}, "type": "number"}],
+    )  # fmt: skip
+    held: dict[int, Device] = {}
+    while len(held) < 4:
+        one = Device(code=f"R-{ids.new_id()}", name_zh="雨", model=rain, area_path="d.1.2")
+        held.setdefault(batch.partition_of(one.pk.bytes, 4), one)
+    f.devices += Device.objects.bulk_create(held.values())
+    high = {"kind": "threshold", "property": "level", "op": "gt", "value": 3.0}
+    wet = high | {"of": {"model": "t_rain", "level": 1, "age_s": 600}}
+    f.rule(kind="terms", op="", value=None, condition={"match": "all", "terms": [high, wet]})
+    one, two = f.start(), f.start()
+    f.wait_ready(one, 2)
+    f.wait_ready(two, 2)
+
+    async def play(*points: tuple[int, float]) -> None:
+        nc = await f.connect()
+        await f.send(nc, [(n, int(time.time() * 1000), value) for n, value in points])
+        await nc.close()
+
+    def active() -> int:
+        return Alarm.objects.filter(cleared_at=None).count()
+
+    asyncio.run(play((0, 5.0)))
+    for n in range(1, 5):
+        asyncio.run(play((n, 9.0)))
+        until(lambda: active() == 1, 5)
+        asyncio.run(play((n, 0.0)))
+        until(lambda: active() == 0, 5)
+    two.kill()
+    two.wait()
+    f.wait_ready(one, 4)
+    asyncio.run(play((1, 9.0), (2, 9.0), (3, 0.0)))
+    until(lambda: active() == 1, 5)
+    assert Alarm.objects.count() == 5 and {a.device_id for a in Alarm.objects.all()} == {f.devices[0].pk}
 
 
 @pytest.mark.timeout(120)

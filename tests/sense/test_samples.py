@@ -33,11 +33,13 @@ SAMPLES = entries("sample-streams", "sample_streams")
 NUMBER = itertools.count()
 
 
-def row(model: dict[str, Any]) -> RegistryRow:
+def row(model: dict[str, Any], device_id: uuid.UUID = ID) -> RegistryRow:
     """As the view `devices_registry_v1` tells a device of the model."""
     properties = {p["code"]: dict(zip(("min", "max"), p["range"], strict=True)) if "range" in p else {}
                   for p in model["properties"]}  # fmt: skip
-    return RegistryRow(ID, "X-1", model["code"], model["subject"], "d.1", True, [], model["interval_s"], properties)
+    return RegistryRow(
+        device_id, "X-1", model["code"], model["subject"], "d.1", True, [], model["interval_s"], properties
+    )
 
 
 def rules_of(code: str) -> list[RuleRow]:
@@ -71,7 +73,12 @@ def run(sample: dict[str, Any], wait_s: int = 0) -> tuple[list[tuple[str, str, i
     known = {str(r.rule_id): r.code for r in rules_of(model["code"])}
     book = Book(1)
     book.put_rules(rules_of(model["code"]))
-    book.put_devices([here], whole=True)
+    beside = [row(MODELS[o["model"]], uuid.UUID(int=78 + n)) for n, o in enumerate(sample.get("others", ()))]
+    near = [
+        (Device(other, kind_of(other.properties), 1), o["readings"])
+        for other, o in zip(beside, sample.get("others", ()), strict=True)
+    ]
+    book.put_devices([here, *beside], whole=True)
     judge = Judge(book)
     judge.owned[:] = judge.ready[:] = True
     said, travelled = [], []
@@ -82,6 +89,8 @@ def run(sample: dict[str, Any], wait_s: int = 0) -> tuple[list[tuple[str, str, i
             said.append((op.get("severity", op["op"]), known[op["rule_id"]], (at - T) // 1000))
 
     for i, t in enumerate(sample["t"]):
+        for other, readings in near:
+            judge.take([gate(other, T + t * 1000, {name: v[i] for name, v in readings.items()})])
         travelled.append(gate(device, T + t * 1000, {name: v[i] for name, v in sample["readings"].items()}))
         judge.take(travelled[-1:])
         hear()

@@ -75,6 +75,12 @@ def _rules(models: Found, rules: Found) -> Iterator[Finding]:
         for name in (when.get("property"), *contracts.read_properties(when.get("condition"))):
             if name and name not in known:
                 yield Finding(RULE, path, 0, f"rule {rule['code']}: {when['model']} has no property {name}")
+        for code, _, name in contracts.looks(when.get("condition")):
+            _, other = models.get(code, ("", {"properties": []}))
+            if name not in {p["code"] for p in other["properties"]}:
+                yield Finding(
+                    RULE, path, 0, f"rule {rule['code']}: {code} has no property {name}, or is no thing model"
+                )
     for code, (path, model) in models.items():
         if model["subject"] == "place" and code not in ruled:
             yield Finding(RULE, path, 0, f"{code} has no standard alarm")
@@ -93,6 +99,13 @@ def _samples(models: Found, rules: Found, samples: list[tuple[str, dict[str, Any
         for name, values in sample["readings"].items():
             if name not in known or len(values) != len(sample["t"]):
                 yield Finding(RULE, path, 0, f"a sample of {code}: {name} is no property, or has not one value a time")
+        for other in sample.get("others", ()):
+            _, beside = models.get(other["model"], ("", {"properties": []}))
+            names = {p["code"] for p in beside["properties"]}
+            if any(name not in names or len(v) != len(sample["t"]) for name, v in other["readings"].items()):
+                yield Finding(
+                    RULE, path, 0, f"a sample of {code}: {other['model']} has no such property, or not all times"
+                )
         for alarm in sample["alarms"]:
             fired.add(alarm["rule"])
             _, rule = rules.get(alarm["rule"], ("", None))

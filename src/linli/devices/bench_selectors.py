@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from linli.devices import selectors
+from linli.devices import others, selectors
 from linli.devices.contracts import RegistryRow, RuleRow
 from linli.devices.models import Alarm, Device, Rule
 from linli.devices.services import rules as services
@@ -77,6 +77,22 @@ def judged_devices(actor: Actor, rule: RuleRow, limit: int) -> list[tuple[Regist
                      d.state), {"zh": d.name_zh, "en": d.name_en or d.name_zh})
         for d in rows
     ]  # fmt: skip
+
+
+def looked_at(actor: Actor, rule: RuleRow, rows: list[RegistryRow]) -> list[RegistryRow]:
+    """Devices in the places of these that the rule looks at, as far as the actor may see them."""
+    found: dict[UUID, RegistryRow] = {}
+    for model, level, _ in others.looks(rule.condition):
+        places = {others.place_of(row.area_path, level) for row in rows}
+        near = Device.objects.filter(
+            area_q(actor, "devices.view"), model_id=model, model__subject=selectors.OPEN,
+            state__in=("active", "planned"),
+        ).select_related("model").only("id", "code", "area_path", "state", "model__interval_s")  # fmt: skip
+        for d in near.iterator():
+            if others.place_of(d.area_path, level) in places:
+                found[d.pk] = RegistryRow(d.pk, d.code, model, selectors.OPEN, d.area_path, True, [],
+                                          d.model.interval_s, {}, None, d.state)  # fmt: skip
+    return list(found.values())
 
 
 def raised(actor: Actor, rule_id: UUID, device_ids: list[UUID], start: datetime, end: datetime) -> list[Alarm]:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from linli.devices import calculated
+from linli.devices import calculated, others
 from linli.kernel.errors import FieldError
 
 MATCHES = ("all", "any")
@@ -57,6 +57,8 @@ def _all(condition: Term, properties: Mapping[str, Any]) -> Check:
     for number, term in enumerate(terms):
         at = f"condition.terms.{number}"
         yield from term_problems(at, term, {**figures, **properties})
+        if isinstance(term, Mapping):
+            yield from others.problems(at, term, number, properties)
         if isinstance(term, Mapping) and term.get("kind") == "anomaly" and term.get("property") in [*figures]:
             yield FieldError(f"{at}.property", "is calculated; what is usual is learnt of properties only")
 
@@ -66,9 +68,8 @@ def term_problems(at: str, term: Any, properties: Mapping[str, Any]) -> Check:
         yield FieldError(f"{at}.kind", f"must be one of {', '.join(TERMS)}")
         return
     fields, check = TERMS[term["kind"]]
-    yield from _only(at, term, ("kind", "property", *fields))
-    name = term.get("property")
-    prop = properties.get(name) if isinstance(name, str) else None
+    yield from _only(at, term, ("kind", "of", "property", *fields))
+    prop = properties.get(others.code_of(term))
     if prop is None:
         yield FieldError(f"{at}.property", "is not a property of this model")
     elif prop.type not in ("number", "bool"):
@@ -279,7 +280,8 @@ def main_property(condition: Term) -> str:
 
 def properties_of(condition: Term) -> list[str]:
     """Every property of the device itself that it reads."""
-    return list(dict.fromkeys(p for t in condition["terms"] for p in calculated.operands(condition, t["property"])))
+    own = (t["property"] for t in condition["terms"] if "of" not in t)
+    return list(dict.fromkeys(p for name in own for p in calculated.operands(condition, name)))
 
 
 def reach_s(condition: Term) -> int:
@@ -296,6 +298,9 @@ def converted(condition: Term, steps: Mapping[str, tuple[str, float, float]]) ->
     """The same condition where properties were renamed or have another unit: new = old · factor + offset."""
     terms = []
     for term in condition["terms"]:
+        if "of" in term:  # another model's
+            terms.append(dict(term))
+            continue
         name, factor, offset = steps.get(term["property"], (term["property"], 1.0, 0.0))
         terms.append(_moved(dict(term) | {"property": name}, factor, offset))
     made = dict(condition) | {"terms": terms} | calculated.converted(condition, steps)

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from linli.devices import certificates, conditions, formulas, text, thing_diff, things
+from linli.devices import certificates, conditions, formulas, others, text, thing_diff, things
 
 model_problems = things.problems
 """What is wrong with a thing model of a pack, given the UCUM codes in use: a list of FieldError."""
@@ -226,6 +226,8 @@ class RuleRow:
 
 Formula, formula = formulas.Formula, formulas.parse
 """The formula of a calculated figure of a condition, as steps for a stack; see `formulas`."""
+place_of, looks, MAX_OTHERS = others.place_of, others.looks, others.MAX_OTHERS
+"""The place of a device for a rule that looks at others there, what it looks at, at how many of them at most."""
 
 
 def read_properties(condition: Mapping[str, Any] | None) -> list[str]:

@@ -13,6 +13,7 @@ from linli.devices import (
     escalation,
     incident_selectors,
     open_selectors,
+    others,
     selectors,
     standing_selectors,
     trial_selectors,
@@ -181,9 +182,10 @@ def draft_rule(
 
 
 def read_properties(rule: RuleRow) -> list[str]:
-    """Which properties of its device a rule reads; none: any."""
+    """Which properties a rule reads, of its device and of others that it looks at; none: any."""
     if rule.condition is not None:
-        return conditions.properties_of(rule.condition)
+        looked = (name for _, _, name in others.looks(rule.condition))
+        return list(dict.fromkeys([*conditions.properties_of(rule.condition), *looked]))
     return [rule.property] if rule.property else []
 
 
@@ -200,6 +202,11 @@ def learns(rule: RuleRow) -> bool:
 def judged_devices(actor: Actor, rule: RuleRow, limit: int) -> list[tuple[RegistryRow, dict[str, str]]]:
     """Devices that a rule judges and the actor may see, each with its names; Invalid when there are more."""
     return bench_selectors.judged_devices(actor, rule, limit)
+
+
+def looked_at(actor: Actor, rule: RuleRow, rows: list[RegistryRow]) -> list[RegistryRow]:
+    """Devices that a rule looks at besides those that it judges (`rows`), in their places, as far as the actor sees."""
+    return bench_selectors.looked_at(actor, rule, rows)
 
 
 def raised_alarms(

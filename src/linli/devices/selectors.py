@@ -11,7 +11,7 @@ import orjson
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
-from linli.devices import incident_selectors, locks, text
+from linli.devices import incident_selectors, locks, others, text, units
 from linli.devices.contracts import Lease
 from linli.devices.models import (
     SEVERITIES,
@@ -25,6 +25,7 @@ from linli.devices.models import (
     SenseLease,
     ThingModel,
 )
+from linli.devices.wording import Property
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor, contains
 from linli.kernel.errors import Forbidden, Invalid, NotFound
@@ -307,3 +308,16 @@ def alarm_counts(actor: Actor, *, area: str = "") -> dict[str, Any]:
     )
     return {**{k: row[k] for k in ("active", "unacknowledged", "shelved")}, "held": held,
             "severities": {s: row[s] for s in SEVERITIES}}  # fmt: skip
+
+
+def rule_properties(model: ThingModel, condition: Any, *, shown: bool = False) -> list[Property]:
+    """The properties that a rule of the model may name: its own, and as `model/property` those of the models that its
+    condition looks at. `shown`: with units as people read them."""
+
+    def of(one: ThingModel) -> list[Property]:
+        return [Property.of(units.for_people(p) if shown else p) for p in one.properties]
+
+    found = of(model)
+    for other in ThingModel.objects.filter(code__in=others.models(condition), subject=OPEN):
+        found += others.known(other.code, {"zh": other.name_zh, "en": other.name_en}, of(other))
+    return found

@@ -23,6 +23,8 @@ _MOVES = {True: ("上升", "rises"), False: ("下降", "falls")}
 _BY = {True: ("不少于", "at least"), False: ("超过", "more than")}
 _BACK = {True: ("不高于", "or below"), False: ("不低于", "or above")}
 _OVER = {True: ("次日 ", " the next day"), False: ("", "")}
+OF = ("{0}的{1}", "{1} of any {0}")  # a property of another model
+_PLACES = (("全区", "in the district"), ("同一 {} 级网格", "in the same level {} grid"))
 _JOIN = {"all": (" 且 ", " and "), "any": (" 或 ", " or ")}
 
 
@@ -101,9 +103,23 @@ def joined(condition: Term, properties: Known) -> Pair:
 
 
 def term_words(term: Term, properties: Known) -> Pair:
-    prop = properties.get(term["property"])
+    prop, names = _left(term, properties)
+    words = TERMS[term["kind"]](term, prop, names)
+    if "of" not in term:
+        return words
+    zh, en = span(term["of"]["age_s"])
+    return f"{words[0]}（{zh}内的读数）", f"{words[1]} (a reading of the last {en})"
+
+
+def _left(term: Term, properties: Known) -> tuple[Property | None, Pair]:
+    """What a term compares, and how that is called; other devices with where they are."""
+    of = term.get("of")
+    prop = properties.get(f"{of['model']}/{term['property']}" if of else term["property"])
     names = (prop.zh, prop.en) if prop else (term["property"], term["property"])
-    return TERMS[term["kind"]](term, prop, names)
+    if not of:
+        return prop, names
+    zh, en = _PLACES[min(of["level"], 1)]
+    return prop, (f"{zh.format(of['level'])}任一{names[0]}", f"{names[1]} {en.format(of['level'])}")
 
 
 def _threshold(term: Term, prop: Property | None, names: Pair) -> Pair:
@@ -220,8 +236,7 @@ def clears_sentence(condition: Term, properties: Known) -> Label | None:
 
 
 def _lets_go(term: Term, properties: Known) -> Pair | None:
-    prop = properties.get(term["property"])
-    names = (prop.zh, prop.en) if prop else (term["property"], term["property"])
+    prop, names = _left(term, properties)
     if term["kind"] == "range" and term.get("margin"):
         inner = term["margin"] if term["op"] == "outside" else -term["margin"]
         low, high, unit = f"{term['low'] + inner:g}", f"{term['high'] - inner:g}", _unit(prop)

@@ -39,6 +39,7 @@ class Asked:
     rule: RuleRow
     rule_id: UUID | None
     rows: list[tuple[RegistryRow, dict[str, str]]]
+    others: list[RegistryRow]  # that the rule looks at besides
     counts: dict[UUID, int]
     begin: int
     since: int
@@ -65,11 +66,13 @@ def asked(
     rows = devices.judged_devices(actor, rule, MAX_DEVICES)
     lead = max(DAY_MS, 2000 * (rule.duration_s + rule.no_data_s + rule.reraise_s + devices.reach_s(rule)))
     begin = max(0, since - lead)
-    counts = _counts([row for row, _ in rows], devices.read_properties(rule), begin, until)
+    others = devices.looked_at(actor, rule, [row for row, _ in rows])
+    known = {row.device_id: row for row in [*(row for row, _ in rows), *others]}
+    counts = _counts(list(known.values()), devices.read_properties(rule), begin, until)
     if (total := sum(counts.values())) > MAX_POINTS:
         raise Invalid("start", f"about {total:,} readings lie in that span, at most {MAX_POINTS:,} are judged at once;"
                       " take a shorter span or a smaller area")  # fmt: skip
-    return Asked(rule, rule_id, rows, counts, begin, since, until)
+    return Asked(rule, rule_id, rows, others, counts, begin, since, until)
 
 
 def at_once(actor: Actor, what: Asked) -> dict[str, Any]:
@@ -127,9 +130,12 @@ def _judge(what: Asked, tell: Callable[[int], None]) -> dict[str, Any]:
     properties = devices.read_properties(what.rule)
     alarms: list[Occurrence] = []
     points = unfit = late = 0
-    for group in _groups([r for r, _ in what.rows if what.counts.get(r.device_id)], what.counts):
-        bench = Bench(what.rule, group, lambda judged, before=points: tell(before + judged))  # type: ignore[misc]
-        pages = selectors.history().arrivals([r.device_id for r in group], properties, what.begin, what.until)
+    judged = [r for r, _ in what.rows if what.others or what.counts.get(r.device_id)]
+    for group in _groups(judged, what.counts):
+        bench = Bench(what.rule, group, lambda judged, before=points: tell(before + judged),  # type: ignore[misc]
+                      others=what.others)  # fmt: skip
+        ids = list({r.device_id for r in [*group, *what.others]})
+        pages = selectors.history().arrivals(ids, properties, what.begin, what.until)
         for page in selectors.asked(pages):
             bench.take(page)
         alarms += bench.finish()
@@ -155,11 +161,11 @@ def _groups(rows: list[RegistryRow], counts: Mapping[UUID, int]) -> Iterator[lis
     group: list[RegistryRow] = []
     size = 0
     for row in rows:
-        if group and (len(group) >= GROUP_DEVICES or size + counts[row.device_id] > GROUP_POINTS):
+        if group and (len(group) >= GROUP_DEVICES or size + counts.get(row.device_id, 0) > GROUP_POINTS):
             yield group
             group, size = [], 0
         group.append(row)
-        size += counts[row.device_id]
+        size += counts.get(row.device_id, 0)
     if group:
         yield group
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
-from linli.devices import rules, units
+from linli.devices import rules, selectors
 from linli.devices.api.schemas import Label
 from linli.devices.models import Rule
 
@@ -61,7 +61,7 @@ def rule_words(r: Rule) -> dict[str, Any]:
     """{sentence, clears} of a rule."""
     when = rules.Condition(r.kind, r.property, r.op, r.value, r.clear_value, r.duration_s, r.no_data_s, r.reraise_s,
                            r.condition)  # fmt: skip
-    known = {p["code"]: rules.Property.of(units.for_people(p)) for p in r.model.properties}
+    known = {p.code: p for p in selectors.rule_properties(r.model, r.condition, shown=True)}
     prop = known.get(r.property)
     return {"sentence": rules.sentence(when, prop, known), "clears": rules.clear_sentence(when, prop, known)}
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 
-from linli.devices import conditions, drafting_selectors, rules, thing_diff, things, units
+from linli.devices import conditions, drafting_selectors, rules, selectors, thing_diff, things, units
 from linli.devices.models import Rule, RuleVersion, ThingModel
 from linli.devices.services import versions
 from linli.kernel import clock, events, packs
@@ -92,7 +92,7 @@ def _write_rule(raw: dict[str, Any], model: ThingModel | None) -> None:
     when = {k: v for k, v in raw["when"].items() if k != "model"}
     found = rules.problems(
         rules.Condition(**when, reraise_s=raw.get("reraise_s", 60)), severity=raw["severity"], subject=model.subject,
-        properties=[rules.Property.of(p) for p in model.properties], case=raw.get("case"),
+        properties=selectors.rule_properties(model, when.get("condition")), case=raw.get("case"),
     )  # fmt: skip
     if found:
         raise Invalid(errors=[FieldError(f"rules.{raw['code']}.{e.field}", e.reason) for e in found])

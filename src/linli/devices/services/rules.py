@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet
 
-from linli.devices import conditions, rules, selectors
+from linli.devices import conditions, others, rules, selectors
 from linli.devices.models import Alarm, Device, Rule, RuleVersion
 from linli.devices.services import alarms
 from linli.devices.services.devices import model_of
@@ -86,16 +87,45 @@ def problems_of(rule: Rule) -> list[FieldError]:
     """What is wrong with a rule, its titles aside."""
     when = rules.Condition(rule.kind, rule.property, rule.op, rule.value, rule.clear_value, rule.duration_s,
                            rule.no_data_s, rule.reraise_s, rule.condition)  # fmt: skip
-    properties = [rules.Property.of(p) for p in rule.model.properties]
+    properties = selectors.rule_properties(rule.model, rule.condition)
     found = rules.problems(
         when, severity=rule.severity, subject=rule.model.subject, properties=properties, case=rule.case
     )
+    found += [] if found else _too_many(rule)
     if rule.area_path and places.grid_at(rule.area_path) is None:
         found.append(FieldError("area_path", "is not a grid in force"))
     if rule.device_ids is not None:
         known = Device.objects.filter(pk__in=rule.device_ids, model=rule.model)
         if known.count() != len(set(rule.device_ids)):
             found.append(FieldError("device_ids", "has devices that are unknown or of another model"))
+    return found
+
+
+def _too_many(rule: Rule) -> Iterator[FieldError]:
+    """A term that looks at more devices than sense holds: of one place, or of all places together."""
+    judged = Q() if rule.device_ids is None else Q(pk__in=rule.device_ids)
+    for number, term in enumerate((rule.condition or {}).get("terms", ())):
+        if "of" not in term:
+            continue
+        at, level = f"condition.terms.{number}.of.level", term["of"]["level"]
+        own = _by_place(Device.objects.filter(judged, within(rule.area_path), model_id=rule.model_id), level)
+        near = _by_place(Device.objects.filter(model_id=term["of"]["model"]), level)
+        most = max((near[place] for place in own), default=0)
+        pairs = sum(many * near[place] for place, many in own.items())
+        if most > others.MAX_OTHERS:
+            yield FieldError(at, f"is a place with {most} such devices; at most {others.MAX_OTHERS} are looked at,"
+                             " take a smaller place")  # fmt: skip
+        elif pairs > others.MAX_PAIRS:
+            yield FieldError(at, f"makes {pairs:,} pairs of devices, at most {others.MAX_PAIRS:,} are looked at;"
+                             " take a smaller place or area")  # fmt: skip
+
+
+def _by_place(devices: QuerySet[Device], level: int) -> Counter[str]:
+    """How many devices in use are in each place of a level."""
+    found: Counter[str] = Counter()
+    counts = devices.filter(state__in=("active", "planned")).values_list("area_path").annotate(Count("pk")).order_by()
+    for path, many in counts:
+        found[others.place_of(path, level)] += many
     return found
 
 

@@ -13,7 +13,7 @@ sense calls no device silent).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -45,11 +45,18 @@ class Bench:
     """`tell` hears after each slice how many readings are judged; what it raises ends the bench."""
 
     def __init__(
-        self, rule: RuleRow, devices: Iterable[RegistryRow], tell: Callable[[int], None] = lambda judged: None
-    ) -> None:
+        self, rule: RuleRow, devices: Iterable[RegistryRow], tell: Callable[[int], None] = lambda judged: None,
+        *, others: Iterable[RegistryRow] = (),
+    ) -> None:  # fmt: skip
+        """`others`: devices that the rule looks at besides those that it judges here."""
+        devices, seen = list(devices), dict[UUID, RegistryRow]()
+        for row in [*devices, *others]:
+            seen.setdefault(row.device_id, row)
+        if len(seen) > len(devices):
+            rule = replace(rule, device_ids=[row.device_id for row in devices])
         self.book = Book(1)
         self.book.put_rules([rule])
-        self.book.put_devices(devices, whole=True)
+        self.book.put_devices(seen.values(), whole=True)
         self.judge = Judge(self.book, line=False)
         self.judge.owned[:] = self.judge.ready[:] = True
         self.points = self.unfit = 0

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from linli.devices.contracts import OPEN_SUBJECTS, RegistryRow, RuleRow
 from linli.telemetry.batch import partition_of
+from linli.telemetry.sense.kinds import MODES, STRICT
+from linli.telemetry.sense.places import Places
 from linli.telemetry.sense.rings import NONE
 from linli.telemetry.sense.table import Table
-from linli.telemetry.sense.terms import MODES, STRICT, Terms
+from linli.telemetry.sense.terms import Find, Terms
 
 __all__ = ["ACTIVE", "IDLE", "NEVER", "PENDING", "Book"]
 IDLE, PENDING, ACTIVE = 0, 1, 2
@@ -59,6 +61,7 @@ class Book:
             fill={"series": -1, "clear": np.nan, "block": np.iinfo(np.int64).min, "now": NONE, "event": NEVER},
         )  # fmt: skip
         self.terms = Terms(self.key_of)
+        self.places = Places(self)
         self.series_of: npt.NDArray[np.int32] = np.full((1024, 16), -1, np.int32)
         self.slots_of: npt.NDArray[np.int32] = np.full((1024, 2), -1, np.int32)
         self.silence: npt.NDArray[np.int32] = np.zeros(0, np.int32)  # live no-data slots
@@ -94,6 +97,11 @@ class Book:
         self._silence_stale = True
         return self._judge(number, False)
 
+    def look_around(self) -> None:
+        """Rules that look at other devices follow which there are: once for many changes, before they matter."""
+        for number in self.places.neighbours():
+            self._slots(number)
+
     def _put(self, key: bytes, row: RegistryRow) -> int:
         judged = bool(row.enabled) and row.state in ("active", "planned")
         number = self.by_id.get(key)
@@ -102,6 +110,8 @@ class Book:
             self.devices.append(Device(row.device_id, str(row.device_id), row.model, row.area_path, judged))
             self.by_id[key] = number
             self.by_model.setdefault(row.model, []).append(number)
+            if judged:
+                self.places.came(number)
             if number >= len(self.series_of):
                 self.series_of = _taller(self.series_of)
             self._slots(number)
@@ -109,15 +119,19 @@ class Book:
         known = self.devices[number]
         if (known.area, known.judged, known.model) == (row.area_path, judged, row.model):
             return 0
+        self.places.went(number)
         if known.model != row.model:
             self.by_model[known.model].remove(number)
             self.by_model.setdefault(row.model, []).append(number)
         known.area, known.judged, known.model = row.area_path, judged, row.model
+        if judged:
+            self.places.came(number)
         self._slots(number)
         return 1
 
     def _judge(self, number: int, judged: bool) -> int:
         self.devices[number].judged = judged
+        (self.places.came if judged else self.places.went)(number)
         self._slots(number)
         return 1
 
@@ -128,6 +142,7 @@ class Book:
         touched |= {r.model for k, r in self.rules.items() if new.get(k) != r}
         changed = {k for k, r in new.items() if k in self.rules and self.rules[k] != r}
         self.rules, self.rules_for = new, {}
+        self.places.watch(new.values())
         for rule in new.values():
             self.rules_for.setdefault(rule.model, []).append(rule)
         for (_, rule_id), slot in self.slot_of.items() if changed else ():
@@ -200,12 +215,15 @@ class Book:
         t.series[slot], t.dur[slot], t.nodata[slot] = -1, rule.duration_s * 1000, 0
         t.reraise[slot] = rule.reraise_s * 1000
         assert rule.condition is not None
-        new = self.terms.put(slot, rule.version, rule.condition,
-                             lambda name: self.series_at(number, self.property_at(name)))  # fmt: skip
+        find = Find(
+            lambda name: self.series_at(number, self.property_at(name)),
+            lambda of, name: [self.series_at(n, self.property_at(name)) for n in self.places.others(number, of)],
+        )
+        new = self.terms.put(slot, rule.version, rule.condition, find)
         if new:
             t.now[slot], t.event[slot], t.wake[slot] = NONE, NEVER, NEVER
             if t.state[slot] == ACTIVE:
-                self.terms.assume(slot)
+                self.terms.assume(slot, int(t.raised[slot]))
         if t.state[slot] == IDLE and t.event[slot] == NEVER and self.terms.hold(slot):
             t.event[slot] = NONE  # what it waited for was forgotten: look again at the next reading
 

@@ -20,8 +20,8 @@ from linli.kernel import ids
 from linli.telemetry.batch import NOT_JUDGED, Batch
 from linli.telemetry.sense.book import ACTIVE, IDLE, NEVER, PENDING, Book
 from linli.telemetry.sense.groups import NOT_FRESH, Groups
+from linli.telemetry.sense.kinds import compare
 from linli.telemetry.sense.table import newest_before
-from linli.telemetry.sense.terms import compare
 
 Ints = npt.NDArray[np.int64]
 Op = dict[str, Any]
@@ -40,11 +40,13 @@ class Judge:
         self.line = line  # whether the devices here are those of a line, which may be silent as a whole
         self.ready = np.zeros(book.partitions, bool)  # caught up with the stream: the clock may move its timers
         self.owned = np.zeros(book.partitions, bool)
+        self.seen = np.full(book.partitions, -1, np.int64)  # the message up to which a partition was told everything
         self.timers: list[tuple[int, int]] = []
         self.out: dict[int, list[Op]] = {}
         self.floor = 0  # silence counts from here at the earliest
         self.last_recv = 0
         self.points = self.late = 0
+        self._far: tuple[Any, ...] | None = None  # readings of devices of others, beside those that are judged
         self._scanned = 0
         self._quiet_ms = NEVER
 
@@ -52,16 +54,42 @@ class Judge:
 
     def take(self, batches: list[Batch]) -> None:
         """Judge what has arrived, in the order of the stream; each batch is one message."""
-        columns = [c for c in (self._number(b) for b in batches) if c is not None]
-        if not columns:
+        self.book.look_around()
+        numbered = [(c, b.sequence) for b in batches if (c := self._number(b)) is not None]
+        if not numbered:
             return
+        columns = [c for c, _ in numbered]
         if len(columns) == 1:
-            self.take_columns(*columns[0], np.zeros(len(columns[0][0]), np.int64))
-            return
-        message = np.repeat(np.arange(len(columns)), [len(c[0]) for c in columns])
-        self.take_columns(*(np.concatenate(c) for c in zip(*columns, strict=True)), message)
+            whole, message = columns[0], np.zeros(len(columns[0][0]), np.int64)
+        else:
+            message = np.repeat(np.arange(len(columns)), [len(c[0]) for c in columns])
+            whole = tuple(np.concatenate(c) for c in zip(*columns, strict=True))
+        sequence = np.array([s for _, s in numbered], np.int64)
+        if self.book.places.looking and sequence.all():
+            self._take_some(whole, message, sequence[message])
+        else:
+            self.take_columns(*whole, message)
 
-    def take_columns(self, dev: Ints, prop: Ints, ts: Ints, recv: Ints, value: Any, flags: Any, message: Ints) -> None:
+    def _take_some(self, whole: tuple[Any, ...], message: Ints, sequence: Ints) -> None:
+        """Of the readings those that are ours to judge; of the others what rules of ours look at."""
+        part = self.book.dev.part[whole[0]]
+        ours = self.owned[part] & (sequence > self.seen[part])
+        far = self.book.series_of[whole[0], whole[1]].astype(np.int64)
+        others = np.flatnonzero(~ours & (far >= 0))
+        _, _, ts, recv, value, flags = (column[others] for column in whole)
+        good = ((flags & NOT_JUDGED) == 0) & np.isfinite(value)
+        self._far = (far[others], ts, recv, value, good, message[others], sequence[others])
+        mine = np.flatnonzero(ours)
+        if len(mine):
+            self.take_columns(*(column[mine] for column in whole), message[mine], sequence[mine])
+        elif len(others):
+            self.groups.take(*self._far)
+        self._far = None
+        last = int(sequence.max())
+        self.seen[self.owned] = np.maximum(self.seen[self.owned], last)
+
+    def take_columns(self, dev: Ints, prop: Ints, ts: Ints, recv: Ints, value: Any, flags: Any, message: Ints,
+                     sequence: Ints | None = None) -> None:  # fmt: skip
         """Readings by the book's numbers. `message` never falls: which readings came together, and in which order."""
         book = self.book
         self.points += len(dev)
@@ -69,7 +97,8 @@ class Judge:
         if self.line_silent(first):
             self.floor = first
         self.last_recv = max(self.last_recv, newest)
-        self.advance(first)
+        far = first if self._far is None or not len(self._far[2]) else int(self._far[2].min())
+        self.advance(min(first, far))  # no timer fires before what others said earlier is told
         series = book.series_of[dev, prop]
         if series.min() < 0:
             for i in np.flatnonzero(series < 0):
@@ -77,7 +106,7 @@ class Judge:
         if book.dev.silent[dev].any() or (newest - book.dev.recv[dev] >= book.dev.quiet[dev]).any():
             self._hear(dev, series, recv, message)
         book.dev.recv[dev] = recv
-        self._judge(series, ts, recv, value, (flags & NOT_JUDGED) == 0, message)
+        self._judge(series, ts, recv, value, (flags & NOT_JUDGED) == 0, message, sequence)
 
     def _number(self, b: Batch) -> tuple[Any, ...] | None:
         """A batch with the book's numbers for devices and properties; without devices that the book does not have."""
@@ -95,7 +124,8 @@ class Judge:
             return None
         return dev[keep], properties[b.prop[keep]], b.ts[keep], b.recv[keep], b.value[keep], b.flags[keep]
 
-    def _judge(self, series: Ints, ts: Ints, recv: Ints, value: Any, good: Any, message: Ints) -> None:
+    def _judge(self, series: Ints, ts: Ints, recv: Ints, value: Any, good: Any, message: Ints,
+               sequence: Ints | None = None) -> None:  # fmt: skip
         t = self.book.series
         if message[-1]:
             order = np.lexsort((ts, series * (int(message[-1]) + 1) + message))
@@ -118,7 +148,11 @@ class Judge:
         t.ts[ends], t.value[ends], t.dirty[ends] = ts[last], value[last], True
         good = good & np.isfinite(value)
         if self.book.terms.groups:
-            self.groups.take(series, ts, recv, value, good, message[order])
+            told: tuple[Any, ...] = (series, ts, recv, value, good, message[order])
+            if sequence is not None and self._far is not None:
+                both = zip((*told, sequence[order]), self._far, strict=True)
+                told = tuple(np.concatenate(pair) for pair in both)
+            self.groups.take(*told)
         good &= ts != before
         for column in range(self.book.slots_of.shape[1]):
             slots = self.book.slots_of[series, column]
@@ -245,6 +279,9 @@ class Judge:
     def advance(self, now: int, *, clock: bool = False) -> None:
         """Move time on. With `clock` (the wall clock, not a reading) only partitions that are caught up move."""
         allowed = self.ready if clock else self.owned
+        self.book.look_around()
+        if self.book.terms.again:
+            self._look_again(allowed)
         later = []
         while self.timers and self.timers[0][0] <= now:
             entry = heapq.heappop(self.timers)
@@ -265,6 +302,16 @@ class Judge:
             self._scanned = now
             self._measure_quiet()
             self._silences(now, allowed)
+
+    def _look_again(self, allowed: Any) -> None:
+        """Slots that look at fewer devices than before: no reading need come for that to matter."""
+        again, book = self.book.terms.again, self.book
+        for slot in sorted(again):
+            part = book.dev.part[book.slot.dev[slot]]
+            if allowed[part]:
+                self.groups.again(slot)
+            if allowed[part] or not self.owned[part]:
+                again.discard(slot)
 
     def _silences(self, now: int, allowed: Any) -> None:
         """Devices from which nothing has come for too long; none while nothing comes from anybody."""
@@ -324,6 +371,14 @@ class Judge:
         t.t0[slot] = heard
         self.book.dev.silent[t.dev[slot]] += 1
         self._raise(slot, begun + int(t.nodata[slot]), None)
+
+    def followed(self) -> set[int]:
+        """Partitions of others with devices that rules of ours look at."""
+        self.book.look_around()
+        series, slot = self.book.terms.looked_at()
+        dev, part = self.book.series.dev, self.book.dev.part
+        far = part[dev[series[self.owned[part[self.book.slot.dev[slot]]]]]]
+        return set(np.unique(far[~self.owned[far]]).tolist())
 
     def drain(self) -> dict[int, list[Op]]:
         """Operations since the last call, by partition."""

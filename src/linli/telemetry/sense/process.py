@@ -44,6 +44,8 @@ class Sense:
         self.done: dict[int, int] = {}  # last sequence judged, by partition
         self.goal: dict[int, int] = {}  # sequence at which a partition is caught up
         self.saved: dict[int, int] = {}
+        self.heard = 0  # last sequence that the reader of now brought
+        self.following: set[int] = set()  # partitions of others with devices that rules of ours look at
         self.backlog: dict[int, list[Op]] = {}  # decided, not yet written
         self.ticked = time.monotonic()
         self.stream_made = ""
@@ -102,7 +104,7 @@ class Sense:
         if self.epochs and (made != before or last < max(self.done.values())):
             log.warning("the stream was made anew; reading it from its start")
             for part in self.epochs:
-                self.done[part] = self.goal[part] = 0
+                self.done[part] = self.goal[part] = self.judge.seen[part] = 0
             await self._restart_reader()
 
     async def _adopt(self, held: dict[int, tuple[int, bool]]) -> None:
@@ -141,9 +143,11 @@ class Sense:
         if found["at"] and self.clock.now_ms() - found["at"] > DOWN_MS:
             self.judge.floor = max(self.judge.floor, self.clock.now_ms())
         self.epochs[part], self.done[part], self.saved[part] = epoch, sequence, sequence
-        self.goal[part] = await self._last_of(part)
         self.judge.owned[part] = True
         self.judge.ready[part] = False
+        self.judge.seen[part] = sequence
+        self.following = self.judge.followed()
+        self.goal[part] = await self._goal_of(part)
         await self._warm(part)
 
     async def _warm(self, part: int) -> None:
@@ -162,6 +166,10 @@ class Sense:
             except (nats.errors.Error, APIError, TimeoutError):
                 await asyncio.sleep(0.3)
 
+    async def _goal_of(self, part: int) -> int:
+        """Read so far a partition is caught up: with its own messages, and with those that its rules look at."""
+        return max([await self._last_of(one) for one in {part, *self.following}])
+
     async def _last_of(self, part: int) -> int:
         while True:
             try:
@@ -178,11 +186,18 @@ class Sense:
         if self.reader:
             self.reader.cancel()
             self.reader = None
+        self.following, self.heard = self.judge.followed(), 0
         if self.epochs:
             self.reader = asyncio.create_task(self._read(), name="reader")
 
+    async def _follow(self) -> None:
+        """Read, besides ours, the partitions that our rules look at now. Ours were heard up to what came last."""
+        if (self.book.places.looking or self.following) and self.judge.followed() != self.following:
+            self.done = {part: max(sequence, self.heard) for part, sequence in self.done.items()}
+            await self._restart_reader()
+
     async def _read(self) -> None:
-        subjects = [batch.subject_of(p) for p in sorted(self.epochs)]
+        subjects = [batch.subject_of(p) for p in sorted({*self.epochs, *self.following})]
         reader = stream.Reader(self.nc, start=min(self.done.values()) + 1, subjects=subjects)
         metrics.RESETS.set_function(lambda: reader.resets)
         async for entries in reader:
@@ -200,19 +215,26 @@ class Sense:
 
     async def _take_entries(self, entries: list[stream.Entry]) -> None:
         batches, done = [], dict(self.done)
+        looking, low = self.book.places.looking, min(done.values(), default=1 << 62)
         for entry in entries:
             part = entry.partition
-            if entry.sequence <= done.get(part, 1 << 62):
+            if entry.sequence > done.get(part, 1 << 62):
+                done[part] = entry.sequence
+            elif not looking or entry.sequence <= low:
                 continue
-            done[part] = entry.sequence
             try:
                 batches.append(batch.decode(entry.data))
+                batches[-1].sequence = entry.sequence
             except batch.BadBatch as error:
                 metrics.BAD.inc()
                 log.warning("message %s of the stream is not a batch: %s", entry.sequence, error)
+        if looking:  # whoever looks at others has heard all until here, also what was not its own
+            done = {part: max(sequence, entries[-1].sequence) for part, sequence in done.items()}
         await self.registry.meet(batches)
-        self.done = done
+        self.done, self.heard = done, entries[-1].sequence
         self.judge.take(batches)
+        for part, sequence in done.items():
+            self.judge.seen[part] = sequence
         metrics.MESSAGES.inc(len(batches))
 
     async def _flush(self) -> None:
@@ -244,6 +266,7 @@ class Sense:
                 if time.monotonic() - self.ticked > STALL_S:
                     await self._look_again()
                 self.ticked = time.monotonic()
+                await self._follow()
                 await self._catch_up()
                 now = self.clock.now_ms()
                 self.judge.advance(now, clock=True)
@@ -257,7 +280,7 @@ class Sense:
         """After a pause of ours (stream or database away) the clock waits until the stream is read to its end."""
         for part in self.epochs:
             self.judge.ready[part] = False
-            self.goal[part] = await self._last_of(part)
+            self.goal[part] = await self._goal_of(part)
 
     async def _catch_up(self) -> None:
         """Partitions that have reached the goal may follow the wall clock; what the database calls active is active."""

@@ -15,7 +15,7 @@ import numpy as np
 from linli.telemetry.sense.book import ACTIVE, IDLE, NEVER, PENDING, Book
 from linli.telemetry.sense.judge import Judge
 from linli.telemetry.sense.rings import NONE
-from linli.telemetry.sense.terms import Past
+from linli.telemetry.sense.terms import Group, Past
 
 VERSION = 4
 _READ = (1, 2, 3, 4)  # 1 did not say when a timer was to fire, 2 knew no terms, 3 nothing that was learnt
@@ -53,6 +53,7 @@ def save(judge: Judge, part: int, *, stream: str, at: int) -> bytes:
 
 def load(judge: Judge, part: int, data: bytes | None) -> dict[str, Any]:
     """Bring a partition into the state of `data`; blank without. Returns {stream, at} ("" and 0 when blank)."""
+    judge.book.look_around()
     judge.book.reset_partition(part)
     if not data:
         return {"stream": "", "at": 0}
@@ -116,7 +117,7 @@ def activate(judge: Judge, slot: int, t0: int) -> None:
     book.slot.raised[slot] = max(int(book.slot.raised[slot]), t0)
     if slot in book.terms.groups:
         book.terms.groups[slot].past = None
-        book.terms.assume(slot)
+        book.terms.assume(slot, int(book.slot.raised[slot]))
         book.slot.event[slot], book.slot.wake[slot] = NONE, NEVER  # look again at the next reading
 
 
@@ -133,8 +134,16 @@ def _group(book: Book, slot: int) -> dict[str, Any]:
         "clock": [int(s.now[slot]), int(s.lag[slot]), int(s.event[slot]), int(s.wake[slot])],
         "told": names.index(group.told) if group.told >= 0 else -1, "past": past,
         "level": [group.level, group.level_at],
-        "terms": [_term(book, row) for row in names],
+        "terms": [_term(book, row) for row in names], "keys": _keys(book, group),
     }  # fmt: skip
+
+
+def _keys(book: Book, group: Group) -> list[tuple[int, bytes]]:
+    """What each row of a group is about: its place in the rule, and the other device if it is about one."""
+    known = [(place, row) for place, part in enumerate(group.parts) for row in part]
+    known += [(len(group.parts) + n, step.row) for n, step in enumerate(group.steps) if step.row >= 0]
+    return [(place, book.devices[book.series.dev[book.terms.row.series[row]]].id.bytes
+             if book.terms.row.age[row] else b"") for place, row in known]  # fmt: skip
 
 
 def _term(book: Book, row: int) -> list[Any]:
@@ -144,7 +153,8 @@ def _term(book: Book, row: int) -> list[Any]:
         kept = bank.t[t.ring[row]] > NONE
         ring = [bank.t[t.ring[row]][kept].tolist(), [] if bank.v is None else bank.v[t.ring[row]][kept].tolist()]
     figure = book.terms.figures.state(int(t.figure[row])) if t.figure[row] >= 0 else None
-    return [int(t.ts[row]), int(t.at[row]), bool(t.on[row]), bool(t.held[row]), float(t.last[row]), ring, figure]
+    return [int(t.ts[row]), int(t.at[row]), bool(t.on[row]), bool(t.held[row]), float(t.last[row]), ring, figure,
+            int(t.said[row])]  # fmt: skip
 
 
 def _load_group(judge: Judge, row: dict[str, Any]) -> None:
@@ -157,16 +167,21 @@ def _load_group(judge: Judge, row: dict[str, Any]) -> None:
         if s.state[slot] == ACTIVE:
             activate(judge, slot, int(s.t0[slot]))
         return
-    names = list(group.rows())
+    now = dict(zip(_keys(book, group), group.rows(), strict=True))
+    names = [now.get((place, device), -1) for place, device in row["keys"]] if "keys" in row else list(group.rows())
     for name, term in zip(names, row["terms"], strict=True):
-        _load_term(book, name, term)
+        if name >= 0:
+            _load_term(book, name, term)
     group.told = names[row["told"]] if row["told"] >= 0 else -1
     group.level, group.level_at = row["level"]
     s.now[slot], s.lag[slot], s.event[slot], _ = row["clock"]
     if row["past"]:
         floor, base, said = row["past"]
-        group.past = Past(floor, dict(zip(names, base, strict=True)), [(at, names[n], held) for at, n, held in said])
+        known = dict.fromkeys(group.rows(), False) | dict(zip(names, base, strict=True))
+        group.past = Past(floor, known, [(at, names[n], held) for at, n, held in said if names[n] >= 0])
         s.state[slot] = PENDING
+    if -1 in names or (s.state[slot] != IDLE and not book.terms.hold(slot)):
+        book.terms.again.add(slot)  # another device is there no longer
     s.wake[slot] = NEVER
     if row["clock"][3] < NEVER:
         judge.wake_at(slot, row["clock"][3])
@@ -177,6 +192,8 @@ def _load_term(book: Book, row: int, saved: list[Any]) -> None:
     t.ts[row], t.at[row], t.on[row], t.held[row], t.last[row], ring, *more = saved
     if more and more[0]:
         book.terms.figures.restore(int(t.figure[row]), more[0])
+    if len(more) > 1:
+        t.said[row] = more[1]
     if bank and ring and ring[0]:
         bank.t[t.ring[row], -len(ring[0]) :] = ring[0]
         if bank.v is not None:

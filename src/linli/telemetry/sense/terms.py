@@ -3,8 +3,7 @@
 `say` answers for whole batches whether a term holds and whether an alarm that it is part of would stay. It looks only
 at the term's own readings, so that how a batch is cut changes nothing; what follows for an alarm is in `groups.py`.
 
-A new kind of term is an entry of `KINDS` here: it tells the columns of its row. One that looks at more than its newest
-reading has an `over` of its own and a step in `Terms.say`.
+What each kind puts into its row: `kinds.py`.
 """
 
 from __future__ import annotations
@@ -16,70 +15,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linli.telemetry.anomaly import SIDES, Verdicts
+from linli.telemetry.anomaly import Verdicts
 from linli.telemetry.sense import rings
 from linli.telemetry.sense.figures import Figures
+from linli.telemetry.sense.kinds import COUNT, KINDS, ODD, RATE, READING, Term, compare
 from linli.telemetry.sense.learnt import Key, Learnt, strengths
 from linli.telemetry.sense.rings import NONE, Bank
 from linli.telemetry.sense.schedule import NEVER, Windows, district
 from linli.telemetry.sense.table import Table, newest_before
 
 Ints = npt.NDArray[np.int64]
-Term = Mapping[str, Any]
-STRICT, INCLUSIVE, EQUAL, UNEQUAL, INSIDE, OUTSIDE = range(6)  # how a term compares; `sign` turns "below" into "above"
-MODES = {"gt": (STRICT, 1), "ge": (INCLUSIVE, 1), "lt": (STRICT, -1), "le": (INCLUSIVE, -1), "eq": (EQUAL, 1),
-         "ne": (UNEQUAL, 1)}  # fmt: skip
 UNKNOWN = -2  # a level that the database knows and we do not
-READING, RATE, COUNT, ODD = range(4)  # what is compared, or counted
-PER_MS = {"minute": 60_000.0, "hour": 3_600_000.0}
 
 
-# --- from data to columns -------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Where the readings of a device's terms are: the series of a property of its own, and those of other devices."""
 
-
-def _threshold(term: Term) -> dict[str, Any]:
-    mode, sign = MODES[term["op"]]
-    clear = term.get("clear_value")
-    return {"mode": mode, "sign": sign, "value": term["value"], "clear": np.nan if clear is None else clear}
-
-
-def _range(term: Term) -> dict[str, Any]:
-    mode, margin = (INSIDE, -term.get("margin", 0)) if term["op"] == "inside" else (OUTSIDE, term.get("margin", 0))
-    return {"mode": mode, "value": term["low"], "high": term["high"], "clear": margin}
-
-
-def _rate(term: Term) -> dict[str, Any]:
-    return _threshold(term) | {"over": RATE, "window": term["window_s"] * 1000, "unit": PER_MS[term["per"]]}
-
-
-def _count(term: Term) -> dict[str, Any]:
-    return _threshold(term) | {"over": COUNT, "window": term["window_s"] * 1000, "times": term["times"]}
-
-
-def _anomaly(term: Term) -> dict[str, Any]:
-    return _threshold({**term, "op": "gt"}) | {"over": ODD, "side": SIDES.index(term["side"])}
-
-
-KINDS: dict[str, Callable[[Term], dict[str, Any]]] = {
-    "threshold": _threshold, "range": _range, "rate": _rate, "count": _count, "anomaly": _anomaly,
-}  # fmt: skip
-
-
-def compare(mode: Any, sign: Any, value: Any, clear: Any, high: Any, reading: Any) -> tuple[Any, Any]:
-    """(whether it holds, whether what holds already goes on holding)"""
-    over = (reading - value) * sign
-    holds = np.where(mode == STRICT, over > 0, over >= 0)
-    odd = mode >= EQUAL
-    if odd.any():
-        inside = (reading >= value) & (reading <= high)
-        holds = np.where(odd, (over == 0) == (mode == EQUAL), holds)
-        holds = np.where(mode >= INSIDE, inside == (mode == INSIDE), holds)
-    stays = np.where(np.isnan(clear), holds, (reading - clear) * sign > 0)
-    ranged = mode >= INSIDE
-    if ranged.any():
-        calm = (reading >= value + clear) & (reading <= high - clear)
-        stays = np.where(ranged, calm == (mode == INSIDE), stays)
-    return holds, stays
+    series: Callable[[str], int]
+    others: Callable[[Term, str], list[int]]
 
 
 # --- groups of terms ------------------------------------------------------------------------------------------------
@@ -117,6 +71,7 @@ class Group:
     level_at: int = NONE
     told: int = -1  # the term that the alarm named
     figures: dict[str, Any] = field(default_factory=dict)  # code → the formula of a calculated one
+    others: list[int] = field(default_factory=list)  # places in `parts` of terms about other devices
     past: Past | None = field(default=None)
 
     def rows(self) -> Iterator[int]:
@@ -126,11 +81,16 @@ class Group:
             if step.row >= 0:
                 yield step.row
 
-    def named(self) -> Iterator[tuple[int, Term]]:
-        """Rows with what the rule says of them, without the ladder's."""
+    def own(self) -> Iterator[tuple[int, Term]]:
+        """Rows about the device itself with what the rule says of them, without the ladder's."""
         for part, term in zip(self.parts, self.condition["terms"], strict=True):
-            for row in part:
-                yield row, term
+            if "of" not in term:
+                yield part[0], term
+
+    def aged(self) -> Iterator[int]:
+        """Rows about other devices: what they say holds for a time only."""
+        for place in self.others:
+            yield from self.parts[place]
 
     def told_as(self, term: Term) -> str:
         """The property that an alarm names for a term: of a formula its first."""
@@ -152,7 +112,8 @@ class Group:
 
 _BLANK: dict[str, Any] = {
     "mode": 0, "sign": 1.0, "clear": np.nan, "high": 0.0, "over": READING, "window": 0, "unit": 1.0, "times": 0,
-    "side": 0, "ring": -1, "figure": -1, "ts": NONE, "at": NONE, "on": False, "held": False, "last": np.nan,
+    "side": 0, "ring": -1, "figure": -1, "age": 0, "said": NONE, "ts": NONE, "at": NONE, "on": False,
+    "held": False, "last": np.nan,
 }  # fmt: skip
 
 
@@ -172,13 +133,15 @@ class Terms:
         """`key` names a series for what is learnt of it."""
         self.row = Table(
             slot="i4", series="i4", mode="i1", sign="f8", value="f8", clear="f8", high="f8", over="i1", window="i8",
-            unit="f8", times="i2", side="i1", ring="i4", figure="i4", ts="i8", at="i8", on="?", held="?", last="f8",
+            unit="f8", times="i2", side="i1", ring="i4", figure="i4", age="i8", said="i8",
+            ts="i8", at="i8", on="?", held="?", last="f8",
         )  # fmt: skip
         self.groups: dict[int, Group] = {}  # by slot
         self.rates = Bank(rings.KEPT, valued=True)
         self.counts: dict[int, Bank] = {}
         self.learnt = Learnt(key)
         self.figures = Figures()
+        self.again: set[int] = set()  # slots that look at fewer devices than before
         self._free: list[int] = []
         self._schedules: dict[str, Windows] = {}
         self._links: tuple[Any, ...] | None = None  # (series, term, which operand of its figure) of all, by series
@@ -186,35 +149,59 @@ class Terms:
 
     # --- which there are --------------------------------------------------------------------------------------------
 
-    def put(self, slot: int, version: int, condition: Term, series: Callable[[str], int]) -> bool:
-        """Give a slot its terms; `series` finds the one of a property. Returns whether they are new: a rule whose
-        condition is as before goes on with what its terms remember."""
+    def put(self, slot: int, version: int, condition: Term, find: Find) -> bool:
+        """Give a slot its terms. Returns whether they are new: where the condition is as before, what they remember
+        stays, and they follow which other devices there are."""
         known = self.groups.get(slot)
         if known is not None and known.condition == condition:
             known.version = version
+            if self._follow(slot, known, find):
+                self.again.add(slot)
             return False
         self.drop(slot)
         texts = {one["code"]: one["formula"] for one in condition.get("calculated") or ()}
-        parts = [[self._row(slot, term, texts, series)] for term in condition["terms"]]
+        parts = [[] if "of" in term else [self._row(slot, term, texts, find)] for term in condition["terms"]]
         windows = self._windows(condition["windows"]) if condition.get("windows") else None
         group = Group(condition, version, condition.get("match", "all") == "all", parts, windows,
-                      figures={code: self.figures.read(text) for code, text in texts.items()})  # fmt: skip
+                      figures={code: self.figures.read(text) for code, text in texts.items()},
+                      others=[n for n, term in enumerate(condition["terms"]) if "of" in term])  # fmt: skip
         for step in condition.get("ladder") or ():
             if step.get("after_s") is not None:
                 group.steps.append(Step(step["severity"], after=step["after_s"] * 1000))
                 continue
             term = {**condition["terms"][0], "clear_value": None} | step
-            row = self._row(slot, term, texts, series)
-            group.steps.append(Step(step["severity"], row=row))
+            group.steps.append(Step(step["severity"], row=self._row(slot, term, texts, find)))
+        self._follow(slot, group, find)
         self.groups[slot] = group
         return True
 
-    def _row(self, slot: int, term: Term, texts: Mapping[str, str], series: Callable[[str], int]) -> int:
+    def _follow(self, slot: int, group: Group, find: Find) -> bool:
+        """A row for each other device that a term is about. Returns whether any is gone."""
+        less = False
+        for place in group.others:
+            term = group.condition["terms"][place]
+            wanted, part = set(find.others(term["of"], term["property"])), group.parts[place]
+            gone = [row for row in part if int(self.row.series[row]) not in wanted]
+            new = sorted(wanted - {int(self.row.series[row]) for row in part})
+            less = less or bool(gone)
+            if group.past and gone:
+                group.past.said = [one for one in group.past.said if one[1] not in gone]
+            for row in gone:
+                part.remove(row)
+                self._drop_row(row)
+            for series in new:
+                columns = KINDS[term["kind"]](term) | {"age": term["of"]["age_s"] * 1000}
+                part.append(self._add(slot, series, columns))
+                if group.past:
+                    group.past.base[part[-1]] = False
+        return less
+
+    def _row(self, slot: int, term: Term, texts: Mapping[str, str], find: Find) -> int:
         columns, text = KINDS[term["kind"]](term), texts.get(term["property"])
         if text is None:
-            return self._add(slot, series(term["property"]), columns)
+            return self._add(slot, find.series(term["property"]), columns)
         row = self._add(slot, -1, columns)
-        operands = [series(name) for name in self.figures.read(text).operands]
+        operands = [find.series(name) for name in self.figures.read(text).operands]
         self.row.figure[row] = self.figures.add(row, text, operands)
         return row
 
@@ -230,14 +217,18 @@ class Terms:
         group = self.groups.pop(slot, None)
         if group is None:
             return
-        self._links = None
+        self.again.discard(slot)
         for row in group.rows():
-            if bank := self.bank(row):
-                bank.drop(int(self.row.ring[row]))
-            if self.row.figure[row] >= 0:
-                self.figures.drop(int(self.row.figure[row]))
-            self.row.series[row] = -1
-            self._free.append(row)
+            self._drop_row(row)
+
+    def _drop_row(self, row: int) -> None:
+        self._links = None
+        if bank := self.bank(row):
+            bank.drop(int(self.row.ring[row]))
+        if self.row.figure[row] >= 0:
+            self.figures.drop(int(self.row.figure[row]))
+        self.row.series[row], self.row.age[row] = -1, 0
+        self._free.append(row)
 
     def _add(self, slot: int, series: int, columns: Mapping[str, Any]) -> int:
         self._links = None
@@ -262,8 +253,9 @@ class Terms:
         """As if no reading had ever come."""
         group = self.groups[slot]
         group.told, group.past, group.level, group.level_at = -1, None, -1, NONE
+        self.again.discard(slot)
         for row in group.rows():
-            self.row.ts[row] = self.row.at[row] = NONE
+            self.row.ts[row] = self.row.at[row] = self.row.said[row] = NONE
             self.row.on[row] = self.row.held[row] = False
             if self.row.figure[row] >= 0:
                 self.figures.blank(int(self.row.figure[row]))
@@ -314,12 +306,19 @@ class Terms:
         """Whether the whole holds, by what was said last."""
         return self.groups[slot].holds(self.row.on)
 
-    def assume(self, slot: int) -> None:
-        """An alarm is on of whose terms nothing was heard: each holds until it says otherwise."""
+    def assume(self, slot: int, at: int) -> None:
+        """An alarm is on since `at` of whose terms nothing was heard: each holds until it says otherwise."""
         group = self.groups[slot]
-        rows = [row for row, _ in group.named()]
-        self.row.on[rows] |= self.row.ts[rows] == NONE
+        rows = [row for part in group.parts for row in part]
+        unheard = self.row.ts[rows] == NONE
+        self.row.on[rows] |= unheard
+        self.row.said[rows] = np.where(unheard, at, self.row.said[rows])
         group.level = UNKNOWN
+
+    def looked_at(self) -> Ints:
+        """(series, slot) columns of all that terms know of other devices."""
+        rows = np.flatnonzero(self.row.column("age") > 0)
+        return np.vstack([self.row.series[rows], self.row.slot[rows]]).astype(np.int64)
 
     def reckoned(self, told: tuple[Any, ...], part: Ints) -> tuple[Any, ...]:
         """Columns of readings (term, message, time, arrival, what is compared, what is shown), with those of figures in
@@ -351,7 +350,7 @@ class Terms:
         fresh = ts > before
         last = np.append(~again, True)
         t.ts[term[last]] = np.maximum(before[last], ts[last])
-        place = np.flatnonzero((ts != before) & (fresh | (t.over[term] == READING)))
+        place = np.flatnonzero((ts != before) & (fresh | ((t.over[term] == READING) & (t.age[term] == 0))))
         term, ts, left, fresh = term[place], ts[place], value[place], fresh[place]
         over = t.over[term]
         if (some := over == RATE).any():

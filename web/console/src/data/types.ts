@@ -58,7 +58,7 @@ export interface Device {
 export interface DeviceCounts { total: number; online: number; models: { model: string; total: number; online: number }[]; owners: { owner: string; total: number; silent: number }[] }
 export interface Credential { id: string; hint: string; protocol: string; created_at: string; expires_at: string | null; revoked_at: string | null; fingerprint: string; subject: string }
 export interface RuleTerm {
-  kind: "threshold" | "range" | "rate" | "count" | "anomaly"; property: string; op?: string; side?: "any" | "above" | "below" | "jump" | "flat"; value?: number; clear_value?: number; low?: number; high?: number; margin?: number;
+  kind: "threshold" | "range" | "rate" | "count" | "anomaly"; property: string; of?: { model: string; level: number; age_s: number }; op?: string; side?: "any" | "above" | "below" | "jump" | "flat"; value?: number; clear_value?: number; low?: number; high?: number; margin?: number;
   per?: "minute" | "hour"; times?: number; window_s?: number;
 }
 export interface RuleWindow { days: string | number[]; from: string; to: string }

@@ -21,8 +21,9 @@ export function opsOf(kind: RuleTerm["kind"], yesNo: boolean): readonly ("gt" | 
 /** A term of a kind, with what is kept of another. */
 export function freshTerm(kind: RuleTerm["kind"], property: string, yesNo: boolean, old?: RuleTerm): RuleTerm {
   if (kind === "anomaly") return { kind, property, side: old?.side ?? "any", value: 1 };
+  const of = old?.of ? { of: { ...old.of } } : {};
   const ops: readonly string[] = opsOf(kind, yesNo), op = old?.op && ops.includes(old.op) ? old.op : ops[0]!;
-  const made: RuleTerm = { kind, property, op };
+  const made: RuleTerm = { kind, ...of, property, op };
   if (kind === "range") return { ...made, low: old?.low ?? 0, high: old?.high ?? 1 };
   made.value = yesNo ? (old?.value === 0 ? 0 : 1) : (old?.value ?? 0);
   if (kind === "rate") return { ...made, per: old?.per ?? "hour", window_s: old?.window_s ?? 3600 };
@@ -49,7 +50,7 @@ const given = (value: unknown) => value !== undefined && value !== null && value
 
 export function cleaned(condition: RuleCondition): RuleCondition {
   const keep = <T extends object>(one: T, names: readonly string[]) => Object.fromEntries(Object.entries(one).filter(([name, value]) => names.includes(name) && given(value))) as T;
-  const made: RuleCondition = { match: condition.match ?? "all", terms: condition.terms.map((one) => keep(one, ["kind", "property", ...(["eq", "ne"].includes(one.op ?? "") ? ["op", "value", "times", "window_s"] : NEEDS[one.kind])])) };
+  const made: RuleCondition = { match: condition.match ?? "all", terms: condition.terms.map((one) => keep(one, ["kind", "of", "property", ...(["eq", "ne"].includes(one.op ?? "") ? ["op", "value", "times", "window_s"] : NEEDS[one.kind])])) };
   if (condition.calculated?.length) made.calculated = condition.calculated.map((one) => keep(one, ["code", "name", "unit", "formula"]));
   if (condition.windows?.length) made.windows = condition.windows.map((one) => ({ ...one }));
   if (condition.ladder?.length) made.ladder = condition.ladder.map((one) => keep(one, given(one.value) ? ["severity", "value", "clear_value"] : ["severity", "after_s"]));
