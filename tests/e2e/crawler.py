@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from playwright.sync_api import Locator, Page, TimeoutError
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9_-]{16,}|\d+")
+NAMED = {"thing-models", "playbooks", "centres"}  # what follows is the code of one of many
 NO_PAGE = re.compile(r"^/(api|language|static|feed)/|\.(pdf|csv|json|geojson|xlsx|docx|svg|png|jpg)$|/photo/")
 # What opens something and changes nothing.
 TABS = "[role=tab]"
@@ -45,7 +46,9 @@ NAME = "(el) => (el.getAttribute('aria-label') || el.innerText).trim()"
 
 def pattern(path: str) -> str:
     """`/console/cases/0198…` and its like are one page."""
-    return "/".join(":id" if ID.fullmatch(part) else part for part in path.rstrip("/").split("/")) or "/"
+    parts = path.rstrip("/").split("/")
+    named = [before in NAMED for before in ("", *parts[:-1])]
+    return "/".join(":id" if n or ID.fullmatch(p) else p for p, n in zip(parts, named, strict=True)) or "/"
 
 
 def settle(page: Page) -> None:

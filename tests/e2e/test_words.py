@@ -62,6 +62,7 @@ def person(
         yield context, page
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("account", "language"), WALKS)
 def test_the_console_of_a_role(
     account: str, language: str, district: District, chromium: Browser, facts: Facts,

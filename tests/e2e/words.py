@@ -75,5 +75,5 @@ def wrong_words(page: Page, language: str) -> list[str]:
     other = MESSAGES["zh" if language == "en" else "en"]
     texts = page.evaluate(TEXTS)
     wrong = [f"{name} {text}".strip() for name, text in texts["own"] if foreign(text, language)]
-    hidden = [f"data-content {text}" for text in texts["data"] if text in other]
+    hidden = [f"data-content {text}" for text in texts["data"] if text in other and len(text) > 1]  # units: s, m
     return list(dict.fromkeys(wrong + hidden))
