@@ -189,6 +189,36 @@ def test_who_may_not_send_reads_the_list_and_who_configures_sets_attributes(
     assert told == {"shared": {"night_level": 25}}
 
 
+def as_told(page: Page, web: Client, model: str) -> None:
+    """As many devices without a reading as the figures say; others of the demo report meanwhile, and each web process
+    counts for itself."""
+    behind = page.get_by_test_id("quality-device")
+    for _ in range(20):
+        row = next(r for r in web.get("devices/quality", by="model")["items"] if r["key"] == model)
+        page.get_by_test_id("state-loading").first.wait_for(state="detached")
+        if behind.count() == min(50, row["devices"] - row["reported"]):
+            return
+        page.wait_for_timeout(1_000)
+        page.reload()
+        page.get_by_test_id("sum-out_of_range").wait_for()
+    raise AssertionError(f"{behind.count()} devices are listed, and the figures say {row}")
+
+
+def odd(page: Page, name: str) -> None:
+    """The device of that name is among those with readings out of their range."""
+    behind = page.get_by_test_id("quality-device").filter(has_text=name)
+    for _ in range(30):
+        if page.get_by_test_id("sum-out_of_range").is_enabled():
+            page.get_by_test_id("sum-out_of_range").click()
+            page.wait_for_timeout(500)
+            if behind.count() == 1:
+                return
+        page.wait_for_timeout(1_000)
+        page.reload()
+        page.get_by_test_id("sum-out_of_range").wait_for()
+    raise AssertionError(f"{name} is not among them")
+
+
 def test_figures_of_quality_open_their_devices_and_health_tells_the_pace(
     district: District, chromium: Browser, known: Demo, door: httpx.Client
 ) -> None:
@@ -203,28 +233,8 @@ def test_figures_of_quality_open_their_devices_and_health_tells_the_pace(
         page = opened(context.new_page(), district, "dispatcher", "/console/devices/quality?by=model")
         page.get_by_test_id("coverage-water_level").click()
         behind = page.get_by_test_id("quality-device")
-        loading = page.get_by_test_id("state-loading")
-        for _ in range(20):  # others of the demo report meanwhile, and each web process counts for itself
-            row = next(r for r in web.get("devices/quality", by="model")["items"] if r["key"] == "water_level")
-            loading.first.wait_for(state="detached")
-            if behind.count() == min(50, row["devices"] - row["reported"]):
-                break
-            page.wait_for_timeout(1_000)
-            page.reload()
-            page.get_by_test_id("sum-out_of_range").wait_for()
-        else:
-            raise AssertionError(f"{behind.count()} devices are listed, and the figures say {row}")
-        name = web.get(f"devices/{gauge['id']}")["name"]["zh"]
-        for _ in range(30):
-            if page.get_by_test_id("sum-out_of_range").is_enabled():
-                page.get_by_test_id("sum-out_of_range").click()
-                page.wait_for_timeout(500)
-                if behind.filter(has_text=name).count() == 1:
-                    break
-            page.wait_for_timeout(1_000)
-            page.reload()
-            page.get_by_test_id("sum-out_of_range").wait_for()
-        expect(behind.filter(has_text=name)).to_have_count(1)
+        as_told(page, web, "water_level")
+        odd(page, web.get(f"devices/{gauge['id']}")["name"]["zh"])
         page.reload()  # the address tells what is open
         expect(behind.first).to_be_visible()
         behind.first.get_by_role("link").click()
