@@ -31,7 +31,8 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        transport.write(connect_packet(f"load-{self.number}", self.token, keep_alive=300))
+        # those that cross a limit say nothing for long
+        transport.write(connect_packet(f"load-{self.number}", self.token, keep_alive=3600))
 
     def data_received(self, data: bytes) -> None:
         if data[0] == 0x20:
