@@ -18,6 +18,7 @@ from linli.engines.district import MARK, STOP_ORDER, District, kind_of
 from linli.engines.process import EngineError
 from linli.engines.service import Keeper, rotate
 from linli.home import Home
+from linli.kernel.waiting import wait
 
 HEALTH = 5.0
 
@@ -137,9 +138,7 @@ class Supervisor:
     async def _write_status(self) -> None:
         while True:
             self._status_now()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEALTH):
-                    await self.dirty.wait()
+            await wait(self.dirty, HEALTH)
             self.dirty.clear()
 
     def _status_now(self) -> None:

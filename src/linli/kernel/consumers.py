@@ -16,6 +16,7 @@ from nats.js.errors import NotFoundError
 
 from linli.kernel import inbox, metrics, stream
 from linli.kernel.events import CONSUMERS
+from linli.kernel.waiting import wait
 
 log = logging.getLogger("linli.consumers")
 BATCH, WAIT, ACK_WAIT, MAX_DELAY = 20, 5.0, 60.0, 60.0
@@ -42,15 +43,8 @@ class Consumers:
             except Exception as error:
                 log.warning("stream of events is away", extra={"why": f"{type(error).__name__}: {error}"})
                 self.connected = False
-                await self._pause(1.0)
+                await wait(self._stopping, 1.0)
         self._threads.shutdown(wait=True)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            pass
 
     async def _session(self) -> None:
         client = await nats.connect(
@@ -82,7 +76,7 @@ class Consumers:
                 messages = await subscription.fetch(BATCH, timeout=WAIT)
             except (TimeoutError, nats.errors.TimeoutError):
                 if not js._nc.is_connected:
-                    await self._pause(0.5)
+                    await wait(self._stopping, 0.5)
                 else:
                     await _still_there(js, durable)
                 continue

@@ -25,6 +25,7 @@ from prometheus_client import Counter, Gauge
 
 from linli.home import Home
 from linli.kernel import logs, ops_server, stream
+from linli.kernel.waiting import wait
 
 log = logging.getLogger("linli.relay")
 BATCH = 500
@@ -82,7 +83,7 @@ class Relay:
                 pause = min(pause * 2, 3.0) if not self.connected else 0.1
                 self.connected = False
                 self.beat.touch()
-                await self._wait(self._stop, pause)
+                await wait(self._stop, pause)
 
     async def _session(self) -> None:
         """Work until something breaks or `stop`."""
@@ -124,7 +125,7 @@ class Relay:
             wake.clear()
             if await self.publish_batch(database, js) == BATCH:
                 continue
-            await self._wait(wake, POLL)
+            await wait(wake, POLL)
 
     async def recognise(self, database: Any, js: Any) -> None:
         """Make the stream if it is not there; if it is another one than before, send again what is still kept."""
@@ -170,14 +171,6 @@ class Relay:
             except psycopg.Error as error:
                 log.warning("cleaning of the outbox failed", extra={"why": type(error).__name__})
             await asyncio.sleep(CLEAN_EVERY)
-
-    @staticmethod
-    async def _wait(event: asyncio.Event, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            pass
 
 
 async def _connect(url: str) -> psycopg.AsyncConnection[Any]:

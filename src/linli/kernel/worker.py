@@ -8,6 +8,8 @@ import os
 import signal
 from typing import Any
 
+from linli.kernel.waiting import wait
+
 log = logging.getLogger("linli.jobs")
 CONCURRENCY = 4
 NICE = 5  # what a person waits for comes first: answers, acknowledgements, news
@@ -54,11 +56,7 @@ async def _rescue_forever(stop: asyncio.Event) -> None:
             await asyncio.to_thread(_rescue)
         except Exception as error:
             log.warning("jobs of dead workers not looked for", extra={"why": f"{type(error).__name__}: {error}"[:200]})
-        try:
-            async with asyncio.timeout(RESCUE_EVERY):
-                await stop.wait()
-        except TimeoutError:
-            pass
+        await wait(stop, RESCUE_EVERY)
 
 
 def _rescue() -> None:

@@ -11,6 +11,7 @@ import nats
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from linli.kernel import stream
+from linli.kernel.waiting import wait
 from linli.live.hub import Hub
 
 log = logging.getLogger("linli.live")
@@ -42,11 +43,7 @@ class Feed:
                 await self._session()
             except (OSError, nats.errors.Error, TimeoutError, Gap) as error:
                 log.warning("feed of events interrupted", extra={"why": f"{type(error).__name__}: {error}"[:200]})
-                try:
-                    async with asyncio.timeout(0.5):
-                        await self._stop.wait()
-                except TimeoutError:
-                    pass
+                await wait(self._stop, 0.5)
             self.connected = False
 
     async def _session(self) -> None:
@@ -60,10 +57,7 @@ class Feed:
             subscription = await self._follow(js)
             self.connected = True
             while not self._stop.is_set():
-                try:
-                    async with asyncio.timeout(CHECK):
-                        await self._broken.wait()
-                except TimeoutError:
+                if not await wait(self._broken, CHECK):
                     await self._check(subscription)
                     continue
                 if not self._stop.is_set():

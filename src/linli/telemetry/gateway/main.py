@@ -20,6 +20,7 @@ import uvloop
 from linli.devices.contracts import TOKEN_KEY
 from linli.home import Home
 from linli.kernel import logs, ops_server
+from linli.kernel.waiting import wait
 from linli.telemetry import http1, stream
 from linli.telemetry.codecs.all import ports
 from linli.telemetry.gateway import frames, mapping, metrics
@@ -96,9 +97,7 @@ async def keep_registry(gateway: Gateway, nc: Any) -> None:
     await news.follow(nc)
     last = float("-inf")  # what was told between the first registry and now
     while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_S):
-                await news.wake.wait()
+        if await wait(news.wake, LOOK_S):
             await asyncio.sleep(0.1)
         news.wake.clear()
         if news.missed(nc):

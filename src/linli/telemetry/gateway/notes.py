@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from linli.kernel.waiting import wait
 from linli.telemetry.gateway.registry import Device, Registry
 
 log = logging.getLogger("linli.gateway")
@@ -40,12 +41,8 @@ class Notes:
         loop = asyncio.get_running_loop()
         changed_at = all_at = loop.time()
         while True:
-            try:
-                async with asyncio.timeout(CHANGED_S):
-                    await self._wake.wait()
+            if await wait(self._wake, CHANGED_S):
                 await asyncio.sleep(SOON_S)
-            except TimeoutError:
-                pass
             self._wake.clear()
             now = loop.time()
             waiting, self._waiting = self._waiting, []

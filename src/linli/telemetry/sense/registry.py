@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 from nats.aio.client import Client
 
+from linli.kernel.waiting import wait
 from linli.telemetry.batch import Batch
 from linli.telemetry.sense.book import Book
 from linli.telemetry.sense.store import Store
@@ -45,9 +46,7 @@ class Registry:
     async def keep(self) -> None:
         last = time.monotonic()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RELOAD_S):
-                    await self._news.wait()
+            if await wait(self._news, RELOAD_S):
                 await asyncio.sleep(0.1)
             self._news.clear()
             if time.monotonic() - last >= RELOAD_S or len(self.changed) > MAX_CHANGED:
