@@ -152,7 +152,7 @@ def test_http_refusals_name_field_and_reason(broker: Nats, run: Run) -> None:
                 assert (await web.post("/elsewhere")).status_code == 404
                 assert (await web.post("/api/v1/token-b/telemetry", json={"level": 3})).status_code == 200
             assert [v for c, _, _, v, _ in await kit.stored(1) if c == "B"] == [3.0]
-            device = kit.gateway.registry.find("token-a")
+            device = kit.gateway.registry.token("token-a").device
             assert device is not None and device.bad == len(cases)
 
     run(go())
@@ -178,7 +178,7 @@ def test_bad_frames_close_their_own_connection_only(broker: Nats, run: Run) -> N
     async def go() -> None:
         async with gateway(broker, [row("A", "token-a"), row("B", "token-b")]) as kit:
             good = await client(kit, "token-b")
-            device = kit.gateway.registry.find("token-a")
+            device = kit.gateway.registry.token("token-a").device
             assert device is not None
             for i, (name, packet, reason) in enumerate(BAD):
                 bad = await client(kit)
@@ -245,7 +245,7 @@ def test_a_disabled_device_is_put_out(broker: Nats, run: Run) -> None:
             kit.gateway.source.rows = [row("A", "token-a", enabled=False)]  # type: ignore[attr-defined]
             await kit.gateway.refresh()
             await asyncio.wait_for(asyncio.gather(a.closed.wait(), b.closed.wait()), 5)
-            assert kit.gateway.registry.find("token-b") is None
+            assert kit.gateway.registry.token("token-b") is None
 
     run(go())
 

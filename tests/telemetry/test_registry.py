@@ -166,7 +166,7 @@ def test_who_may_not_speak_any_more_is_told() -> None:
     for device in (a, b, c):
         device.sessions["x"] = object()  # type: ignore[assignment]
     assert registry.replace_some([a.uid, b.uid], [replace(rows[0], enabled=False)]) == [b, a]
-    assert registry.find("t-A") is None and registry.find("t-B") is None and registry.find("t-C") is c
+    assert registry.token("t-A") is None and registry.token("t-B") is None and registry.token("t-C").device is c
     c.enabled = False
     assert registry.end() == [a, c]
 
@@ -215,7 +215,8 @@ def test_a_change_among_many_devices_costs_that_device() -> None:
     former = (time.process_time() - began) / 10
     print(f"1,000 changes: {now:.3f} s CPU; formerly 1,000 rebuilds of {former:.4f} s = {former * 1000:.1f} s CPU")
     assert now < 2 * former
-    assert len(registry.by_hash) == 100_000 and registry.find("new7") is registry.devices[changed[7].device_id.bytes]
+    assert len(registry.by_hash) == 100_000
+    assert registry.token("new7").device is registry.devices[changed[7].device_id.bytes]
 
 
 @pytest.mark.engines

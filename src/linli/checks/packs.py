@@ -139,7 +139,7 @@ def _assignment(tree: Tree) -> Iterator[Finding]:
 
     classes: set[str] = set()
     for path in tree.under("packs/", "/catalogue/classes.csv"):
-        classes |= {row["code"] for row in csv.DictReader(io.StringIO(tree.text(path).removeprefix("\ufeff")))}
+        classes |= {row["code"] for row in tree.rows(path)}
     for path in tree.under("packs/standard/", "/assignment/rules.yaml"):  # a later pack may add to these, without gap
         for wrong in contracts.misassigned(yaml.safe_load(tree.text(path)) or {}, classes):
             yield Finding(RULE, path, 0, wrong)

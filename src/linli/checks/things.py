@@ -8,8 +8,6 @@ is in `kept-units.csv` and stays so: readings are kept without their unit.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,7 +46,7 @@ def _kept(tree: Tree, models: Found) -> Iterator[Finding]:
     """Each property stands in `kept-units.csv` of its pack since it was first published, and is what stands there."""
     known: dict[str, dict[str, list[Any]]] = {}
     for path in tree.under("packs/", "/kept-units.csv"):
-        for row in csv.DictReader(io.StringIO(tree.text(path))):
+        for row in tree.rows(path):
             known.setdefault(row["model"], {})[row["property"]] = [row["version"], row["type"], row["unit"]]
     for code, (path, model) in models.items():
         own = known.get(code, {})
@@ -95,17 +93,13 @@ def _samples(models: Found, rules: Found, samples: list[tuple[str, dict[str, Any
         if model is None:
             yield Finding(RULE, path, 0, f"a sample of {code}, which is no thing model")
             continue
-        known = {p["code"] for p in model["properties"]}
-        for name, values in sample["readings"].items():
-            if name not in known or len(values) != len(sample["t"]):
-                yield Finding(RULE, path, 0, f"a sample of {code}: {name} is no property, or has not one value a time")
-        for other in sample.get("others", ()):
-            _, beside = models.get(other["model"], ("", {"properties": []}))
-            names = {p["code"] for p in beside["properties"]}
-            if any(name not in names or len(v) != len(sample["t"]) for name, v in other["readings"].items()):
-                yield Finding(
-                    RULE, path, 0, f"a sample of {code}: {other['model']} has no such property, or not all times"
-                )
+        for one in (sample, *sample.get("others", ())):
+            _, told = models.get(one["model"], ("", {"properties": []}))
+            known = {p["code"] for p in told["properties"]}
+            for name, values in one["readings"].items():
+                if name not in known or len(values) != len(sample["t"]):
+                    what = f"a sample of {one['model']}: {name} is no property, or has not one value a time"
+                    yield Finding(RULE, path, 0, what)
         for alarm in sample["alarms"]:
             fired.add(alarm["rule"])
             _, rule = rules.get(alarm["rule"], ("", None))

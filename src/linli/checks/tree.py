@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import csv
+import io
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,6 +67,10 @@ class Tree:
             except UnicodeDecodeError:
                 self._texts[path] = ""
         return self._texts[path]
+
+    def rows(self, path: str) -> list[dict[str, str]]:
+        """The rows of a CSV file by its columns."""
+        return list(csv.DictReader(io.StringIO(self.text(path).removeprefix("\ufeff"))))
 
     def python(self, path: str) -> ast.Module:
         if path not in self._modules:

@@ -72,17 +72,19 @@ def judged_devices(actor: Actor, rule: RuleRow, limit: int) -> list[tuple[Regist
     rows = list(found.only("id", "code", "name_zh", "name_en", "area_path", "state", "model__interval_s")[: limit + 1])
     if len(rows) > limit:
         raise Invalid("rule.area_path", f"the rule judges more than {limit:,} devices there; take a smaller area")
-    return [
-        (RegistryRow(d.pk, d.code, rule.model, selectors.OPEN, d.area_path, True, [], d.model.interval_s, {}, None,
-                     d.state), {"zh": d.name_zh, "en": d.name_en or d.name_zh})
-        for d in rows
-    ]  # fmt: skip
+    return [(_row(d), {"zh": d.name_zh, "en": d.name_en or d.name_zh}) for d in rows]
+
+
+def _row(d: Device) -> RegistryRow:
+    """What judging readings of the past needs to know of a device."""
+    return RegistryRow(d.pk, d.code, d.model_id, selectors.OPEN, d.area_path, True, [], d.model.interval_s, {}, None,
+                       d.state)  # fmt: skip
 
 
 def looked_at(actor: Actor, rule: RuleRow, rows: list[RegistryRow]) -> list[RegistryRow]:
     """Devices in the places of these that the rule looks at, as far as the actor may see them."""
     found: dict[UUID, RegistryRow] = {}
-    for model, level, _ in others.looks(rule.condition):
+    for model, level in dict.fromkeys((model, level) for model, level, _ in others.looks(rule.condition)):
         places = {others.place_of(row.area_path, level) for row in rows}
         near = Device.objects.filter(
             area_q(actor, "devices.view"), model_id=model, model__subject=selectors.OPEN,
@@ -90,8 +92,7 @@ def looked_at(actor: Actor, rule: RuleRow, rows: list[RegistryRow]) -> list[Regi
         ).select_related("model").only("id", "code", "area_path", "state", "model__interval_s")  # fmt: skip
         for d in near.iterator():
             if others.place_of(d.area_path, level) in places:
-                found[d.pk] = RegistryRow(d.pk, d.code, model, selectors.OPEN, d.area_path, True, [],
-                                          d.model.interval_s, {}, None, d.state)  # fmt: skip
+                found[d.pk] = _row(d)
     return list(found.values())
 
 

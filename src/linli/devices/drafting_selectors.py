@@ -88,8 +88,10 @@ def body_of(model: ThingModel) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def kept_of(model: ThingModel) -> dict[str, Sequence[Any]]:
-    """Every property that the model ever had: as noted, as its versions say, and as it is in force."""
+def kept_of(model: ThingModel | None) -> dict[str, Sequence[Any]]:
+    """Every property that the model ever had: as noted, as its versions say, and as it is in force. None: a new one."""
+    if model is None:
+        return {}
     bodies = ModelVersion.objects.filter(model=model).order_by("version").values_list("body", flat=True)
     now = {"version": model.version, "properties": model.properties}
     return thing_diff.kept([*bodies, now], model.kept)

@@ -37,17 +37,18 @@ def _load_models() -> int:
         digest, before, origin = known.get(code, ("", 0, "pack"))
         if digest == _digest(raw) or origin == "local":
             continue
-        check_model(raw, ThingModel.objects.filter(pk=code).first())
-        model = write_model(raw, "pack")
+        kept = drafting_selectors.kept_of(ThingModel.objects.filter(pk=code).first())
+        check_model(raw, kept)
+        model = write_model(raw, "pack", kept)
         versions.move(model, before or model.version)
         events.emit(type="model.changed", kind="thing_model", ref=code, permission="devices.view", data={"code": code})
         written += 1
     return written
 
 
-def write_model(raw: dict[str, Any], origin: str) -> ThingModel:
-    """Bring an entry that was checked into force: a new model, or the one of its code as it is from now on."""
-    before = ThingModel.objects.filter(pk=raw["code"]).first()
+def write_model(raw: dict[str, Any], origin: str, kept: thing_diff.Kept) -> ThingModel:
+    """Bring an entry that was checked into force: a new model, or the one of its code as it is from now on. `kept`:
+    what its code meant until now (`drafting_selectors.kept_of`)."""
     model, _ = ThingModel.objects.update_or_create(
         code=raw["code"],
         defaults={
@@ -56,19 +57,16 @@ def write_model(raw: dict[str, Any], origin: str) -> ThingModel:
             "interval_s": raw.get("interval_s", 300), "properties": raw["properties"],
             "attributes": raw.get("attributes", []), "events": raw.get("events", []),
             "commands": raw.get("commands", []), "translations": things.translations(raw),
-            "kept": thing_diff.kept([raw], drafting_selectors.kept_of(before) if before else None),
+            "kept": thing_diff.kept([raw], kept),
             "digest": _digest(raw), "origin": origin, "updated_at": clock.now(),
         },
     )  # fmt: skip
     return model
 
 
-def check_model(raw: dict[str, Any], before: ThingModel | None) -> None:
+def check_model(raw: dict[str, Any], kept: thing_diff.Kept) -> None:
     """Refuse a thing model that a pack wrote wrongly, or that takes back what it said before, naming it."""
-    found = things.problems(raw, units.table())
-    if not found and before is not None:
-        found = thing_diff.lasting(raw, drafting_selectors.kept_of(before), by_place=False)
-    if found:
+    if found := things.problems(raw, units.table()) or thing_diff.lasting(raw, kept, by_place=False):
         raise Invalid(errors=found)
 
 

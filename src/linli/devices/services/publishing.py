@@ -78,7 +78,8 @@ def _stop_rules(actor: Actor, model: ThingModel, body: dict[str, Any], stop: boo
 
 
 def _bring(actor: Actor, row: ModelDraft, note: str) -> ThingModel:
-    model = packs.write_model(row.body, "local")
+    kept = selectors.kept_of(ThingModel.objects.filter(pk=row.code).first())
+    model = packs.write_model(row.body, "local", kept)
     ModelVersion.objects.create(id=ids.new_id(), model=model, version=model.version, body=row.body, note=note[:400],
                                 author=actor.label)  # fmt: skip
     return model

@@ -240,12 +240,8 @@ class Registry:
         self._kinds: dict[str, Kind] = {}
         self._round = 0
 
-    def find(self, token: str) -> Device | None:
-        device = self.by_hash.get(contracts.token_hash(self.key, token))
-        return device if device is not None and device.enabled else None
-
     def token(self, token: str) -> Login | None:
-        """As `find`, for a session that goes on."""
+        """The enabled device that may speak by this token."""
         return self._login(contracts.token_hash(self.key, token))
 
     def basic(self, client_id: str, user: str, password: str) -> Login | None:

@@ -40,13 +40,12 @@ class Judge:
         self.line = line  # whether the devices here are those of a line, which may be silent as a whole
         self.ready = np.zeros(book.partitions, bool)  # caught up with the stream: the clock may move its timers
         self.owned = np.zeros(book.partitions, bool)
-        self.seen = np.full(book.partitions, -1, np.int64)  # the message up to which a partition was told everything
+        self.seen = np.full(book.partitions, -1, np.int64)  # the message up to which a partition was told all
         self.timers: list[tuple[int, int]] = []
         self.out: dict[int, list[Op]] = {}
         self.floor = 0  # silence counts from here at the earliest
         self.last_recv = 0
         self.points = self.late = 0
-        self._far: tuple[Any, ...] | None = None  # readings of devices of others, beside those that are judged
         self._scanned = 0
         self._quiet_ms = NEVER
 
@@ -78,27 +77,25 @@ class Judge:
         others = np.flatnonzero(~ours & (far >= 0))
         _, _, ts, recv, value, flags = (column[others] for column in whole)
         good = ((flags & NOT_JUDGED) == 0) & np.isfinite(value)
-        self._far = (far[others], ts, recv, value, good, message[others], sequence[others])
+        told = (far[others], ts, recv, value, good, message[others], sequence[others])
         mine = np.flatnonzero(ours)
         if len(mine):
-            self.take_columns(*(column[mine] for column in whole), message[mine], sequence[mine])
+            self.take_columns(*(column[mine] for column in whole), message[mine], sequence[mine], told)
         elif len(others):
-            self.groups.take(*self._far)
-        self._far = None
-        last = int(sequence.max())
-        self.seen[self.owned] = np.maximum(self.seen[self.owned], last)
+            self.groups.take(*told)
 
     def take_columns(self, dev: Ints, prop: Ints, ts: Ints, recv: Ints, value: Any, flags: Any, message: Ints,
-                     sequence: Ints | None = None) -> None:  # fmt: skip
-        """Readings by the book's numbers. `message` never falls: which readings came together, and in which order."""
+                     sequence: Ints | None = None, far: tuple[Any, ...] | None = None) -> None:  # fmt: skip
+        """Readings by the book's numbers. `message` never falls: which readings came together, and in which order.
+        `far`, with `sequence`: columns for `Groups.take` of what devices of others said in the same messages."""
         book = self.book
         self.points += len(dev)
         first, newest = int(recv.min()), int(recv.max())
         if self.line_silent(first):
             self.floor = first
         self.last_recv = max(self.last_recv, newest)
-        far = first if self._far is None or not len(self._far[2]) else int(self._far[2].min())
-        self.advance(min(first, far))  # no timer fires before what others said earlier is told
+        early = first if far is None or not len(far[2]) else int(far[2].min())
+        self.advance(min(first, early))  # no timer fires before what others said earlier is told
         series = book.series_of[dev, prop]
         if series.min() < 0:
             for i in np.flatnonzero(series < 0):
@@ -106,7 +103,7 @@ class Judge:
         if book.dev.silent[dev].any() or (newest - book.dev.recv[dev] >= book.dev.quiet[dev]).any():
             self._hear(dev, series, recv, message)
         book.dev.recv[dev] = recv
-        self._judge(series, ts, recv, value, (flags & NOT_JUDGED) == 0, message, sequence)
+        self._judge(series, ts, recv, value, (flags & NOT_JUDGED) == 0, message, sequence, far)
 
     def _number(self, b: Batch) -> tuple[Any, ...] | None:
         """A batch with the book's numbers for devices and properties; without devices that the book does not have."""
@@ -125,7 +122,7 @@ class Judge:
         return dev[keep], properties[b.prop[keep]], b.ts[keep], b.recv[keep], b.value[keep], b.flags[keep]
 
     def _judge(self, series: Ints, ts: Ints, recv: Ints, value: Any, good: Any, message: Ints,
-               sequence: Ints | None = None) -> None:  # fmt: skip
+               sequence: Ints | None, far: tuple[Any, ...] | None) -> None:  # fmt: skip
         t = self.book.series
         if message[-1]:
             order = np.lexsort((ts, series * (int(message[-1]) + 1) + message))
@@ -149,8 +146,8 @@ class Judge:
         good = good & np.isfinite(value)
         if self.book.terms.groups:
             told: tuple[Any, ...] = (series, ts, recv, value, good, message[order])
-            if sequence is not None and self._far is not None:
-                both = zip((*told, sequence[order]), self._far, strict=True)
+            if sequence is not None and far is not None:
+                both = zip((*told, sequence[order]), far, strict=True)
                 told = tuple(np.concatenate(pair) for pair in both)
             self.groups.take(*told)
         good &= ts != before

@@ -10,7 +10,7 @@ import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from linli.devices.contracts import MAX_OTHERS, RuleRow, place_of
+from linli.devices.contracts import MAX_OTHERS, RuleRow, looks, place_of
 
 if TYPE_CHECKING:
     from linli.telemetry.sense.book import Book
@@ -35,9 +35,8 @@ class Places:
         """These are all rules in force."""
         self._watching = {}
         for rule in rules:
-            for term in (rule.condition or {}).get("terms", ()):
-                if "of" in term:
-                    self._watching.setdefault(_key(term["of"]), set()).add(rule.model)
+            for model, level, _ in looks(rule.condition):
+                self._watching.setdefault((model, int(level)), set()).add(rule.model)
         self._there = {key: self._there[key] if key in self._there else self._find(key) for key in self._watching}
         self._changed = {key: places for key, places in self._changed.items() if key in self._watching}
 
@@ -69,7 +68,7 @@ class Places:
 
     def others(self, number: int, of: Mapping[str, Any]) -> list[int]:
         """Devices of the model in the same place, without the device itself; of too many those with the lowest ids."""
-        key = _key(of)
+        key = of["model"], int(of["level"])
         near = self._there[key].get(place_of(self.book.devices[number].area, key[1]), [])
         return [one for one in near[: MAX_OTHERS + 1] if one != number][:MAX_OTHERS]
 
@@ -88,7 +87,3 @@ class Places:
             if self.book.devices[number].judged:
                 found.setdefault(place_of(self.book.devices[number].area, key[1]), []).append(number)
         return found
-
-
-def _key(of: Mapping[str, Any]) -> Key:
-    return of["model"], int(of["level"])
