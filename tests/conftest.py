@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,9 +41,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 @pytest.fixture(scope="session")
 def own_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if os.environ.get("LINLI_NATS_URL"):
-        yield ""
-        return
     from linli.engines import testing
 
     server = testing.start_nats(tmp_path_factory.mktemp("nats"))
@@ -55,17 +49,16 @@ def own_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def nats_url(own_nats: str) -> Iterator[str]:
+def nats_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A real NATS server with JetStream: the one of LINLI_NATS_URL, or one of this worker's own.
 
     All workers share the first, and its streams: one test at a time has it.
     """
-    if own_nats:
-        yield own_nats
+    given = os.environ.get("LINLI_NATS_URL")
+    if not given:
+        yield request.getfixturevalue("own_nats")
         return
-    given = os.environ["LINLI_NATS_URL"]
-    lock = Path(tempfile.gettempdir()) / f"linli-tests-{hashlib.sha256(given.encode()).hexdigest()[:16]}.lock"
-    with lock.open("w") as held:
+    with open(request.config.rootpath / "pyproject.toml", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield given
 

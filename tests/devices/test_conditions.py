@@ -212,30 +212,34 @@ def test_a_condition_is_written_changed_and_kept(grids: list[Grid], gauge: Devic
 
 
 def test_a_rule_about_others_is_written_and_kept_from_too_many(
-    grids: list[Grid], gauge: Device, call: Callable, monkeypatch: pytest.MonkeyPatch
+    grids: list[Grid], gauge: Device, call: Callable
 ) -> None:
     rain = ThingModel.objects.create(
         code="t_rain", name_zh="雨量计", name_en="Rain gauge", subject="place", category="water", interval_s=60,
         properties=[{"code": "rain", "name": {"zh": "雨强", "en": "rain rate"}, "type": "number", "unit": "mm/h"}],
     )  # fmt: skip
-    Device.objects.bulk_create(
-        Device(code=f"R-{n}", name_zh="雨", model=rain, area_path=f"{gauge.area_path}.{n}") for n in range(3)
-    )
+
+    def enter(model: ThingModel, code: str, numbers: range) -> None:
+        Device.objects.bulk_create(
+            Device(code=f"{code}-{n}", name_zh="x", model=model, area_path=f"{gauge.area_path}.{n}") for n in numbers
+        )
+
+    enter(rain, "R", range(3))
     me = call()
     body = {"model": "t_water", "title": {"zh": "涝", "en": "flood"}, "kind": "terms", "severity": "warning",
             "area_path": "340121403", "condition": {"terms": [HIGH, WET]}}  # fmt: skip
     made = me.post("/rules", body, 201)
     assert made["sentence"]["zh"].endswith("全区任一雨量计的雨强 不低于 20 mm/h（30 分钟内的读数）")
     assert made["clears"]["en"].endswith("rain rate of any rain gauge in the district 12 mm/h or below")
-    monkeypatch.setattr(others, "MAX_OTHERS", 2)
-    refused = me.post("/rules", body, 422)
-    assert refused["errors"][0]["field"] == "condition.terms.1.of.level" and "3 such" in refused["errors"][0]["reason"]
-    monkeypatch.setattr(others, "MAX_OTHERS", 3)
-    monkeypatch.setattr(others, "MAX_PAIRS", 2)
-    refused = me.post("/rules", body, 422)
-    assert refused["errors"][0]["field"] == "condition.terms.1.of.level" and "3 pairs" in refused["errors"][0]["reason"]
+    enter(rain, "R", range(3, others.MAX_OTHERS + 1))
+    (refused,) = me.post("/rules", body, 422)["errors"]
+    assert refused["field"] == "condition.terms.1.of.level" and "101 such" in refused["reason"]
     Device.objects.filter(code="R-0").update(state="retired")
-    assert me.post("/rules", body | {"title": {"zh": "涝二", "en": "flood two"}}, 201), "two pairs are left"
+    enter(gauge.model, "W", range(others.MAX_PAIRS // others.MAX_OTHERS))
+    (refused,) = me.post("/rules", body, 422)["errors"]
+    assert refused["field"] == "condition.terms.1.of.level" and "200,100 pairs" in refused["reason"]
+    Device.objects.filter(code="R-1").update(state="retired")
+    assert me.post("/rules", body | {"title": {"zh": "涝二", "en": "flood two"}}, 201), "198,099 pairs are left"
 
 
 def test_processes_of_before_get_no_rule_that_they_cannot_judge(water: ThingModel) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.db.models.signals import pre_save
 from tests.devices.conftest import Caller
 from tests.devices.test_joining import ALL, GRID, ask, new_profile
 from tests.devices.test_talk import run
@@ -14,7 +15,7 @@ from tests.devices.test_talk import run
 from linli.devices import contracts, facade
 from linli.devices.joining_models import Refusal
 from linli.devices.models import Device, ThingModel
-from linli.devices.services import common, devices
+from linli.devices.services import common
 from linli.kernel import clock, ids
 from linli.kernel.errors import Invalid
 
@@ -84,9 +85,7 @@ def test_no_thing_of_a_program_becomes_one(me: Caller) -> None:
     assert Device.objects.get().model_id == "open"
 
 
-def test_the_table_refuses_whatever_forgot_to_ask(
-    water: ThingModel, me: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_table_refuses_whatever_forgot_to_ask(water: ThingModel, me: Caller) -> None:
     other = ThingModel.objects.create(code="o", name_zh="x", name_en="x", subject="place", category="other")
     old = Device.objects.create(code="OLD", name_zh="旧", model=water, area_path=GRID)
     third = Device.objects.create(code="O", name_zh="他", model=other, area_path=GRID)
@@ -99,9 +98,20 @@ def test_the_table_refuses_whatever_forgot_to_ask(
         with pytest.raises(DatabaseError) as refused, transaction.atomic():
             write()
         assert refused.value.__cause__.sqlstate == contracts.MODEL_RETIRED  # type: ignore[union-attr]
-    monkeypatch.setattr(devices, "require_in_use", lambda model: None)  # as when it is retired in that very moment
-    answer = me.post("/devices", BODY, 422)
-    assert answer["errors"] == [{"field": "model", "reason": common.RETIRED}]
     old.name_zh = "改"
     old.save()
     assert me.patch(f"/devices/{old.pk}", {"name_zh": "还在"})["name"]["zh"] == "还在"
+
+
+def test_one_that_is_retired_between_the_question_and_the_row_is_told_by_field(water: ThingModel, me: Caller) -> None:
+    def now(**told: Any) -> None:
+        retire(water)
+
+    pre_save.connect(now, sender=Device)
+    try:
+        answer = me.post("/devices", BODY, 422)
+    finally:
+        pre_save.disconnect(now, sender=Device)
+    assert answer["errors"] == [{"field": "model", "reason": common.RETIRED}]
+    assert not Device.objects.exists()
+    me.post("/devices", BODY, 201)

@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 from tests.bench import devices_fill
@@ -76,12 +75,10 @@ def city(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def names(city: District) -> dict[str, str]:
     """What is opened: a device, a rule of what is usual, one of a calculated figure."""
-    found = httpx.get(f"{city.origin}/api/v1/rules", headers={"Authorization": f"Bearer {city.key('integrator')}"},
-                      trust_env=False, timeout=30).json()  # fmt: skip
-    of = {one["code"]: one["id"] for one in found}
-    device, token = devices_fill.tokens(city.home)[0]
-    admin = Client(city.origin).sign_in("admin", city.passwords()["admin"])
-    return joins.joins(demo(Home(city.home)), admin, {"id": device, "token": token}) | {
+    integrator, admin = (Client(city.origin).sign_in(one, city.passwords()[one]) for one in ("integrator", "admin"))
+    of = {one["code"]: one["id"] for one in integrator.get("rules")}
+    device = devices_fill.tokens(city.home)[0][0]
+    return joins.joins(demo(Home(city.home)), admin, {"id": device}) | {
         "device": device,
         "usual": of["water-meter-zone-unusual"],
         "figure": of["sluice-backflow"],

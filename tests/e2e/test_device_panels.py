@@ -189,18 +189,27 @@ def test_who_may_not_send_reads_the_list_and_who_configures_sets_attributes(
     assert told == {"shared": {"night_level": 25}}
 
 
+def loaded(page: Page) -> None:
+    page.get_by_test_id("sum-out_of_range").wait_for()
+    page.get_by_test_id("state-loading").first.wait_for(state="detached")
+
+
+def read_again(page: Page) -> None:
+    """A second later, perhaps from the other web process."""
+    page.wait_for_timeout(1_000)
+    page.reload()
+    loaded(page)
+
+
 def as_told(page: Page, web: Client, model: str) -> None:
     """As many devices without a reading as the figures say; others of the demo report meanwhile, and each web process
     counts for itself."""
     behind = page.get_by_test_id("quality-device")
     for _ in range(20):
         row = next(r for r in web.get("devices/quality", by="model")["items"] if r["key"] == model)
-        page.get_by_test_id("state-loading").first.wait_for(state="detached")
         if behind.count() == min(50, row["devices"] - row["reported"]):
             return
-        page.wait_for_timeout(1_000)
-        page.reload()
-        page.get_by_test_id("sum-out_of_range").wait_for()
+        read_again(page)
     raise AssertionError(f"{behind.count()} devices are listed, and the figures say {row}")
 
 
@@ -213,9 +222,7 @@ def odd(page: Page, name: str) -> None:
             page.wait_for_timeout(500)
             if behind.count() == 1:
                 return
-        page.wait_for_timeout(1_000)
-        page.reload()
-        page.get_by_test_id("sum-out_of_range").wait_for()
+        read_again(page)
     raise AssertionError(f"{name} is not among them")
 
 
@@ -233,15 +240,13 @@ def test_figures_of_quality_open_their_devices_and_health_tells_the_pace(
         page = opened(context.new_page(), district, "dispatcher", "/console/devices/quality?by=model")
         page.get_by_test_id("coverage-water_level").click()
         behind = page.get_by_test_id("quality-device")
+        loaded(page)
         as_told(page, web, "water_level")
         odd(page, web.get(f"devices/{gauge['id']}")["name"]["zh"])
         for _ in range(20):  # the address tells what is open; the other web process may count it a little later
-            page.reload()
-            page.get_by_test_id("sum-out_of_range").wait_for()
-            page.get_by_test_id("state-loading").first.wait_for(state="detached")
+            read_again(page)
             if behind.count():
                 break
-            page.wait_for_timeout(1_000)
         expect(behind.first).to_be_visible()
         behind.first.get_by_role("link").click()
         expect(page.get_by_test_id("device-page")).to_be_visible()

@@ -17,6 +17,7 @@ NAMES = re.compile(
     r"(?i:linli|english|openstreetmap|maplibre|webgl|mqtt|https?|api|app|totp|geojson|json|csv|pdf|open311|sensorthings|"
     r"xlsx|xml|wgs84|tls|pem|sha|word|esc|shift|ctrl|enter)"
 )
+UNIT = re.compile("[A-Za-z]")  # s, m: alike in all languages
 EITHER = re.compile(r"邻里|简体中文|中文")
 
 # Text that is data or a name, in whatever language it was written, stands in elements marked `data-content`
@@ -75,5 +76,5 @@ def wrong_words(page: Page, language: str) -> list[str]:
     other = MESSAGES["zh" if language == "en" else "en"]
     texts = page.evaluate(TEXTS)
     wrong = [f"{name} {text}".strip() for name, text in texts["own"] if foreign(text, language)]
-    hidden = [f"data-content {text}" for text in texts["data"] if text in other and len(text) > 1]  # units: s, m
+    hidden = [f"data-content {text}" for text in texts["data"] if text in other and not UNIT.fullmatch(text)]
     return list(dict.fromkeys(wrong + hidden))

@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from linli.devices.contracts import RegistryRow, station_hash, token_hash
 from linli.engines.nats import Nats
 from linli.engines.testing import some_port
@@ -121,8 +123,9 @@ async def gateway(
     broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY, *, follow: bool = False
 ) -> AsyncIterator[Kit]:  # fmt: skip
     """`source`: PostgreSQL's instead of `rows`, with the key of its hashes. `follow`: it hears the news of NATS."""
-    before = {name: os.environ.get(name) for name in ("LINLI_MQTT_PORT", "LINLI_DEVICE_PORT")}
-    os.environ |= {name: str(some_port()) for name in before}
+    patch = pytest.MonkeyPatch()  # a district that a later test starts would take these for its operator's
+    for name in ("LINLI_MQTT_PORT", "LINLI_DEVICE_PORT"):
+        patch.setenv(name, str(some_port()))
     nc = await stream.connect("test-gateway", url=broker.url)
     await stream.ensure_stream(nc)
     publisher = stream.Publisher(nc, timeout=1)
@@ -148,6 +151,4 @@ async def gateway(
     finally:
         await main._shut_down(g, servers, tasks)
         await nc.close()
-        for name, value in before.items():  # a district that a later test starts would take these for its operator's
-            os.environ.pop(name, None)
-            os.environ |= {name: value} if value is not None else {}
+        patch.undo()

@@ -26,6 +26,7 @@ from tests.telemetry.test_talk import Peer
 from linli.devices import contracts
 from linli.devices.models import Device, ProvisioningProfile, ThingModel
 from linli.devices.services import credentials, devices, provisioning
+from linli.engines import process
 from linli.engines.nats import Nats
 from linli.engines.testing import some_port
 from linli.kernel.relay import Relay
@@ -156,14 +157,7 @@ def test_every_gateway_closes_what_came_by_it(
 
 
 def until(found: Callable[[], bool]) -> None:
-    """Within seconds."""
-    wait = queue.Queue[None]()
-    for _ in range(int(SOON * 20)):
-        if found():
-            return
-        with pytest.raises(queue.Empty):
-            wait.get(timeout=0.05)
-    raise AssertionError("not within seconds")
+    assert process.wait_until(found, SOON), "not within seconds"
 
 
 class Shown(Five):
