@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from linli.engines import process, testing
+from linli.engines import process, status, supervisor, testing
 from linli.engines.postgres import Postgres
+from linli.home import Home
 
 pytestmark = pytest.mark.engines
 
@@ -151,6 +152,26 @@ def test_a_killed_supervisor_leaves_nothing_in_the_way(up: Up) -> None:
     assert up.get("/readyz").status_code == 200
     state = up.status()
     assert up.child is not None and state["pid"] == up.child.pid
+
+
+def test_the_state_is_of_the_supervisor_that_holds_the_home(tmp_path: Path) -> None:
+    """Between `linli up` and its first word the last one's words still lie there: they are nobody's state."""
+    home = Home(tmp_path)
+    home.folder("run")
+    home.write_private("status.json", json.dumps({"pid": os.getpid(), "state": "running", "ready": True}))
+    assert supervisor.holder(home) is None and not status.read(home)["ready"]
+    holds = "import sys, pathlib; from linli.engines import supervisor; from linli.home import Home\n"
+    holds += "lock = supervisor.Lock(Home(pathlib.Path(sys.argv[1]))); print(lock.take(), flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", holds, str(tmp_path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout and other.stdout.readline() == "True\n"
+        assert supervisor.holder(home) == other.pid
+        assert not supervisor.Lock(home).take()
+        told = status.read(home)
+        assert (told["running"], told["ready"], told["state"], told["pid"]) == (True, False, "starting", other.pid)
+        home.write_private("status.json", json.dumps({"pid": other.pid, "state": "running", "ready": True}))
+        assert status.read(home)["ready"]
+    assert supervisor.holder(home) is None and status.read(home)["state"] == "stopped"
 
 
 def test_engines_by_url_are_used_and_left_alone(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def register(sub: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     home = Home.current()
-    if not os.environ.get("LINLI_DATABASE_URL") and not supervisor.running(home):
+    if not os.environ.get("LINLI_DATABASE_URL") and supervisor.holder(home) is None:
         raise commands.CommandError(f"no district runs in {home.path}; start it with `linli up` first")
     home.load_env()
     key_file = args.key_file or home.folder("secrets", mode=0o700) / KEY

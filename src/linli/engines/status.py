@@ -51,13 +51,25 @@ def cpu_seconds(pid: int) -> float:
     return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _written(home: Home) -> dict[str, Any]:
+    try:
+        return json.loads((home.path / "run" / "status.json").read_text())
+    except FileNotFoundError:
+        return {}
+
+
 def read(home: Home, memory: bool = True) -> dict[str, Any]:
-    """The state of the district of `home`; `running` is false when nobody supervises it."""
-    path = home.path / "run" / "status.json"
-    status: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    status = {"state": "starting", "ready": False, "pid": None, "url": "", "processes": {}} | status
+    """The state of the district of `home`; `running` is false when nobody supervises it.
+
+    What another supervisor wrote than the one that holds the home now is of the past: it says nothing of this one.
+    """
+    holder = supervisor.holder(home)
+    status = _written(home)
+    if holder and status.get("pid") != holder:
+        status = {}
+    status = {"state": "starting", "ready": False, "pid": holder, "url": "", "processes": {}} | status
     status["home"] = str(home.path)
-    status["running"] = supervisor.running(home)
+    status["running"] = holder is not None
     if not status["running"]:
         status |= {"state": "stopped", "ready": False, "pid": None}
         for facts in status["processes"].values():

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import signal
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,10 +22,15 @@ from linli.home import Home
 from linli.kernel.waiting import wait
 
 HEALTH = 5.0
+FLOCK = "hhqqi"  # struct flock: type, whence, start, length, process
 
 
 class Lock:
-    """Held while a supervisor runs; the kernel frees it when the process dies, however it dies."""
+    """Held while a supervisor runs; the kernel frees it when the process dies, however it dies, and names who holds it.
+
+    A POSIX record lock: to ask for its holder takes nothing, so a question never keeps `linli up` out.
+    It goes when its process closes any file of that path: one process opens it once.
+    """
 
     def __init__(self, home: Home) -> None:
         self.path = home.run / "lock"
@@ -33,13 +39,10 @@ class Lock:
     def take(self) -> bool:
         file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - stays open as long as the lock is held
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.close()
             return False
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         self.file = file
         return True
 
@@ -49,15 +52,15 @@ class Lock:
             self.file = None
 
 
-def running(home: Home) -> bool:
-    """Whether a supervisor holds this home."""
-    if not (home.path / "run" / "lock").exists():
-        return False
-    lock = Lock(home)
-    if lock.take():
-        lock.release()
-        return False
-    return True
+def holder(home: Home) -> int | None:
+    """The process id of the supervisor that holds this home; None when nobody does (fcntl(2), F_GETLK)."""
+    try:
+        with open(home.path / "run" / "lock", "rb") as file:
+            asked = struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+            kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    except FileNotFoundError:
+        return None
+    return None if kind == fcntl.F_UNLCK else pid
 
 
 def end_orphans(home: Home) -> list[int]:
