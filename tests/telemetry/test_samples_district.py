@@ -33,20 +33,27 @@ class Bench(Stranger):
         self.door = httpx.Client(base_url=f"http://127.0.0.1:{district.port('device')}", timeout=20, trust_env=False)
 
     def play(self, sample: dict[str, Any], number: int) -> tuple[str, int]:
-        """A new device that sends the stream; (device id, when second 0 was, in ms)."""
-        made = self.device(f"S-{sample['model']}-{number}", sample["model"])
-        token = self.token(made)
+        """A new device that sends the stream, and others of its place that send theirs; (device id, second 0 in ms)."""
+        made = [self.device(f"S-{sample['model']}-{number}", sample["model"])]
+        made += [
+            self.device(f"S-{sample['model']}-{number}-{o['model']}", o["model"]) for o in sample.get("others", ())
+        ]
+        streams = [sample["readings"], *(o["readings"] for o in sample.get("others", ()))]
+        tokens = [self.token(device) for device in made]
         zero = (int(time.time()) - sample["t"][-1] - 5) * 1000
         for i, t in enumerate(sample["t"]):
-            values = {name: column[i] for name, column in sample["readings"].items()}
-            message = {"ts": zero + t * 1000, "values": values}
-            for _ in range(50):  # the gateway hears of the new device within a moment
-                answer = self.door.post(f"/api/v1/{token}/telemetry", json=message)
-                if answer.status_code == 200:
-                    break
-                time.sleep(0.2)
-            assert answer.status_code == 200, answer.text
-        return made, zero
+            for token, readings in zip(tokens, streams, strict=True):
+                values = {name: column[i] for name, column in readings.items()}
+                self.send(token, {"ts": zero + t * 1000, "values": values})
+        return made[0], zero
+
+    def send(self, token: str, message: dict[str, Any]) -> None:
+        for _ in range(50):  # the gateway hears of a new device within a moment
+            answer = self.door.post(f"/api/v1/{token}/telemetry", json=message)
+            if answer.status_code == 200:
+                return
+            time.sleep(0.2)
+        raise AssertionError(answer.text)
 
     def alarms(self, device: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get(f"alarms?device_id={device}&state=all")["items"]
