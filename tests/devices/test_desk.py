@@ -11,14 +11,16 @@ from django.db import connections
 from tests.devices import desk
 from tests.devices.conftest import AREA, person
 from tests.devices.desk import Staff
+from tests.identity.accounts import make_account
 
-from linli.devices import escalation
+from linli.devices import desk_selectors, escalation
 from linli.devices.models import Alarm, Assignment, Device, Incident, Rule, ThingModel
 from linli.devices.services import assigning
 from linli.devices.services.assigning import Which, Wish
 from linli.kernel import clock, ids
 from linli.kernel.errors import Conflict
 from linli.kernel.models import AuditRow, OutboxEvent
+from linli.orgs import facade as orgs
 
 
 @pytest.fixture
@@ -89,6 +91,17 @@ def test_handing_over_tells_the_person_and_the_team(high: Alarm, crew: Staff) ->
     assert desk.told_to("withdrawn") == [str(crew.duty_lead)] and desk.told_to("assigned")[2:] == [str(crew.lead)]
     free = me.post(f"/alarms/{high.pk}/give-back", {"text": "误派"})
     assert (free["team_id"], free["assigned_at"], free["assignments"][-1]["kind"]) == (None, None, "give_back")
+
+
+def test_a_team_is_told_by_those_who_may_open_the_page(high: Alarm, crew: Staff) -> None:
+    """Without a lead all are told, but for whom no alarm is to be seen; a lead who sees none leads nobody there."""
+    blind, night = make_account(("team_member", AREA)), make_account(("dispatcher", AREA))
+    team = orgs.ensure_team(code="night", name_zh="夜班", kind="pump", area_path=AREA)
+    orgs.ensure_member(team_id=team, account_id=blind.id, lead=True)
+    orgs.ensure_member(team_id=team, account_id=night.id)
+    desk.by(crew.desk).post(f"/alarms/{high.pk}/assign", {"team_id": str(team)})
+    assert desk.told_to("assigned") == [str(night.id)]
+    assert desk_selectors.leads_of(Alarm.objects.get(pk=high.pk)) == [night.id]
 
 
 def test_what_is_refused_says_why(high: Alarm, crew: Staff) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -103,15 +104,33 @@ def test_the_table_refuses_whatever_forgot_to_ask(water: ThingModel, me: Caller)
     assert me.patch(f"/devices/{old.pk}", {"name_zh": "还在"})["name"]["zh"] == "还在"
 
 
-def test_one_that_is_retired_between_the_question_and_the_row_is_told_by_field(water: ThingModel, me: Caller) -> None:
+@contextmanager
+def retiring(code: str) -> Iterator[None]:
+    """The model is retired in the moment in which a device is written."""
+
     def now(**told: Any) -> None:
-        retire(water)
+        ThingModel.objects.filter(pk=code).update(retired_at=clock.now())
 
     pre_save.connect(now, sender=Device)
     try:
-        answer = me.post("/devices", BODY, 422)
+        yield
     finally:
         pre_save.disconnect(now, sender=Device)
+
+
+def test_one_that_is_retired_between_the_question_and_the_row_is_told_by_field(water: ThingModel, me: Caller) -> None:
+    with retiring(water.pk):
+        answer = me.post("/devices", BODY, 422)
     assert answer["errors"] == [{"field": "model", "reason": common.RETIRED}]
     assert not Device.objects.exists()
     me.post("/devices", BODY, 201)
+
+
+def test_so_it_is_of_a_programs_thing(me: Caller) -> None:
+    one = facade.open_device(actor=me.actor, fields={k: v for k, v in BODY.items() if k != "model"})
+    prop = {"code": "level", "name": {"zh": "水位", "en": "level"}, "type": "number", "unit": "m"}
+    with retiring("open-8"), pytest.raises(Invalid) as refused:
+        facade.enter_property(actor=me.actor, device_id=one.id, kind="8", name="x", prop=prop)
+    assert (refused.value.errors[0].field, refused.value.errors[0].reason) == ("model", common.RETIRED)
+    assert Device.objects.get().model_id == "open"
+    assert facade.enter_property(actor=me.actor, device_id=one.id, kind="8", name="x", prop=prop) == "open-8"

@@ -234,13 +234,22 @@ def alarm_or_incident(actor: Actor, alarm_id: UUID | None, incident_id: UUID | N
 def leads_of(row: Alarm | Incident) -> list[UUID]:
     """The leads of the team that has it, else of its department's teams; all members of teams without leads."""
     teams = [row.team_id] if row.team_id else [t.id for t in owning_teams(row)]
-    return list(dict.fromkeys(who for team in teams for who in told_of(team)))
+    return told_of(row, teams)
 
 
-def told_of(team_id: UUID) -> list[UUID]:
-    """Whom a team is reached by: its leads, or all of a team without one."""
-    members = orgs.members(team_id)
-    return [m.account_id for m in members if m.lead] or [m.account_id for m in members]
+def told_of(row: Alarm | Incident, teams: Iterable[UUID]) -> list[UUID]:
+    """Whom teams are reached by: their leads, or all of a team without one; only who may open the page of `row`."""
+    found: dict[UUID, None] = {}
+    for team in teams:
+        members = [m for m in orgs.members(team) if sees(m.account_id, row)]
+        found |= dict.fromkeys([m.account_id for m in members if m.lead] or [m.account_id for m in members])
+    return list(found)
+
+
+def sees(account_id: UUID, row: Alarm | Incident) -> bool:
+    """Whether this person may open its page."""
+    who = identity.actor_for(account_id)
+    return who is not None and who.can("alarms.view", row.area_path)
 
 
 def whom(row: Alarm | Incident, to: str) -> list[UUID]:

@@ -101,7 +101,7 @@ def _change(actor: Actor, row: Alarm | Incident, kind: str, person: UUID | None,
     if person is not None and row.taken_at is None:
         row.taken_at = now
     _put(actor, row, act)
-    _tell(actor, row, "assigned", _whose(person, team))
+    _tell(actor, row, "assigned", _whose(row, person, team))
     return act
 
 
@@ -152,8 +152,8 @@ def undo(*, actor: Actor, which: Which, act_id: UUID) -> Alarm | Incident:
                           from_assignee_id=act.assignee_id, from_team_id=act.team_id,
                           assignee_id=act.from_assignee_id, team_id=act.from_team_id)  # fmt: skip
         _put(actor, row, back)
-        _tell(actor, row, "withdrawn", _whose(act.assignee_id, act.team_id))
-        _tell(actor, row, "assigned", _whose(act.from_assignee_id, act.from_team_id))
+        _tell(actor, row, "withdrawn", _whose(row, act.assignee_id, act.team_id))
+        _tell(actor, row, "assigned", _whose(row, act.from_assignee_id, act.from_team_id))
     return row
 
 
@@ -190,9 +190,9 @@ def _of(row: Alarm | Incident) -> dict[str, Any]:
     return {"incident": row} if isinstance(row, Incident) else {"alarm": row}
 
 
-def _whose(person: UUID | None, team: UUID | None) -> list[UUID]:
+def _whose(row: Alarm | Incident, person: UUID | None, team: UUID | None) -> list[UUID]:
     """Whoever is to hear of it: the person, or those by whom the team is reached."""
-    return [person] if person else desk.told_of(team) if team else []
+    return [person] if person else desk.told_of(row, [team]) if team else []
 
 
 def _tell(actor: Actor, row: Alarm | Incident, act: str, whom: Iterable[UUID]) -> None:

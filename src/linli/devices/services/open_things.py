@@ -8,7 +8,7 @@ from uuid import UUID
 
 from linli.devices import selectors
 from linli.devices.models import Device, ThingModel
-from linli.devices.services.common import require_in_use
+from linli.devices.services.common import entering, require_in_use
 from linli.devices.services.devices import create_device
 from linli.kernel import audit, clock, events, services
 from linli.kernel.actor import Actor
@@ -47,7 +47,8 @@ def enter_property(*, actor: Actor, device_id: UUID, kind: str, name: str, prop:
             device.model = ensure_model(actor=actor, code=f"{PREFIX}{kind}", name=name)
             require_in_use(device.model)
             device.updated_at = clock.now()
-            device.save(update_fields=["model", "updated_at"])
+            with entering():
+                device.save(update_fields=["model", "updated_at"])
             events.emit(type="device.changed", kind="device", ref=device.pk, area=device.area_path,
                         permission="devices.view", audience="staff",
                         data={"change": "updated", "state": device.state, "code": device.code})  # fmt: skip
