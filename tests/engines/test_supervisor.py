@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from linli.engines import process, status, supervisor, testing
+from linli.engines import district, process, status, supervisor, testing
 from linli.engines.postgres import Postgres
 from linli.home import Home
 
@@ -24,6 +25,18 @@ pytestmark = pytest.mark.engines
 def clean_env() -> dict[str, str]:
     """Without what this test run, or a test before this one, has set."""
     return {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+
+
+def kernel() -> tuple[int, ...]:
+    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+
+
+def turn_us(pid: int) -> float:
+    """The length of a process's turns of the processor, as the kernel has it (sched_getattr(2))."""
+    number = {"x86_64": 315, "aarch64": 275}[os.uname().machine]
+    told = process.SchedAttr()
+    assert ctypes.CDLL(None).syscall(number, pid, ctypes.byref(told), ctypes.sizeof(told), 0) == 0
+    return float(told.runtime / 1000)
 
 
 class Up:
@@ -79,11 +92,11 @@ class Up:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    district = Up(tmp_path_factory.mktemp("up") / "home")
-    district.start()
-    yield district
-    if district.child and district.child.poll() is None:
-        district.stop()
+    made = Up(tmp_path_factory.mktemp("up") / "home")
+    made.start()
+    yield made
+    if made.child and made.child.poll() is None:
+        made.stop()
 
 
 def test_answers_by_one_port_and_tells_its_state(up: Up) -> None:
@@ -98,6 +111,15 @@ def test_answers_by_one_port_and_tells_its_state(up: Up) -> None:
     env = up.home / "run" / "env.json"
     assert env.stat().st_mode & 0o077 == 0
     assert "Server" not in up.get("/healthz").headers
+
+
+@pytest.mark.skipif(kernel() < (6, 12), reason="older kernels give no turns of a length asked for")
+def test_what_an_alarm_waits_for_takes_short_turns(up: Up) -> None:
+    processes = up.status()["processes"]
+    turns = {name: {turn_us(pid) for pid in facts["pids"]} for name, facts in processes.items() if facts.get("pids")}
+    short = {name for name, found in turns.items() if found == {district.TURN_US}}
+    assert short == district.ON_THE_WAY, turns
+    assert all(os.getpriority(os.PRIO_PROCESS, processes[name]["pid"]) == 0 for name in short)
 
 
 def test_a_second_start_on_the_same_home_is_refused(up: Up) -> None:

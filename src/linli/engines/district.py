@@ -30,6 +30,8 @@ PROCESSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sense": ("linli.telemetry.sense.main", ("prepare", "nats")),
     "jobs": ("linli.kernel.worker", ("prepare", "nats")),
 }
+ON_THE_WAY = {"postgres", "nats", "sense", "relay", "live", "edge"}  # between a reading and the alarm on a screen
+TURN_US = 500  # of theirs; docs/decisions/short-turns.md
 MANY = ("gateway", "sense", "relay", "jobs")  # those of which one machine may run several
 STOP_ORDER = (
     ("edge",),
@@ -188,6 +190,8 @@ def _services(district: District) -> list[Service]:
     found.append(_web(district, next(service for service in found if service.name == "prepare")))
     found.append(_edge(district))
     for service in found:
+        if kind_of(service.name) in ON_THE_WAY:
+            service.turn_us = TURN_US
         service.env = service.env or base | {"LINLI_PROCESS": service.name}
     return found
 

@@ -39,6 +39,7 @@ class Service:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0
     parent_gone: signal.Signals = signal.SIGTERM
+    turn_us: int = 0  # asked of the processor (process.take_short_turns); 0: as everybody
     once: bool = False  # a preparation that must end with 0, not a server
     port: int | None = None
 
@@ -70,10 +71,21 @@ class Service:
         with open(log, "ab") as output:
             self.child = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-                preexec_fn=process.die_with_parent(self.parent_gone), **({"env": self.env} | self.options()),
+                preexec_fn=self._in_child(), **({"env": self.env} | self.options()),
             )  # fmt: skip
         self.since = time.time()
         self.state = "starting"
+
+    def _in_child(self) -> Callable[[], None]:
+        tell_kernel = process.die_with_parent(self.parent_gone)
+
+        def before_exec() -> None:
+            if tell_kernel is not None:
+                tell_kernel()
+            if self.turn_us:
+                process.take_short_turns(self.turn_us)
+
+        return before_exec
 
     def end_group(self, how: signal.Signals) -> None:
         """Signal the process and everything it started."""
