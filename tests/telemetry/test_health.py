@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 def gateway(connections: int, refused: dict[str, int]) -> CollectorRegistry:
     made = CollectorRegistry()
     Gauge("linli_gateway_connections", "", registry=made).set(connections)
+    Gauge("linli_gateway_devices", "", registry=made).set(20_000 + connections)
     Gauge("linli_gateway_store_seconds_p95", "", registry=made).set(connections / 1000)
     Counter("linli_gateway_messages", "", registry=made).inc(100)
     reasons = Counter("linli_gateway_refused", "", ["reason"], registry=made)
@@ -69,6 +70,7 @@ def test_gateways_are_summed_and_what_is_gone_is_down(doors: None) -> None:
                      "history": (True, True), "live": (False, False)}  # fmt: skip
     gate = found["gateway"]
     assert (gate["connections"], gate["messages"], gate["store_p95_s"]) == (7, 200, 0.004)
+    assert gate["devices"] == 20_004, "every gateway knows the same devices"
     assert gate["refused"] == {"bad-frame": 3, "slowed-down": 5} and gate["pending"] is None
     assert found["sense"]["catching_up"] == [1, 2] and found["sense"]["pending"] is None
     assert found["history"]["lag_s"] == 0.4 and found["history"]["caught_up"] is True

@@ -15,7 +15,7 @@ from linli.kernel.ops import ProcessState
 GATEWAY = {
     "messages": "messages_total", "points": "points_total", "stored": "stored_points_total",
     "retries": "publish_retries_total", "note_failures": "note_failures_total", "connections": "connections",
-    "devices": "devices", "pending": "pending_points",
+    "pending": "pending_points",
 }  # fmt: skip
 HISTORY = {"lag_s": "lag_s", "stored": "stored", "rows": "rows_total", "duplicates": "duplicates_total",
            "bad_batches": "bad_batches_total"}  # fmt: skip
@@ -31,6 +31,7 @@ def health(actor: Actor) -> dict[str, Any]:
     return {
         "at": now, "processes": [_process(one) for one in found], "doors": _doors(gateways),
         "gateway": {**_figures(gateways, "linli_gateway_", GATEWAY),
+                    "devices": _most(gateways, "linli_gateway_devices"),  # each knows all of them
                     "store_p95_s": _most(gateways, "linli_gateway_store_seconds_p95"),
                     "refused": _by_label(gateways, "linli_gateway_refused_total", "reason")},
         "sense": {**_figures(senses, "linli_sense_", SENSE),
