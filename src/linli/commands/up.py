@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linli import commands
-from linli.engines import caddy, district, ports, supervisor
+from linli.engines import caddy, district, ports, status, supervisor
 from linli.engines.process import EngineError
 from linli.home import Home
 from linli.telemetry.codecs import all as all_codecs
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         lock = supervisor.Lock(home)
         if not lock.take():
             raise EngineError(_already(home))
-        (home.run / "status.json").unlink(missing_ok=True)  # what a dead supervisor wrote
+        (home.run / "status.json").unlink(missing_ok=True)  # a dead supervisor's; in a container it had our own pid
         supervisor.end_orphans(home)
         options = _options(args)
         given = {"http": args.port, "mqtt": args.mqtt_port, "device": args.device_port, "mqtts": args.mqtts_port}
@@ -63,11 +63,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _already(home: Home) -> str:
-    try:
-        status = json.loads((home.path / "run" / "status.json").read_text())
-        return f"a district runs in {home.path} already (process {status['pid']}, {status['url']})"
-    except (OSError, ValueError, KeyError):
-        return f"a district runs in {home.path} already"
+    found = status.read(home, memory=False)
+    facts = ", ".join(filter(None, (f"process {found['pid']}" if found["pid"] else "", found["url"])))
+    return f"a district runs in {home.path} already" + (f" ({facts})" if facts else "")
 
 
 def _options(args: argparse.Namespace) -> district.Options:

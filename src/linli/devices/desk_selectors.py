@@ -208,8 +208,8 @@ def _owning(team_id: UUID | None, codes: Iterable[str]) -> list[TeamInfo]:
 
 def may_have(row: Alarm | Incident, account_id: UUID | None) -> bool:
     """Whether `people_for` names this person."""
-    who = identity.actor_for(account_id) if account_id else None
-    if who is None or not who.can("alarms.view", row.area_path):
+    who = _who_sees(row, account_id) if account_id else None
+    if who is None:
         return False
     return who.can("alarms.act", row.area_path) or bool({t.id for t in teams_for(row)} & set(who.team_ids))
 
@@ -241,15 +241,15 @@ def told_of(row: Alarm | Incident, teams: Iterable[UUID]) -> list[UUID]:
     """Whom teams are reached by: their leads, or all of a team without one; only who may open the page of `row`."""
     found: dict[UUID, None] = {}
     for team in teams:
-        members = [m for m in orgs.members(team) if sees(m.account_id, row)]
+        members = [m for m in orgs.members(team) if _who_sees(row, m.account_id)]
         found |= dict.fromkeys([m.account_id for m in members if m.lead] or [m.account_id for m in members])
     return list(found)
 
 
-def sees(account_id: UUID, row: Alarm | Incident) -> bool:
-    """Whether this person may open its page."""
+def _who_sees(row: Alarm | Incident, account_id: UUID) -> Actor | None:
+    """This person, if its page opens for them."""
     who = identity.actor_for(account_id)
-    return who is not None and who.can("alarms.view", row.area_path)
+    return who if who is not None and who.can("alarms.view", row.area_path) else None
 
 
 def whom(row: Alarm | Incident, to: str) -> list[UUID]:
