@@ -30,10 +30,9 @@ class Gauge:
     def __enter__(self) -> Gauge:
         self.line.connect(*self.address)
         self.line.loop_start()
-        for _ in range(10):  # it comes again by itself: a second gateway hears of a new device a moment later
-            if (said := self.ready.get(timeout=20)) == "Success":
-                return self
-        raise AssertionError(said)
+        said = self.ready.get(timeout=20)
+        assert said == "Success", said
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.line.disconnect()

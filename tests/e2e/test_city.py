@@ -1,7 +1,7 @@
 """The screens around devices in a city of 100,000: taken as pictures, and looked at for what breaks there.
 
     pytest tests/e2e/test_city.py --shots=DIR         # fills a district of its own, takes minutes
-    CITY_HOME=/tmp/city pytest tests/e2e/test_city.py --shots=DIR   # a running one that `devices_fill` has filled
+    CITY_HOME=/tmp/city pytest tests/e2e/test_city.py --shots=DIR   # a running one of one gateway, by `devices_fill`
 
 Without `--shots` a small city of 6,000 devices is looked at once, in turns of languages and themes.
 """

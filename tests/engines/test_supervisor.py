@@ -113,13 +113,13 @@ def test_answers_by_one_port_and_tells_its_state(up: Up) -> None:
     assert "Server" not in up.get("/healthz").headers
 
 
-@pytest.mark.skipif(kernel() < (6, 12), reason="older kernels give no turns of a length asked for")
 def test_what_an_alarm_waits_for_takes_short_turns(up: Up) -> None:
+    """Linux before 6.12 takes no notice of what is asked, and nothing fails by it."""
     processes = up.status()["processes"]
     turns = {name: {turn_us(pid) for pid in facts["pids"]} for name, facts in processes.items() if facts.get("pids")}
     short = {name for name, found in turns.items() if found == {district.TURN_US}}
-    assert short == district.ON_THE_WAY, turns
-    assert all(os.getpriority(os.PRIO_PROCESS, processes[name]["pid"]) == 0 for name in short)
+    assert short == (district.ON_THE_WAY if kernel() >= (6, 12) else set()), turns
+    assert all(os.getpriority(os.PRIO_PROCESS, processes[name]["pid"]) == 0 for name in district.ON_THE_WAY)
 
 
 def test_a_second_start_on_the_same_home_is_refused(up: Up) -> None:
