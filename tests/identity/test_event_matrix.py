@@ -74,6 +74,8 @@ TABLE = table()
 def work_on(things: Things) -> None:
     """As one who may do everything there (no real account may: the administrations are separated)."""
     account = make_account(*((role, ROOT) for role in ROLES), username=f"all-{things.side}")
+    desk = make_account(("dispatcher", things.leaf), username=f"desk-{things.side}")
+    orgs.ensure_member(team_id=things["team_id"], account_id=desk.id)  # who sees alarms hears of the team's
     client = Client()
     client.cookies[resolver.COOKIE] = session_for(account)
     for key in WORK:

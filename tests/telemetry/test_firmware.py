@@ -22,6 +22,7 @@ from tests.telemetry.gatewaykit import Kit
 from linli.devices import contracts
 from linli.devices.firmware_models import Campaign, Firmware, Update
 from linli.devices.models import Credential, Device, ThingModel
+from linli.engines.process import wait_until
 from linli.kernel import ids, storage
 from linli.telemetry.gateway import firmware, main
 
@@ -102,7 +103,8 @@ def test_chunk_by_chunk_and_all_at_once(played: Callable, campaign: Campaign) ->
             assert one.next() == ("v2/fw/response/1/chunk/9", b""), "beyond the end"
             one.ask(2, 0)
             assert one.next() == ("v2/fw/response/2/chunk/0", DATA)
-            assert not one.lost and kit.gateway.firmware.sent == 2 * len(DATA)
+            assert wait_until(lambda: kit.gateway.firmware.sent == 2 * len(DATA), 5), "counted once it is written"
+            assert not one.lost
 
     played(play)
 
