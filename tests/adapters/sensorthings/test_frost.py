@@ -146,4 +146,6 @@ def _thing() -> dict[str, Any]:
     observed = {"name": "Speed", "definition": "urn:s", "description": "s"}
     stream = {"name": "D", "description": "d", "unitOfMeasurement": unit, "observationType": kind, "Sensor": sensor,
               "ObservedProperty": observed}  # fmt: skip
-    return {"name": "Bench", "description": "b", "Datastreams": [stream]}
+    place = {"name": "Here", "description": "h", "encodingType": "application/geo+json",
+             "location": {"type": "Point", "coordinates": [117.25, 31.98]}}  # fmt: skip
+    return {"name": "Bench", "description": "b", "Locations": [place], "Datastreams": [stream]}

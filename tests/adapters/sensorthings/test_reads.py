@@ -24,7 +24,7 @@ def test_devices_of_places_are_things(program: Program, devices: Devices) -> Non
     assert first["Locations"][0]["location"]["coordinates"] == [117.25, 31.99]
     assert [d["ObservedProperty"]["name"] for d in first["Datastreams"]] == ["水位", "井盖开启"]
     assert first["Datastreams"][0]["Sensor"]["name"] == "模型gauge"
-    assert first["Datastreams"][0]["phenomenonTime"] == "2026-09-21T14:13:20Z/2026-09-21T16:12:20Z"
+    assert first["Datastreams"][0]["phenomenonTime"] == "2026-09-21T14:13:20.000Z/2026-09-21T16:12:20.000Z"
     for set_ in root["value"]:
         for row in program.get(set_["url"])["value"][:3]:
             again = program.get(row["@iot.selfLink"])
@@ -96,7 +96,7 @@ def test_every_way_to_an_observation_tells_the_same_of_it(program: Program, devi
     at = stream(program)
     many = program.get(f"/Datastreams({at})/Observations?$orderby=phenomenonTime desc&$top=2")["value"]
     last = many[0]
-    assert last["resultTime"] == "2026-09-21T16:12:20.500Z" and last["phenomenonTime"] == "2026-09-21T16:12:20Z"
+    assert last["resultTime"] == "2026-09-21T16:12:20.500Z" and last["phenomenonTime"] == "2026-09-21T16:12:20.000Z"
     newest = "$orderby=phenomenonTime desc&$top=1"
     inside = "Observations($orderby=phenomenonTime desc;$top=1)"
     id_ = last["@iot.id"]
@@ -115,7 +115,7 @@ def test_every_way_to_an_observation_tells_the_same_of_it(program: Program, devi
     answer = program.ask("POST", "http://testserver/sta/mqtt/told", {"groups": told})
     assert answer.json()["groups"] == [[last]]
     facade.write([(devices["n"], "level", when + 1000, when + 4000, 60.0, 0)])  # as a block brings it
-    assert program.get(f"/Datastreams({at})/Observations?{newest}")["value"][0]["resultTime"].endswith("16:12:24Z")
+    assert program.get(f"/Datastreams({at})/Observations?{newest}")["value"][0]["resultTime"].endswith("16:12:24.000Z")
 
 
 def test_pages_go_on_to_the_end(program: Program, devices: Devices) -> None:

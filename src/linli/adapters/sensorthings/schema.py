@@ -39,6 +39,8 @@ class Entity:
     table: str
     attributes: dict[str, Attribute]
     links: dict[str, Link] = field(default_factory=dict)
+    pack: str = ""  # SQL: whether a pack defines the row
+    used: str = ""  # SQL: whether a Datastream is of it
 
     def link(self, name: str) -> Link | None:
         """By its name, in the plural or the singular, or in small letters."""
@@ -115,6 +117,8 @@ SENSORS = Entity(
     "sta_sensor",
     _attributes(*_NAMED, _ENCODING, A("metadata", "json", "{t}.metadata", True), _OPEN),
     _links(Link("Datastreams", "Datastreams", True, "{b}.sensor_id = {a}.id", back="Sensor")),
+    "({t}.model_code IS NOT NULL AND {t}.metadata #>> '{{}}' = '/api/v1/thing-models/' || {t}.model_code)",
+    "EXISTS (SELECT 1 FROM sta_datastream u WHERE u.sensor_id = {t}.id AND NOT u.gone)",
 )
 PROPERTIES = Entity(
     "ObservedProperties",
@@ -122,6 +126,8 @@ PROPERTIES = Entity(
     "sta_observed_property",
     _attributes(_NAMED[0], A("definition", "str", "{t}.definition", True), _NAMED[1], _OPEN),
     _links(Link("Datastreams", "Datastreams", True, "{b}.observed_property_id = {a}.id", back="ObservedProperty")),
+    "({t}.key IS NOT NULL)",
+    "EXISTS (SELECT 1 FROM sta_datastream u WHERE u.observed_property_id = {t}.id AND NOT u.gone)",
 )
 FEATURES = Entity(
     "FeaturesOfInterest",
@@ -130,7 +136,9 @@ FEATURES = Entity(
     _attributes(*_NAMED, _ENCODING, A("feature", "geo", "{t}.feature", True), _OPEN),
     _links(Link("Observations", "Observations", True, "{b}.feature_id = {a}.id", back="FeatureOfInterest")),
 )
-_OBSERVATION_ID = "concat({t}.datastream_id, 't', {t}.t, CASE WHEN NOT {t}.bare THEN concat('n', {t}.id) END)"
+_OBSERVATION_ID = (  # as selectors/ids.py has it
+    "(CASE WHEN {t}.bare THEN {t}.datastream_id::numeric * 10000000000000 + {t}.t ELSE {t}.id END)::text"
+)
 OBSERVATIONS = Entity(
     "Observations", "Observation", "sta_observation",
     {

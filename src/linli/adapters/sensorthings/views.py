@@ -29,7 +29,8 @@ CONFORMANCE = [
         "create-update-delete/deep-insert", "create-update-delete/deep-insert-status-code",
         "create-update-delete/update-entity", "create-update-delete/update-entity-put",
         "create-update-delete/update-entity-jsonpatch", "create-update-delete/delete-entity",
-        "create-update-delete/historical-location-auto-creation", "data-array/data-array",
+        "create-update-delete/historical-location-auto-creation",
+        "create-update-delete/historical-location-manual-creation", "data-array/data-array",
     )
 ]  # fmt: skip
 
@@ -95,7 +96,7 @@ def _post(request: HttpRequest, context: Context, steps: tuple[paths.Step, ...])
     body = door.body_of(request)
     if len(steps) == 1 and steps[0] == paths.Step("CreateObservations"):
         made = arrays.create_observations(actor=context.actor, body=body)
-        links = [m if m.startswith("error") else context.link(OBSERVATIONS, m) for m in made]
+        links = [m if str(m).startswith("error") else context.link(OBSERVATIONS, m) for m in made]
         return door.sent(links, 201)
     found = resources.resolve(context.actor, steps)
     if not found.many or found.rest:

@@ -56,14 +56,14 @@ def duration(text: str) -> int:
 
 
 def iso(micros: int) -> str:
-    """`2026-11-27T00:00:00Z`, with as many decimals as there is something to tell."""
+    """`2026-11-27T00:00:00.000Z`: with milliseconds, as programs compare it, or with all six decimals."""
     return told(EPOCH + timedelta(microseconds=micros))
 
 
 def told(at: datetime) -> str:
     """As `iso`."""
-    text = (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()[:-6]
-    return f"{text[:-3]}Z" if len(text) > 19 and text.endswith("000") else f"{text}Z"
+    text = (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")[:-6]
+    return f"{text[:-3]}Z" if text.endswith("000") else f"{text}Z"
 
 
 def iso_span(start: int, end: int) -> str:

@@ -88,6 +88,8 @@ def _where(
     actor: Actor, entity: Entity, query: Query, parent: tuple[Entity, Link, int] | None, params: Params
 ) -> str:  # fmt: skip
     parts = [scope(actor, entity, "r", params), condition(actor, entity, query.filter, params)]
+    if entity.pack:  # what a pack defines is listed once a device has it
+        parts.append(f"(NOT {entity.pack} OR {entity.used})".format(t="r"))
     if parent is not None:
         source, link, key = parent
         tables = f"{source.table} a" + (f", {link.via} m" if link.via else "") + f", {entity.table} b"

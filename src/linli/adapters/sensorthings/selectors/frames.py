@@ -39,6 +39,8 @@ def scope(actor: Actor, entity: Entity, alias: str, params: Params, permission: 
         return f"EXISTS (SELECT 1 FROM sta_thing own WHERE own.id = {alias}.thing_id AND {inner})"
     areas = actor.areas(permission)
     there = f" AND NOT {alias}.gone" if entity.name == "Datastreams" else ""
+    if entity.pack and permission != VIEW:  # changed by the pack, whoever asks
+        there = f" AND NOT {entity.pack.format(t=alias)}"
     if "" in areas:
         return f"TRUE{there}"
     if not areas:

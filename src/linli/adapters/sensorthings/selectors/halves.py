@@ -5,7 +5,6 @@ What it says of Datastream or FeatureOfInterest is asked in Postgres first and b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,18 +12,13 @@ from typing import Any
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.grammar import Expr, leaves
 from linli.adapters.sensorthings.schema import DATASTREAMS, FEATURES, OBSERVATIONS, Entity
+from linli.adapters.sensorthings.selectors import ids as keys
 from linli.adapters.sensorthings.selectors.frames import Params, rows, scope
 from linli.kernel.actor import Actor
 
 NEVER: Expr = ("lit", "bool", False)
 LOGIC = ("and", "or", "not")
-_ID = re.compile(r"(\d{1,18})t(-?\d{1,16})(?:n(\d{1,18}))?")
 Sets = list[list[Any]]
-
-
-def read_id(text: str) -> tuple[int, int, int | None] | None:
-    found = _ID.fullmatch(text)
-    return (int(found[1]), int(found[2]), int(found[3]) if found[3] else None) if found else None
 
 
 @dataclass(slots=True)
@@ -118,13 +112,19 @@ def _by_id(actor: Actor, expr: Expr, sets: Sets) -> tuple[Expr, Expr]:
     if expr[0] != "cmp" or expr[1] not in ("eq", "ne"):
         raise Wrong("ids of observations are compared by eq, ne and in only")
     text = next((str(part[2]) for part in expr[2:] if part[0] == "lit"), "")
-    found = read_id(text)
-    if found is None or found[2] is not None:
+    found = keys.read(text)
+    if found is None or found.n is not None:
         half: Expr = NEVER
     else:
-        at = ("cmp", "eq", ("path", ("phenomenonTime",)), ("lit", "time", found[1] * 1000))
-        half = ("and", _streams("r.id = ANY(%(ids)s)", [found[0]], sets), at)
-    return (half if expr[1] == "eq" else ("not", half)), expr
+        at = ("cmp", "eq", ("path", ("phenomenonTime",)), ("lit", "time", found.t * 1000))
+        half = ("and", _streams("r.id = ANY(%(ids)s)", [found.stream], sets), at)
+    return (half if expr[1] == "eq" else ("not", half)), _row_by_id(expr[1], found)
+
+
+def _row_by_id(op: str, key: keys.Key | None) -> Expr:
+    """Of those with a row, one that was a plain reading keeps that id."""
+    number = -1 if key is None else key.n if key.n is not None else key.stream * keys.TIMES + key.t
+    return ("cmp", op, ("path", ("id",)), ("lit", "str", str(number)))
 
 
 def check_order(expr: Expr) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from linli.adapters.sensorthings.odata import paths, query
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.schema import FEATURES, OBSERVATIONS
-from linli.adapters.sensorthings.selectors import answers, halves, observing, resources
+from linli.adapters.sensorthings.selectors import answers, ids, observing, resources
 from linli.adapters.sensorthings.selectors.answers import Context, Row
 from linli.adapters.sensorthings.selectors.frames import Params, rows
 from linli.kernel.actor import Actor
@@ -47,22 +47,28 @@ def told(context: Context, groups: Sequence[Row]) -> list[list[Row | None]]:
     """For each group {select, feature, found}, what was found as it is sent: a reading as [datastream, time, arrival,
     value, flags], anything else by its id. None for what the actor may not see, and what is gone."""
     given = [one for group in groups for one in group["found"]]
-    ids = {one: halves.read_id(one) for one in given if isinstance(one, str)}
-    wanted = {one[0] for one in given if not isinstance(one, str)} | {key[0] for key in ids.values() if key}
+    keys = [key for one in given if isinstance(one, str) and (key := ids.read(one))]
+    bare = [key for key in keys if key.n is None]
+    wanted = {one[0] for one in given if not isinstance(one, str)} | {key.stream for key in bare}
     own = observing.of_streams(context.actor, sorted(wanted))
-    side = _side(own, {key[2] for key in ids.values() if key and key[2]},
-                 [(key[0], key[1]) for key in ids.values() if key and key[2] is None])  # fmt: skip
+    side = _side(own, bare) | _kept(context.actor, [key.n for key in keys if key.n is not None])
     return [_shown(context, group, own, side) for group in groups]
 
 
-def _side(own: observing.Series, keys: set[int], bare: list[tuple[int, int]]) -> dict[str, Row]:
+def _side(own: observing.Series, bare: list[ids.Key]) -> dict[str, Row]:
+    """Those that were plain readings, by their ids as text."""
     params = Params()
-    where = f"r.id = ANY({params.bind(list(keys))}::bigint[])"
-    for stream, t in bare:
-        where += f" OR (r.bare AND r.datastream_id = {params.bind(stream)} AND r.t = {params.bind(t)})"
-    found = rows(f"SELECT r.* FROM sta_observation r WHERE {where}", params) if keys or bare else []
+    where = "FALSE"
+    for key in bare:
+        where += f" OR (r.datastream_id = {params.bind(key.stream)} AND r.t = {params.bind(key.t)})"
+    found = rows(f"SELECT r.* FROM sta_observation r WHERE r.bare AND ({where})", params) if bare else []
     made = (observing.side_row(r) for r in found if r["datastream_id"] in own.streams)
-    return {r["_id"]: r for r in made}
+    return {str(r["_id"]): r for r in made}
+
+
+def _kept(actor: Actor, numbers: list[int]) -> dict[str, Row]:
+    made = (observing.side_row(r) for r in observing.kept(actor, numbers) if not r["bare"]) if numbers else ()
+    return {str(r["_id"]): r for r in made}
 
 
 def _shown(context: Context, group: Row, own: observing.Series, side: dict[str, Row]) -> list[Row | None]:

@@ -12,7 +12,7 @@ from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.query import Query
 from linli.adapters.sensorthings.schema import DATASTREAMS, OBSERVATIONS
-from linli.adapters.sensorthings.selectors import halves, newest
+from linli.adapters.sensorthings.selectors import halves, ids, newest
 from linli.adapters.sensorthings.selectors.entities import sortable
 from linli.adapters.sensorthings.selectors.filters import Filter
 from linli.adapters.sensorthings.selectors.frames import Frame, Params, rows, scope
@@ -168,8 +168,8 @@ def plain_row(stream: Row, r: Row) -> Row:
     if not stream["own"]:
         when = at if r["recv"] == t else times.iso(r["recv"] * 1000)
     return {
-        "_id": f"{stream['id']}t{t}", "ds": stream["id"], "t": t, "n": None, "phenomenonTime": at, "result": value,
-        "resultTime": when, "feature_id": stream["feature_id"],
+        "_id": ids.of_reading(stream["id"], t), "ds": stream["id"], "t": t, "n": None, "phenomenonTime": at,
+        "result": value, "resultTime": when, "feature_id": stream["feature_id"],
     }  # fmt: skip
 
 
@@ -214,12 +214,11 @@ def side_row(r: Row) -> Row:
         start, end = r[f"{name}_start"], r[f"{name}_end"]
         return times.iso_span(times.micros_of(start), times.micros_of(end)) if start is not None else None
 
-    end = "" if r["bare"] else f"n{r['id']}"
     return {
-        "_id": f"{r['datastream_id']}t{r['t']}{end}", "ds": r["datastream_id"], "t": r["t"], "n": r["id"],
-        "phenomenonTime": span("phenomenon"), "result": r["result"], "resultTime": when("result_time"),
+        "_id": ids.of_row(r["datastream_id"], r["t"], r["bare"], r["id"]), "ds": r["datastream_id"], "t": r["t"],
+        "n": r["id"], "phenomenonTime": span("phenomenon"), "result": r["result"], "resultTime": when("result_time"),
         "resultQuality": r["quality"], "validTime": span("valid"), "parameters": r["parameters"],
-        "feature_id": r["feature_id"], "kept_at": r["kept_at"],
+        "feature_id": r["feature_id"], "kept_at": r["kept_at"], "bare": r["bare"],
     }  # fmt: skip
 
 
@@ -284,25 +283,31 @@ def latest(actor: Actor, own: Series) -> dict[int, Row]:
 
 
 def one(actor: Actor, text: str) -> Row | None:
-    """By its id: datastream, `t`, time in ms, and `n` with a number when it is more than a reading."""
-    found = halves.read_id(text)
-    if found is None:
+    key = ids.read(text)
+    if key is None:
         return None
-    stream, t, n = found
-    own = of_streams(actor, [stream])
+    if key.n is not None:
+        return next((side_row(r) for r in kept(actor, [key.n]) if not r["bare"]), None)
+    own = of_streams(actor, [key.stream])
     if not own.streams:
         return None
     params = Params()
-    if n is not None:
-        same = f"r.id = {params.bind(n)} AND r.datastream_id = {params.bind(stream)} AND r.t = {params.bind(t)}"
-        side = rows(f"SELECT r.* FROM sta_observation r WHERE {same}", params)
-        return side_row(side[0]) if side else None
-    same = f"r.datastream_id = {params.bind(stream)} AND r.t = {params.bind(t)}"
+    same = f"r.datastream_id = {params.bind(key.stream)} AND r.t = {params.bind(key.t)}"
     if side := rows(f"SELECT r.* FROM sta_observation r WHERE {same} AND r.bare", params):
         return side_row(side[0])
-    at = ("cmp", "eq", TIME, ("lit", "time", t * 1000))
+    at = ("cmp", "eq", TIME, ("lit", "time", key.t * 1000))
     many, _ = page(actor, own, Query(filter=at, top=100))
-    return next((r for r in many if r["_id"] == text), None)
+    return next((r for r in many if r["n"] is None), None)
+
+
+def kept(actor: Actor, numbers: Sequence[int]) -> list[Row]:
+    """Rows of observations by their numbers, of datastreams that the actor sees."""
+    params = Params()
+    seen = scope(actor, DATASTREAMS, "s", params)
+    return rows(
+        f"SELECT r.* FROM sta_observation r JOIN sta_datastream s ON s.id = r.datastream_id"
+        f" WHERE r.id = ANY({params.bind(list(numbers))}::bigint[]) AND {seen}", params
+    )  # fmt: skip
 
 
 def having(actor: Actor, expr: Any) -> list[int]:

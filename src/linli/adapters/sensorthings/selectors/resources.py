@@ -135,7 +135,7 @@ def _value(found: Resource) -> Any:
         else:
             raise NotFound(f"{names[0]} has no {name!r}")
     if value is None:
-        raise NotFound(f"{'/'.join(names)} is empty", code="no-content") if not raw else NotFound("is empty")
+        raise NotFound(f"{'/'.join(names)} is empty", code="no-content")
     if not raw:
         return {names[-1]: value}
     return value if isinstance(value, str) else _Json(value)
@@ -205,9 +205,8 @@ def _listed(context: Context, found: Resource, query: Query, many: list[Row]) ->
 
 def data_array(context: Context, query: Query, many: list[Row], sent: list[Row]) -> list[Row]:
     """Rows by datastream: components and values."""
-    names = [n for n in (query.select or ("id", *_ARRAY)) if n in OBSERVATIONS.attributes]
-    if not query.select:
-        names += [n for n in ("resultQuality", "validTime", "parameters") if any(n in s for s in sent)]
+    wanted = ["id" if n == "@iot.id" else n for n in query.select or OBSERVATIONS.attributes]
+    names = list(dict.fromkeys(n for n in wanted if n in OBSERVATIONS.attributes))
     by: dict[int, list[list[Any]]] = {}
     for row, one in zip(many, sent, strict=True):
         by.setdefault(row["ds"], []).append([one.get("@iot.id" if n == "id" else n) for n in names])
@@ -215,9 +214,6 @@ def data_array(context: Context, query: Query, many: list[Row], sent: list[Row])
         {"Datastream@iot.navigationLink": context.link(ENTITIES["Datastreams"], stream), "components": names,
          "dataArray@iot.count": len(values), "dataArray": values} for stream, values in by.items()
     ]  # fmt: skip
-
-
-_ARRAY = ("phenomenonTime", "result", "resultTime")
 
 
 def _next(address: str, given: list[tuple[str, str]], query: Query) -> str:

@@ -12,7 +12,7 @@ from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.schema import DATASTREAMS, FEATURES, OBSERVATIONS
 from linli.adapters.sensorthings.selectors import entities
 from linli.adapters.sensorthings.selectors.frames import MANAGE
-from linli.adapters.sensorthings.services import drafts, storing
+from linli.adapters.sensorthings.services import drafts, placing, storing
 from linli.adapters.sensorthings.services.tables import managed, quiet
 from linli.kernel.actor import Actor
 from linli.kernel.errors import LinliError
@@ -22,12 +22,12 @@ _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z|\+00:00)")
 FEATURE = "FeatureOfInterest/id"
 
 
-def create_observations(*, actor: Actor, body: Any) -> list[str]:
+def create_observations(*, actor: Actor, body: Any) -> list[int | str]:
     """For each row, in order, the id of its observation, or "error: …" with the reason; the others are stored."""
     actor.require(MANAGE)
     if not isinstance(body, list) or not all(isinstance(one, dict) for one in body):
         raise Wrong("the body must be a list of objects with Datastream, components and dataArray")
-    answers: list[str] = []
+    answers: list[int | str] = []
     places: list[int] = []
     items: list[storing.Item] = []
     with quiet():
@@ -42,7 +42,7 @@ def create_observations(*, actor: Actor, body: Any) -> list[str]:
 
 
 def _group(
-    actor: Actor, group: dict[str, Any], answers: list[str], places: list[int], items: list[storing.Item]
+    actor: Actor, group: dict[str, Any], answers: list[int | str], places: list[int], items: list[storing.Item]
 ) -> None:  # fmt: skip
     names, array = group.get("components"), group.get("dataArray")
     if not isinstance(names, list) or not isinstance(array, list):
@@ -54,7 +54,9 @@ def _group(
         stream = drafts.key_of(DATASTREAMS, group.get("Datastream") or {})
         if stream is None:
             raise Wrong('each object needs a Datastream: {"@iot.id": …}')
-        managed(actor, DATASTREAMS, stream)
+        placed = placing.placed(managed(actor, DATASTREAMS, stream)["thing_id"])
+        if FEATURE not in names and not placed:
+            raise Wrong(storing.NO_FEATURE)
     except LinliError as error:
         answers.extend([f"error: {error.detail}"] * len(array))
         return
@@ -66,7 +68,7 @@ def _group(
         items.extend(quick)
         return
     features: dict[Any, int] = {}
-    make = _maker(actor, stream, names, features)
+    make = _maker(actor, stream, names, features, placed=placed)
     for row in array:
         try:
             made = make(row)
@@ -91,7 +93,7 @@ def _quick(stream: int, names: list[str], array: list[Any]) -> list[storing.Item
     return [storing.Item(stream, t, t, row[1 - at]) for t, row in zip(found.tolist(), array, strict=True)]
 
 
-def _maker(actor: Actor, stream: int, names: list[str], features: dict[Any, int]) -> Any:
+def _maker(actor: Actor, stream: int, names: list[str], features: dict[Any, int], *, placed: bool) -> Any:
     plain = {"phenomenonTime": None, "result": None}
     simple = set(names) <= set(plain)
 
@@ -103,6 +105,8 @@ def _maker(actor: Actor, stream: int, names: list[str], features: dict[Any, int]
             start, end = times.span(at, "phenomenonTime") if "/" in at else (times.instant(at, "phenomenonTime"),) * 2
             return storing.Item(stream, start, end, values["result"])
         feature = values.pop(FEATURE, None)
+        if feature is None and not placed:
+            raise Wrong(storing.NO_FEATURE)
         if feature is not None and feature not in features:
             key = drafts.key_of(FEATURES, {"@iot.id": feature})
             if entities.one(actor, FEATURES, key) is None:

@@ -7,12 +7,12 @@ from typing import Any
 
 from linli.adapters.sensorthings.odata import patches, times
 from linli.adapters.sensorthings.odata.errors import Wrong
-from linli.adapters.sensorthings.schema import ENTITIES, OBSERVATIONS, Entity
+from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, OBSERVATIONS, Entity
 from linli.adapters.sensorthings.selectors import answers, observing
 from linli.adapters.sensorthings.selectors.frames import MANAGE
 from linli.adapters.sensorthings.services import drafts, placing, storing
 from linli.adapters.sensorthings.services.creating import Maker
-from linli.adapters.sensorthings.services.removing import erase
+from linli.adapters.sensorthings.services.removing import erase, told_by
 from linli.adapters.sensorthings.services.tables import managed, quiet, run, update
 from linli.devices import facade as devices
 from linli.kernel import audit, clock
@@ -31,6 +31,7 @@ def change(*, actor: Actor, entity: Entity, row: dict[str, Any], body: Any, how:
         stream = row["ds"] if entity is OBSERVATIONS else None
         seen = managed(actor, ENTITIES["Datastreams"], stream) if stream else managed(actor, entity, key)
         draft = _draft(entity, row if stream else seen, body, how)
+        _named(draft)
         if entity is OBSERVATIONS:
             _observation(actor, Maker(actor, batch), row, draft)
         else:
@@ -40,6 +41,8 @@ def change(*, actor: Actor, entity: Entity, row: dict[str, Any], body: Any, how:
         fields = sorted([*draft.values, *draft.links])
         audit.record(actor=actor, action="sensorthings.update", kind=entity.single, ref=str(key),
                      area=seen.get("area_path") or "", detail={"fields": fields})  # fmt: skip
+    if stream:
+        told_by(actor, stream)
 
 
 def _draft(entity: Entity, row: dict[str, Any], body: Any, how: str) -> drafts.Draft:
@@ -52,12 +55,27 @@ def _draft(entity: Entity, row: dict[str, Any], body: Any, how: str) -> drafts.D
     elif how == MERGE and isinstance(body, dict):
         body = {k: patches.merged(now.get(k), v) if k in now else v for k, v in body.items()}
     elif how == PUT and isinstance(body, dict):
-        empty = {n: None for n, a in entity.attributes.items() if not a.required and n not in _KEPT}
+        empty = {n: None for n, a in entity.attributes.items() if not a.required and n not in _kept(entity)}
         return drafts.read(entity, {**empty, **body})
     return drafts.read(entity, body, whole=False)
 
 
-_KEPT = ("id", "phenomenonTime")  # a PUT without a time leaves the time
+_KEPT = ("id", "phenomenonTime", "observedArea")  # a PUT without a time leaves the time
+
+
+def _kept(entity: Entity) -> tuple[str, ...]:
+    """What a PUT that does not name it leaves: of a Datastream, all that its Observations tell."""
+    return (*_KEPT, "resultTime") if entity is DATASTREAMS else _KEPT
+
+
+def _named(draft: drafts.Draft) -> None:
+    """A change ties to entities that are there; new ones are made by POST."""
+    for name, body in draft.links.items():
+        target = ENTITIES[draft.entity.links[name].target]
+        for one in body if isinstance(body, list) else [body]:
+            if drafts.key_of(target, one) is None:
+                raise Wrong(f'{draft.entity.single}.{name}: a change names a {target.single} that is there, as '
+                            '{"@iot.id": …}; a new one is made by POST')  # fmt: skip
 
 
 def _follow(actor: Actor, entity: Entity, row: dict[str, Any], draft: drafts.Draft) -> None:
@@ -104,11 +122,8 @@ def _back(made: Maker, entity: Entity, key: int, name: str, target: Entity, body
         raise Wrong(f"change {back} of each observation instead")
     for one in body:
         other = drafts.key_of(target, one)
-        if other is None:
-            made.make(target, {**one, back: {"@iot.id": key}})
-        else:
-            managed(made.actor, target, other)
-            relink(made, target, other, {back: {"@iot.id": key}})
+        managed(made.actor, target, other)
+        relink(made, target, other, {back: {"@iot.id": key}})
 
 
 def _observation(actor: Actor, made: Maker, row: dict[str, Any], draft: drafts.Draft) -> None:
@@ -122,7 +137,7 @@ def _observation(actor: Actor, made: Maker, row: dict[str, Any], draft: drafts.D
         feature = made.linked(OBSERVATIONS, "FeatureOfInterest", draft.links["FeatureOfInterest"])
     now = {n: drafts.checked(OBSERVATIONS.attributes[n], row.get(n)) for n in OBSERVATIONS.attributes if n != "id"}
     found = observing.of_streams(actor, [stream]).streams[stream]
-    bare = row["n"] is None or row["_id"].find("n") < 0
+    bare = row["n"] is None or row["bare"]
     given = dict(draft.values)
     if bare and not found["own"] and given.get("resultTime") is None:
         given.pop("resultTime", None)  # a device's came when it came, whatever is said of it later

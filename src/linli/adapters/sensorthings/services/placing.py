@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
+from linli.adapters.sensorthings.selectors import boxes, shapes
+from linli.adapters.sensorthings.services import drafts
 from linli.adapters.sensorthings.services.tables import home_area, insert, run
 from linli.devices import facade as devices
 from linli.kernel import clock
@@ -51,12 +55,29 @@ def remember(thing: int, locations: Sequence[int], at: Any) -> int:
     return key
 
 
+def area_of(features: Sequence[int], known: Any = None) -> Any:
+    """GeoJSON of the box around some features, and around what was known: a Point where it has no size; or None."""
+    found = run("SELECT lon, lat, feature FROM sta_feature WHERE id = ANY(%s)", [list(features)])
+    shaped = [boxes.point(lon, lat) if lon is not None else shapes.geometry(_json(given)) for lon, lat, given in found]
+    return boxes.box([*shaped, shapes.geometry(known)])
+
+
+def _json(value: Any) -> Any:
+    return orjson.loads(value) if isinstance(value, str) else value
+
+
+def placed(thing: int) -> bool:
+    """Whether it has a Location, of which a feature can be made."""
+    return bool(run("SELECT 1 FROM sta_thing_location WHERE thing_id = %s LIMIT 1", [thing]))
+
+
 def feature_of(thing: int) -> int | None:
     """The feature made of where the thing is, made when first asked for."""
     found = run(
         "SELECT l.id, f.id FROM sta_thing_location m JOIN sta_location l ON l.id = m.location_id"
-        " LEFT JOIN sta_feature f ON f.location_id = l.id WHERE m.thing_id = %s ORDER BY l.lon IS NULL, l.id LIMIT 1",
-        [thing],
+        " LEFT JOIN sta_feature f ON f.location_id = l.id WHERE m.thing_id = %s"
+        " ORDER BY l.lon IS NULL, l.encoding_type <> ALL(%s), l.id LIMIT 1",
+        [thing, list(drafts.GEO)],
     )
     if not found:
         return None

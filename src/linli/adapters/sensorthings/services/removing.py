@@ -11,7 +11,8 @@ from linli.adapters.sensorthings.odata.query import Query
 from linli.adapters.sensorthings.schema import ENTITIES, OBSERVATIONS, Entity
 from linli.adapters.sensorthings.selectors import answers, observing
 from linli.adapters.sensorthings.selectors.frames import MANAGE
-from linli.adapters.sensorthings.services.tables import managed, quiet, run
+from linli.adapters.sensorthings.services import placing
+from linli.adapters.sensorthings.services.tables import managed, quiet, run, update
 from linli.devices import facade as devices
 from linli.kernel import audit
 from linli.kernel.actor import Actor
@@ -29,7 +30,7 @@ def remove(*, actor: Actor, entity: Entity, row: dict[str, Any]) -> None:
         if entity is OBSERVATIONS:
             seen = managed(actor, ENTITIES["Datastreams"], row["ds"])
             erase(actor, [row])
-            _shrink(actor, row["ds"])
+            told_by(actor, row["ds"])
         else:
             seen = managed(actor, entity, key)
             _REMOVE[entity.name](actor, seen)
@@ -50,8 +51,8 @@ def erase(actor: Actor, rows: Sequence[dict[str, Any]]) -> None:
         telemetry.forget(device, prop, at)
 
 
-def _shrink(actor: Actor, key: int) -> None:
-    """The times of a datastream of ours after an observation went."""
+def told_by(actor: Actor, key: int) -> None:
+    """What its observations tell of a datastream of ours, its times and its area, once one has gone or was changed."""
     stream = observing.of_streams(actor, [key]).streams[key]
     if not stream["own"]:
         return
@@ -63,8 +64,10 @@ def _shrink(actor: Actor, key: int) -> None:
     if found:
         start, end = (times.moment(t * 1000) for t in found)
         low, high = min(low or start, start), max(high or end, end)
-    run("UPDATE sta_datastream SET phenomenon_start = %s, phenomenon_end = %s, result_start = %s, result_end = %s"
-        " WHERE id = %s", [low, high, first, last, key])  # fmt: skip
+    of = {r[0] for r in run("SELECT DISTINCT feature_id FROM sta_observation WHERE datastream_id = %s", [key])}
+    area = placing.area_of([f for f in of | ({stream["feature_id"]} if found else set()) if f is not None])
+    update("sta_datastream", key, {"phenomenon_start": low, "phenomenon_end": high, "result_start": first,
+                                   "result_end": last, "observed_area": area})  # fmt: skip
 
 
 def _streams(where: str, key: int, *, whole: bool = False) -> None:
@@ -126,6 +129,8 @@ def _feature(actor: Actor, row: dict[str, Any]) -> None:
     run("UPDATE sta_datastream SET feature_id = NULL WHERE feature_id = %s", [row["id"]])
     run("DELETE FROM sta_observation WHERE feature_id = %s", [row["id"]])
     run("DELETE FROM sta_feature WHERE id = %s", [row["id"]])
+    for key in own.streams:
+        told_by(actor, key)
 
 
 _REMOVE = {

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.schema import ENTITIES
+from linli.adapters.sensorthings.selectors import ids as keys
 from linli.adapters.sensorthings.selectors import observing
 from linli.adapters.sensorthings.selectors.frames import VIEW
 from linli.adapters.sensorthings.services import drafts, placing
@@ -23,6 +24,7 @@ from linli.kernel.actor import Actor
 from linli.telemetry import facade as telemetry
 
 MAX_MS = 1 << 43
+NO_FEATURE = "an Observation needs a FeatureOfInterest: its Thing has no Location to make one of"
 TOLD_AT_ONCE = 500
 EXACT = 1 << 53
 COLUMNS = ("datastream_id", "feature_id", "t", "kept_at", "bare", "phenomenon_start", "phenomenon_end", "result",
@@ -52,7 +54,7 @@ class Batch:
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.items: list[Item] = []
-        self.ids: list[str] = []
+        self.ids: list[int | str] = []
 
     def __enter__(self) -> Batch:
         return self
@@ -74,12 +76,12 @@ def item(stream: int, values: dict[str, Any], feature: int | None) -> Item:
                 values.get("resultQuality"), values.get("parameters") or None, feature)  # fmt: skip
 
 
-def store(actor: Actor, items: list[Item]) -> list[str]:
+def store(actor: Actor, items: list[Item]) -> list[int | str]:
     """Their ids, once they can be read. Within a transaction: the readings go last."""
     by: dict[int, list[int]] = defaultdict(list)
     for number, one in enumerate(items):
         by[one.stream].append(number)
-    ids = [""] * len(items)
+    ids: list[int | str] = [0] * len(items)
     readings: list[Any] = []
     rows: list[tuple[int, tuple[Any, ...]]] = []
     areas: dict[int, str] = {}
@@ -91,7 +93,7 @@ def store(actor: Actor, items: list[Item]) -> list[str]:
         _stretch(stream, [items[n] for n in numbers])
     for number, key in zip([n for n, _ in rows], _copy([r for _, r in rows]), strict=True):
         one = items[number]
-        ids[number] = f"{one.stream}t{_t(one)}" + ("" if one.bare else f"n{key}")
+        ids[number] = keys.of_row(one.stream, _t(one), one.bare, key)
     for key, area in areas.items():
         tell(key, area, [(ids[n], items[n].feature) for n, _ in rows if items[n].stream == key])
     for at in range(0, len(readings), telemetry.MAX_WRITE):
@@ -99,12 +101,13 @@ def store(actor: Actor, items: list[Item]) -> list[str]:
     return ids
 
 
-def tell(stream: int, area: str, told: list[tuple[str, int | None]]) -> None:
+def tell(stream: int, area: str, told: list[tuple[int | str, int | None]]) -> None:
     """Who listens to a datastream hears of these (id, feature); of plain readings, from the stream of readings."""
-    for at in range(0, len(told), TOLD_AT_ONCE):
+    sent = [(str(key), feature) for key, feature in told]
+    for at in range(0, len(sent), TOLD_AT_ONCE):
         events.emit(
             type="observation.kept", kind="observation", ref=str(stream), area=area, permission=VIEW,
-            data={"datastream": stream, "observations": told[at : at + TOLD_AT_ONCE]},
+            data={"datastream": stream, "observations": sent[at : at + TOLD_AT_ONCE]},
         )  # fmt: skip
 
 
@@ -116,6 +119,8 @@ def _features(stream: dict[str, Any], items: list[Item]) -> None:
     """Where none is named, the one made of the thing's place; the first becomes that of the plain readings."""
     if any(one.feature is None for one in items):
         usual = placing.feature_of(stream["thing_id"])
+        if usual is None and any(one.feature is None and one.t is None for one in items):
+            raise Wrong(NO_FEATURE)
         for one in items:
             one.feature = usual if one.feature is None else one.feature
     if stream["feature_id"] is None and items[0].feature is not None:
@@ -129,7 +134,7 @@ def _number(value: Any) -> bool:
 
 
 def _sort(
-    stream: dict[str, Any], items: list[tuple[int, Item]], ids: list[str], readings: list[Any],
+    stream: dict[str, Any], items: list[tuple[int, Item]], ids: list[int | str], readings: list[Any],
     rows: list[tuple[int, tuple[Any, ...]]],
 ) -> None:  # fmt: skip
     """Which are readings, which rows, which both."""
@@ -151,7 +156,7 @@ def _sort(
             flags |= telemetry.OUT_OF_RANGE if ranges and not ranges[0] <= one.result <= ranges[1] else 0
             readings.append((device, stream["property"], t, now, float(one.result), flags))
         if plain:
-            ids[number] = f"{stream['id']}t{t}"
+            ids[number] = keys.of_reading(stream["id"], t)
         else:
             rows.append((number, _row(one, t if reading else None)))
 
@@ -205,15 +210,19 @@ def _copy(rows: list[tuple[Any, ...]]) -> list[int]:
 
 
 def _stretch(stream: dict[str, Any], items: list[Item]) -> None:
-    """The times of a datastream that was made here are those of its observations."""
+    """The times and the area of a datastream that was made here are those of its observations."""
     if not stream["own"]:
         return
+    area = stream["observed_area"]
+    features = {i.feature for i in items if i.feature is not None}
+    if area is None or features - {stream["feature_id"]}:
+        area = placing.area_of(sorted(features), area)
     start, end = min(i.start for i in items), max(i.end for i in items)
     told = [i.result_time for i in items if i.result_time is not None]
     first, last = (times.moment(min(told)), times.moment(max(told))) if told else (None, None)
     run(
         "UPDATE sta_datastream SET phenomenon_start = least(phenomenon_start, %s),"
         " phenomenon_end = greatest(phenomenon_end, %s), result_start = least(result_start, %s),"
-        " result_end = greatest(result_end, %s) WHERE id = %s",
-        [times.moment(start), times.moment(end), first, last, stream["id"]],
+        " result_end = greatest(result_end, %s), observed_area = %s WHERE id = %s",
+        [times.moment(start), times.moment(end), first, last, Jsonb(area) if area else None, stream["id"]],
     )

@@ -1,7 +1,8 @@
 """Observations that programs publish over MQTT: each once, however often it is sent.
 
-At QoS 1 a message comes again when its acknowledgement was lost. An observation that is there already, the same in all
-that was said, is that one; one without a time has the time of its first coming.
+At QoS 1 and 2 a message comes again when its acknowledgement was lost. An observation that is there already, the same
+in all that was said, is that one, and so is a Datastream that stands whole in a message; one without a time has the
+time of its first coming.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.db import DataError
@@ -20,7 +21,7 @@ from linli.adapters.sensorthings.odata.query import MAX_TOP, Query
 from linli.adapters.sensorthings.schema import DATASTREAMS, FEATURES, OBSERVATIONS
 from linli.adapters.sensorthings.selectors import entities, observing, resources
 from linli.adapters.sensorthings.selectors.frames import MANAGE, Params, rows
-from linli.adapters.sensorthings.services import drafts, storing
+from linli.adapters.sensorthings.services import alike, drafts, storing
 from linli.adapters.sensorthings.services.creating import Maker
 from linli.adapters.sensorthings.services.tables import managed, quiet, run
 from linli.kernel import clock
@@ -45,12 +46,14 @@ class Message:
 
 @dataclass(slots=True)
 class Said:
-    """A message that was read. `feature`: a new one stands in it; `timed`: it says when."""
+    """A message that was read. `feature`: a new one stands in it; `whole`: so does its Datastream, of which there may
+    be no row; `timed`: it says when."""
 
     item: storing.Item
     stream: Row
     feature: Row | None = None
     timed: bool = True
+    whole: Row | None = None
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -101,12 +104,12 @@ class _Reader:
         found = _kept(self._found, message.path, lambda: self._resolve(message.path))
         draft = drafts.read(OBSERVATIONS, resources.under(found, _json(message.text)))
         link = draft.links.get("Datastream")
-        key = drafts.key_of(DATASTREAMS, link) if link is not None else None
-        if key is None:
-            raise Wrong('over MQTT an Observation names its Datastream: by the topic, or by {"@iot.id": …}')
-        stream = _kept(self._streams, key, lambda: managed(self.actor, DATASTREAMS, key))
-        timed = bool(draft.values.get("phenomenonTime"))
-        said = Said(storing.item(key, draft.values, None), stream, timed=timed)
+        if link is None:
+            raise Wrong('an Observation needs a Datastream: by the topic, or a whole one, or {"@iot.id": …}')
+        key = drafts.key_of(DATASTREAMS, link)
+        stream = _kept(self._streams, key, lambda: managed(self.actor, DATASTREAMS, key)) if key is not None else {}
+        said = Said(storing.item(key or 0, draft.values, None), stream, whole=link if key is None else None)
+        said.timed = bool(draft.values.get("phenomenonTime"))
         if "FeatureOfInterest" in draft.links:
             said.item.feature = drafts.key_of(FEATURES, draft.links["FeatureOfInterest"])
             if said.item.feature is None:
@@ -188,13 +191,17 @@ def _store(actor: Actor, said: dict[int, Said], answers: list[Row]) -> None:
                 _store(actor, {number: one}, answers)
 
 
-def _stored(actor: Actor, said: dict[int, Said]) -> dict[int, str]:
+def _stored(actor: Actor, said: dict[int, Said]) -> dict[int, int | str]:
     with quiet(), storing.Batch(actor) as batch:
+        for one in said.values():
+            if one.whole is not None:
+                one.stream = alike.datastream(actor, Maker(actor, batch), one.whole)
+                one.item.stream = one.stream["id"]
         streams = {one.item.stream: one.stream for one in said.values()}
         for key in sorted(streams):  # who sends the same at the same moment over another line waits
             run("SELECT pg_advisory_xact_lock(hashtextextended('sta_observation', %s))", [key])
         there = _there(actor, streams, list(said.values()))
-        ids: dict[int, str] = {}
+        ids: dict[int, int | str] = {}
         places: dict[tuple[Any, ...], int] = {}
         for number, one in said.items():
             if (found := _same(one, there)) is not None:
@@ -243,7 +250,7 @@ def _readings(actor: Actor, stream: Row, at: list[int]) -> list[Row]:
     return [r | {"_at": r["t"] * 1000} for r in found if r["n"] is None]
 
 
-def _same(one: Said, there: dict[tuple[int, int], list[Row]]) -> str | None:
+def _same(one: Said, there: dict[tuple[int, int], list[Row]]) -> int | str | None:
     """The id of an observation that is this one. A reading has been received some time: that is no result time."""
     item = one.item
     when = times.iso(item.result_time) if item.result_time is not None else None
@@ -257,7 +264,7 @@ def _same(one: Said, there: dict[tuple[int, int], list[Row]]) -> str | None:
             and (item.feature is None or row["feature_id"] == item.feature)
             and (one.feature is None or _looks_like(row["feature_id"], one.feature))
         ):  # fmt: skip
-            return str(row["_id"])
+            return cast("int | str", row["_id"])
     return None
 
 
