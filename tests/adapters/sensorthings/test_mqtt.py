@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import statistics
 import time
 import uuid
@@ -17,10 +18,13 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from tests.adapters.sensorthings.test_writes import LOCATION
 from tests.district import District, demo_district
 from tests.stranger import Stranger, until
 
 from linli.telemetry.gateway import frames
+from linli.telemetry.gateway.frames import encode_length
+from linli.telemetry.mqtt_client import publish_packet
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TELEMETRY = "v1/devices/me/telemetry"
@@ -138,7 +142,7 @@ def stream(web: httpx.Client) -> int:
     """A Datastream made by SensorThings."""
     unit = {"name": "m", "symbol": "m", "definition": "x"}
     body = {
-        "name": "Tank", "description": "A tank", "Datastreams": [{
+        "name": "Tank", "description": "A tank", "Locations": [LOCATION], "Datastreams": [{
             "name": "Fill", "description": "How full", "unitOfMeasurement": unit,
             "observationType": "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement",
             "Sensor": {"name": "Float", "description": "", "encodingType": "application/pdf", "metadata": "x"},
@@ -154,19 +158,50 @@ def results(web: httpx.Client, stream: int) -> list[Any]:
     return [o["result"] for o in found]
 
 
+@pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.parametrize("version", [V4, V5])
 def test_what_is_acknowledged_can_be_read(
-    district: District, key: str, web: httpx.Client, stream: int, version: Any
+    district: District, key: str, web: httpx.Client, stream: int, version: Any, qos: int
 ) -> None:
     talker = Talker(district, "integrator", key, version=version)
     before = len(results(web, stream))
-    assert talker.say(f"v1.1/Datastreams({stream})/Observations", {"result": 1.5})[0] == 0
+    assert talker.say(f"v1.1/Datastreams({stream})/Observations", {"result": 1.5}, qos)[0] == 0
     assert len(results(web, stream)) == before + 1
-    talker.say("v1.1/Observations", {"result": "full", "Datastream": {"@iot.id": stream}})
+    talker.say("v1.1/Observations", {"result": "full", "Datastream": {"@iot.id": stream}}, qos)
     assert "full" in results(web, stream)
     talker.say(f"v1.1/Datastreams({stream})/Observations", {"result": 777 + version}, qos=0)
     talker.close()
     until(lambda: 777 + version in results(web, stream))
+
+
+def hello(*names: str) -> bytes:
+    """CONNECT of 3.1.1 with a client id, a user name and a password."""
+    body = b"\0\4MQTT\4\xc2\0\x3c" + b"".join(len(n).to_bytes(2, "big") + n.encode() for n in names)
+    return b"\x10" + encode_length(len(body)) + body
+
+
+def test_a_message_at_qos_2_is_stored_once(district: District, key: str, web: httpx.Client, stream: int) -> None:
+    """As its packets: sent again before PUBREC and after it, let go, and its number used for another message."""
+    number = uuid.uuid4().int % 10**9
+    with socket.create_connection(("127.0.0.1", district.port("mqtt")), 10) as line:
+        line.sendall(hello("exact", "integrator", key))
+        assert line.recv(4) == b"\x20\x02\x00\x00"
+        first = publish_packet(f"v1.1/Datastreams({stream})/Observations", json.dumps({"result": number}).encode(), 7)
+        line.sendall(b"\x34" + first[1:] + b"\x3c" + first[1:])
+        assert line.recv(4) == b"\x50\x02\x00\x07"
+        line.sendall(b"\x3c" + first[1:])
+        assert line.recv(4) == b"\x50\x02\x00\x07"
+        assert results(web, stream).count(number) == 1
+        for _ in range(2):
+            line.sendall(b"\x62\x02\x00\x07")
+            assert line.recv(4) == b"\x70\x02\x00\x07"
+        line.sendall(b"\x34" + first[1:])
+        assert line.recv(4) == b"\x50\x02\x00\x07"
+        assert results(web, stream).count(number) == 2
+    five = Talker(district, "integrator", key, version=V5)
+    topic = f"v1.1/Datastreams({stream})/Observations"
+    assert five.say(topic, "{", 2)[0] == frames.BAD_PAYLOAD and five.say(topic, {"result": 1}, 2)[0] == 0
+    five.close()
 
 
 def test_a_device_s_reading_is_told(program: Talker, web: httpx.Client, gauge: Gauge) -> None:

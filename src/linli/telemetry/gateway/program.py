@@ -1,6 +1,8 @@
 """One connection of a program: it publishes Observations and is told of them, and nothing else.
 
-What it publishes is stored by the web process, in its order and with its own key, before it is acknowledged.
+What it publishes is stored by the web process, in its order and with its own key, before it is acknowledged. At QoS 2
+that is PUBREC; the same packet is not stored again until the program has let it go (PUBREL), and a message that comes
+again over another line is the same there (`once`).
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ MAX_QUEUED, AT_ONCE, AT_ONCE_BYTES = 200, 100, 1 << 20
 MAX_UNTOLD, TOLD_AT_ONCE = 10_000, 500
 MAX_BUFFER, MAX_UNREAD = 1 << 20, 200  # bytes and messages that it has not taken yet: more have to wait
 PATIENCE_S = 60.0  # for a web process that is away, once the program has left
+PUBREL = 6
+AT_QOS_2, PUBREC, PUBCOMP = b"\x50", b"\x50\x02", b"\x70\x02"
 CODES = {400: frames.BAD_PAYLOAD, 404: frames.BAD_TOPIC, 413: frames.TOO_LARGE}
 
 
@@ -52,8 +56,8 @@ class Message(NamedTuple):
 class Program(Connection):
     """Takes the line of a connection over once the web process knows the program."""
 
-    __slots__ = ("_again", "_creating", "_full", "_last", "_programs", "_queue", "_tasks", "_telling", "_untold",
-                 "account", "login", "subscriptions")  # fmt: skip
+    __slots__ = ("_again", "_creating", "_exact", "_exactly", "_full", "_last", "_programs", "_queue", "_tasks",
+                 "_telling", "_untold", "account", "login", "subscriptions")  # fmt: skip
     named = True
 
     def __init__(self, old: Connection, said: Connect, programs: Programs, login: Login, account: str) -> None:
@@ -67,7 +71,8 @@ class Program(Connection):
         self._programs = programs
         self._queue: deque[Message] = deque()
         self._untold: deque[tuple[Subscription, Reading | str]] = deque()
-        self._creating = self._telling = self._full = self._again = False
+        self._creating = self._telling = self._full = self._again = self._exactly = False
+        self._exact: dict[bytes, bool] = {}  # packets at QoS 2 that it has not let go → whether they are stored
         self._last = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -102,12 +107,41 @@ class Program(Connection):
         if first >> 4 == frames.CONNECT:
             raise BadFrame("second CONNECT")
         if first >> 4 == frames.PUBLISH:
-            self._again = bool(first & 8)
-            self._publish(data, first, at, end)
+            self._again, self._exactly = bool(first & 8), first & 6 == 4
+            self._publish(data, first ^ 6 if self._exactly else first, at, end)
+        elif first >> 4 == PUBREL:
+            self._released(data, first, at, end)
         else:
             super()._other(data, first, at, end)
 
+    def _released(self, data: bytes, first: int, at: int, end: int) -> None:
+        if first & 15 != 2 or end - at < 2 or (end - at > 2 and not self.five):
+            raise BadFrame("PUBREL is malformed", frames.MALFORMED)
+        if end - at > 3:
+            frames.properties(data, at + 3, end, frames.OF_ANSWER)
+        self._exact.pop(data[at : at + 2], None)
+        self.write(PUBCOMP + data[at : at + 2])
+
+    def acknowledge(self, packet: bytes) -> None:
+        if packet in self._exact:
+            self._exact[packet] = True
+            self.write(PUBREC + packet)
+        else:
+            super().acknowledge(packet)
+
+    def refuse_publish(self, packet: bytes, code: int, reason: str) -> None:
+        if self._exact.pop(packet, None) is None:
+            super().refuse_publish(packet, code, reason)
+        else:
+            self.write(frames.reasoned(AT_QOS_2, packet, code, reason if self.verbose else ""))
+
     def _take(self, topic: bytes, payload: bytes, packet: bytes) -> None:
+        if self._exactly:
+            if packet in self._exact:  # comes again: it is answered when it is stored
+                if self._exact[packet]:
+                    self.write(PUBREC + packet)
+                return
+            self._exact[packet] = False
         name = frames.text(topic)
         if "+" in name or "#" in name or not name:
             raise BadFrame("topic to publish to holds a wildcard or is empty", frames.BAD_TOPIC)

@@ -24,6 +24,7 @@ from linli.telemetry.gateway.web import Away, Login, Web, words
 log = logging.getLogger("linli.gateway")
 MAX_PROGRAMS, MAX_ASKING, MAX_TOPICS = 1_000, 100, 100
 TRIES = 20  # wrong keys of one address in a minute
+AT_MOST_QOS_1 = b"\x24\x01"  # what CONNACK says to devices
 ENTER_S, PATIENCE_S, SUBSCRIBE_S = 10.0, 3.0, 20.0
 REFRESH_S, CHANGED_S = 60.0, 5.0
 REMEMBERED_S = 6.0  # the web process may take a key for good so long after it was revoked
@@ -117,6 +118,7 @@ class Programs:
         program.transport.set_protocol(program)
         connection.transport = None
         told = frames.welcome(said.asks, "" if said.client_id else program.client_id) if program.five else b""
+        told = told.removeprefix(AT_MOST_QOS_1)  # programs publish at QoS 2, too
         program.write(frames.connack(frames.OK, five=program.five, said=told))
         program.resume()
 
