@@ -81,6 +81,7 @@ def test_what_was_written_is_read_in_any_order_and_page(history: HistoryProcess)
         (["cmp", "ge", TIME, lit([T0 * 1000, (T0 + 11_880_000) * 1000], "span")], [198.0, 199.0]),
         (["call", "meets", [TIME, lit([(T0 + 60_000) * 1000, (T0 + 120_000) * 1000], "span")]], [0.0, 1.0, 2.0]),
         (["call", "overlaps", [lit([(T0 + 60_000) * 1000, (T0 + 120_000) * 1000], "span"), TIME]], [0.0, 1.0]),
+        (["cmp", "gt", ["call", "time", [TIME]], lit(63_000_000_000, "clock")], [197.0, 198.0, 199.0]),
         (["cmp", "gt", RESULT, ["linked", 0]], [198.0, 199.0]),
         (["cmp", "eq", ["linked", 1], lit("B", "str")], [0.0, 1.0]),
         (["cmp", "lt", ["linked", 2], TIME], [0.0]),

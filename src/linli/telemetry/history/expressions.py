@@ -94,7 +94,7 @@ class Compiler:
             return ("true" if value else "false"), "bool"
         if kind in ("time", "date"):
             return self.instant(int(value)), "time"
-        if kind == "duration":
+        if kind in ("duration", "clock"):
             return self.bind(int(value), "Int64"), "duration"
         return NULL
 

@@ -43,9 +43,9 @@ def _table(given: Any, ask: Compiler) -> Typed:
     of, made, none = _KINDS[str(given["kind"])]
     keys, values = [], []
     for name, pairs in given["of"]:
-        own = ask.bind(str(name), "String")
+        own = str(name).encode().hex()
         _devices([device for device, _ in pairs])
-        keys += [f"concat(unhex('{device}'), {own})" for device, _ in pairs]
+        keys += [f"unhex('{device}{own}')" for device, _ in pairs]
         values += [made(value) for _, value in pairs]
     if not keys:
         return NULL

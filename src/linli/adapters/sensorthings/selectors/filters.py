@@ -60,7 +60,8 @@ class Filter:
 
     def _ids(self, column: str, found: list[int], empty: bool) -> Typed:
         """Not of the language: that a column is one of some ids, or also `empty`."""
-        return typed(f"coalesce(r.{column} = ANY({self.bind(found, 'bigint[]')}), {empty})", "bool")
+        one = f"r.{column} = ANY({self.bind(found, 'bigint[]')})"
+        return typed(f"(CASE WHEN r.{column} IS NULL THEN {empty} ELSE {one} END)", "bool")
 
     def _within(self, links: tuple[str, ...], found: list[int]) -> Typed:
         """Not of the language: what lies at the end of some links is one of these."""

@@ -69,7 +69,7 @@ def _cut(actor: Actor, expr: Expr, into: Halves, streams: list[dict[str, Any]]) 
         return _compared(actor, expr, into, streams), expr
     entity, column, own = linked.OF[kinds.pop()]
     ids, empty = _ids(actor, entity, linked.stripped(expr))
-    where = f"coalesce(r.{own} = ANY(%(ids)s), {empty})"
+    where = f"(CASE WHEN r.{own} IS NULL THEN {empty} ELSE r.{own} = ANY(%(ids)s) END)"
     return _streams(where, ids, into.sets), ("ids", column, ids, empty)
 
 
