@@ -72,11 +72,35 @@ def test_what_was_written_is_read_in_any_order_and_page(history: HistoryProcess)
         (["cmp", "eq", ["call", "round", [["arith", "div", RESULT, lit(2)]]], lit(3)], [5.0, 6.0]),
         (["and", ["series", 0], ["cmp", "lt", RESULT, lit(5)]], [1.0, 0.0]),
         (["call", "during", [TIME, lit([(T0 + 60_000) * 1000, (T0 + 61_000) * 1000], "span")]], [0.0, 1.0]),
-        (["cmp", "eq", ["call", "substringof", [lit("a", "str"), RESULT]], lit(True, "bool")], []),
+        (["cmp", "eq", ["call", "substringof", [lit("q", "str"), RESULT]], lit(True, "bool")], []),
+        (["call", "endswith", [RESULT, lit("98", "str")]], [98.0, 198.0]),
+        (["cmp", "gt", RESULT, lit("97", "str")], [98.0, 99.0, 1.0, 0.0]),
+        (["cmp", "eq", RESULT, lit("true", "str")], [1.0]),
+        (["cmp", "le", TIME, lit([T0 * 1000, (T0 + 90_000) * 1000], "span")], [0.0, 1.0]),
+        (["cmp", "lt", lit([(T0 + 60_000) * 1000, (T0 + 11_880_000) * 1000], "span"), TIME], [198.0, 199.0]),
+        (["cmp", "ge", TIME, lit([T0 * 1000, (T0 + 11_880_000) * 1000], "span")], [198.0, 199.0]),
+        (["call", "meets", [TIME, lit([(T0 + 60_000) * 1000, (T0 + 120_000) * 1000], "span")]], [0.0, 1.0, 2.0]),
+        (["call", "overlaps", [lit([(T0 + 60_000) * 1000, (T0 + 120_000) * 1000], "span"), TIME]], [0.0, 1.0]),
+        (["cmp", "gt", ["call", "time", [TIME]], lit(63_000_000_000, "clock")], [197.0, 198.0, 199.0]),
+        (["cmp", "gt", RESULT, ["linked", 0]], [198.0, 199.0]),
+        (["cmp", "eq", ["linked", 1], lit("B", "str")], [0.0, 1.0]),
+        (["cmp", "lt", ["linked", 2], TIME], [0.0]),
     ],
 )  # fmt: skip
 def test_filters(history: HistoryProcess, where: Any, found: list[float]) -> None:
-    assert sorted(ask(history, where, sets=[[["on", [B.hex]]]])) == sorted(found)
+    tables = [
+        {"kind": "num", "of": [["level", [[A.hex, 197]]]]}, {"kind": "str", "of": [["on", [[B.hex, "B"]]]]},
+        {"kind": "time", "of": [["on", [[B.hex, T0 * 1000 + 1]]]]},
+    ]  # fmt: skip
+    assert sorted(ask(history, where, sets=[[["on", [B.hex]]]], tables=tables)) == sorted(found)
+
+
+def test_readings_are_ordered_by_what_is_said_of_their_series(history: HistoryProcess) -> None:
+    places = [{"kind": "num", "of": [["on", [[B.hex, 1]]], ["level", [[A.hex, 2]]]]}]
+    by = [["linked", 0], False]
+    assert ask(history, order=[by, [TIME, True]], tables=places, limit=4) == [0.0, 1.0, 199.0, 198.0]
+    assert ask(history, order=[[["linked", 0], True]], tables=places, limit=2) == [0.0, 1.0]
+    assert ask(history, order=[[RESULT, True]], limit=2, skip=199) == [0.0, 1.0], "numbers, then yes and no"
 
 
 @pytest.mark.parametrize(

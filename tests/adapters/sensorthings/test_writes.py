@@ -55,7 +55,7 @@ def test_a_deep_insert_is_a_device_with_readings(program: Program) -> None:
     assert devices.device(_actor(program), device.pk).code == device.code
     latest = telemetry.latest(_actor(program), [device.pk])
     assert [(r["property"], r["value"]) for r in latest] == [("temperature", 5.0)]
-    feature = program.get(thing["Datastreams"][0]["Observations"][0]["FeatureOfInterest@iot.navigationLink"])
+    feature = program.get(thing["Datastreams"][0]["Observations"][0]["@iot.selfLink"] + "/FeatureOfInterest")
     assert feature["feature"] == POINT
     assert thing["Datastreams"][0]["phenomenonTime"] == T.format(1)
     assert AuditRow.objects.filter(action="sensorthings.create").count() == 1

@@ -2,8 +2,10 @@
 
 What it takes: ["lit", kind, value], ["path", ["result"]], ["call", name, [...]], ["cmp", op, a, b], ["in", a, [...]],
 ["arith", op, a, b], ["neg", a], ["not", a], ["and", a, b], ["or", a, b], and ["series", n]: that the reading belongs to
-the n-th of the sets of series that came with the question. Paths: result, phenomenonTime, resultTime; others are null.
-Times are microseconds since 1970 UTC. What cannot be compared is null, and so neither true nor false.
+the n-th of the sets of series that came with the question; ["linked", n]: what the n-th of its tables says of the
+reading's series. Paths: result, phenomenonTime, resultTime; others are null. Compared with text, a result is what is
+written: `21.5`, `true`. Times are microseconds since 1970 UTC; intervals are without their ends. What cannot be
+compared is null, and so neither true nor false.
 """
 
 from __future__ import annotations
@@ -29,6 +31,17 @@ _ASKS = {
     "substringof": "position({1}, {0}) > 0", "contains": "position({0}, {1}) > 0",
     "startswith": "startsWith({0}, {1})", "endswith": "endsWith({0}, {1})",
 }  # fmt: skip
+_RELATIONS = {  # of two times or intervals a and b, as (start, end)
+    "lt": "({0[1]} < {1[0]} OR ({0[1]} = {1[0]} AND {0[0]} < {0[1]}))",
+    "gt": "({0[0]} > {1[1]} OR ({0[0]} = {1[1]} AND {1[0]} < {1[1]}))",
+    "le": "({0[0]} <= {1[0]} AND {0[1]} <= {1[1]})", "ge": "({0[0]} >= {1[0]} AND {0[1]} >= {1[1]})",
+    "eq": "({0[0]} = {1[0]} AND {0[1]} = {1[1]})", "ne": "NOT ({0[0]} = {1[0]} AND {0[1]} = {1[1]})",
+    "meets": "({0[1]} = {1[0]} OR {0[0]} = {1[1]})",
+    "during": "({0[0]} >= {1[0]} AND {0[1]} <= {1[1]} AND {0[0]} < {1[1]})",
+    "overlaps": "(({0[0]} < {1[1]} AND {0[1]} > {1[0]}) OR {0[0]} = {1[0]})",
+    "starts": "({0[0]} = {1[0]})", "finishes": "({0[1]} = {1[1]})",
+}  # fmt: skip
+_RELATIONS |= {"before": _RELATIONS["lt"], "after": _RELATIONS["gt"]}
 _DAY_US = 86_400_000_000
 
 
@@ -38,6 +51,7 @@ class Compiler:
     def __init__(self, sets: list[str], result_time: str) -> None:
         self.parameters: dict[str, Any] = {}
         self.sets = sets
+        self.tables: list[Typed] = []
         self.columns: dict[str, Typed] = {
             "result": ("value", "num"), "phenomenonTime": ("ts", "time"), "resultTime": (result_time, "time"),
         }  # fmt: skip
@@ -80,7 +94,7 @@ class Compiler:
             return ("true" if value else "false"), "bool"
         if kind in ("time", "date"):
             return self.instant(int(value)), "time"
-        if kind == "duration":
+        if kind in ("duration", "clock"):
             return self.bind(int(value), "Int64"), "duration"
         return NULL
 
@@ -93,17 +107,29 @@ class Compiler:
     def series(self, number: int) -> Typed:
         return self.sets[number], "bool"
 
+    def linked(self, number: int) -> Typed:
+        return self.tables[number]
+
+    def written(self, expr: Any) -> Typed:
+        """A result as text; anything else as it is."""
+        sql, kind = self.compile(expr)
+        if list(expr) not in (["path", ["result"]], ["path", ("result",)]):
+            return sql, kind
+        return f"if(bitAnd(flags, 16) != 0, if({sql} = 1, 'true', 'false'), toString({sql}))", "str"
+
     # --- operators --------------------------------------------------------------------------------------------------
 
     def compare(self, op: str, a: Any, b: Any) -> Typed:
+        if _is(a, "span") or _is(b, "span"):
+            return self.related(op, a, b)
         for one, other, o in ((a, b, op), (b, a, _SWAPPED[op])):
-            if _is(other, "span"):
-                return self.interval(one, o, other[2])
             if _is(other, "null"):
                 return self.nothing(one, o)
             if _is(other, "bool") and self.compile(one)[1] == "num":
                 return self.truth(one, o, bool(other[2]))
         (x, kx), (y, ky) = self.compile(a), self.compile(b)
+        if "str" in (kx, ky):
+            (x, kx), (y, ky) = self.written(a), self.written(b)
         if kx != ky or kx == "null":
             return NULL
         return f"({x} {_OPS[op]} {y})", "bool"
@@ -123,18 +149,17 @@ class Compiler:
             return NULL
         return f"(bitAnd(flags, 16) != 0 AND ({sql} {'=' if value == (op == 'eq') else '!='} 1))", "bool"
 
-    def interval(self, a: Any, op: str, span: Any) -> Typed:
-        """An instant and an interval [start, end): before, after, within."""
-        sql, kind = self.compile(a)
-        if kind != "time":
-            return NULL
-        start, end = self.instant(int(span[0])), self.instant(int(span[1]))
-        made = {
-            "lt": f"({sql} < {start})", "gt": f"({sql} >= {end})",
-            "le": f"({sql} < {end})", "ge": f"({sql} >= {start})",
-            "eq": f"({sql} = {start} AND {start} = {end})", "ne": f"NOT ({sql} = {start} AND {start} = {end})",
-        }  # fmt: skip
-        return made[op], "bool"
+    def related(self, name: str, a: Any, b: Any) -> Typed:
+        """Of times and intervals; a reading is an instant."""
+        sides = [self.stretch(one) for one in (a, b)]
+        return NULL if None in sides else (_RELATIONS[name].format(*sides), "bool")
+
+    def stretch(self, expr: Any) -> tuple[str, str] | None:
+        """Start and end."""
+        if _is(expr, "span"):
+            return self.instant(int(expr[2][0])), self.instant(int(expr[2][1]))
+        sql, kind = self.compile(expr)
+        return (sql, sql) if kind == "time" else None
 
     def one_of(self, a: Any, given: Any) -> Typed:
         tests = [self.compare("eq", a, one)[0] for one in given]
@@ -166,9 +191,9 @@ class Compiler:
     # --- functions --------------------------------------------------------------------------------------------------
 
     def call(self, name: str, given: Any) -> Typed:
-        if name in ("before", "after", "during", "meets", "overlaps", "starts", "finishes"):
-            return self.relation(name, *given)
-        found = [self.compile(one) for one in given]
+        if name in _RELATIONS:
+            return self.related(name, *given)
+        found = [(self.written if name in _OF_TEXT else self.compile)(one) for one in given]
         sqls, kinds = [f[0] for f in found], [f[1] for f in found]
         if name in ("now", "mindatetime", "maxdatetime"):
             return {"now": "now64(6, 'UTC')", "mindatetime": self.instant(0),
@@ -198,21 +223,6 @@ class Compiler:
             return f"substringUTF8({sqls[0]}, {places})", "str"
         return NULL
 
-    def relation(self, name: str, a: Any, b: Any) -> Typed:
-        """A reading is an instant; the other side is an instant or an interval."""
-        if not _is(b, "span"):
-            return self.compare({"before": "lt", "after": "gt"}.get(name, "eq"), a, b)
-        word = {"before": "lt", "after": "gt"}.get(name)
-        if word:
-            return self.interval(a, word, b[2])
-        sql, kind = self.compile(a)
-        if kind != "time":
-            return NULL
-        start, end = self.instant(int(b[2][0])), self.instant(int(b[2][1]))
-        if name in ("during", "overlaps"):
-            return f"({sql} >= {start} AND {sql} < {end})", "bool"
-        return f"({sql} = {start if name == 'starts' else end})", "bool"
-
 
 def _is(expr: Any, kind: str) -> bool:
     return len(expr) == 3 and expr[0] == "lit" and expr[1] == kind
@@ -222,9 +232,11 @@ def _micros(sql: str) -> str:
     return f"toUnixTimestamp64Micro(toDateTime64({sql}, 6, 'UTC'))"
 
 
+_OF_TEXT = {*_TEXTS, *_ASKS, "length", "indexof", "concat", "substring"}
 _SWAPPED = {"eq": "eq", "ne": "ne", "gt": "lt", "lt": "gt", "ge": "le", "le": "ge"}
 _NODES: dict[str, Callable[..., Typed]] = {
-    "lit": Compiler.literal, "path": Compiler.path, "series": Compiler.series, "cmp": Compiler.compare,
+    "lit": Compiler.literal, "path": Compiler.path, "series": Compiler.series,
+    "linked": Compiler.linked, "cmp": Compiler.compare,
     "in": Compiler.one_of, "arith": Compiler.arithmetic, "neg": Compiler.negative, "not": Compiler.negate,
     "and": lambda c, a, b: c.logic("AND")(a, b), "or": lambda c, a, b: c.logic("OR")(a, b), "call": Compiler.call,
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """Questions of programs that speak in observations: any filter, order and page over given series of readings.
 
 A question is a dict: `series` = [[property, [device id as hex, …]], …], or `all` = true with `properties`; `sets`: a
-list of such series lists for the filter; `plain`: devices (hex) whose readings have no time of result of their own;
+list of such series lists for the filter; `tables`: a list of {kind: num, str or time, of: [[property, [[device, value],
+…]], …]} for the filter and the order; `plain`: devices (hex) whose readings have no time of result of their own;
 `where`, `order` = [[expression, falling], …]; `limit`, `skip`; `per` = true for a page of each series; `counted`.
 Readings with the flag TOLD are kept in full elsewhere and are left out.
 """
@@ -11,8 +12,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from linli.telemetry.batch import TOLD
-from linli.telemetry.history.expressions import Compiler
+from linli.telemetry.batch import CODED, TOLD
+from linli.telemetry.history.expressions import NULL, Compiler, Typed
 from linli.telemetry.history.questions import MAX_ROWS, BadQuestion, Question
 
 MAX_SERIES, MAX_SKIP = 400_000, 10_000_000
@@ -33,6 +34,26 @@ def _series(given: Any, ask: Compiler) -> str:
     return f"({' OR '.join(parts)})" if parts else "false"
 
 
+_KINDS = {"num": ("Array(Float64)", float, -1.7e308), "time": ("Array(Int64)", int, -(1 << 62)),
+          "str": ("Array(String)", str, "\x01\x01")}  # fmt: skip
+
+
+def _table(given: Any, ask: Compiler) -> Typed:
+    """A value of each series: null for those that are not named."""
+    of, made, none = _KINDS[str(given["kind"])]
+    keys, values = [], []
+    for name, pairs in given["of"]:
+        own = str(name).encode().hex()
+        _devices([device for device, _ in pairs])
+        keys += [f"unhex('{device}{own}')" for device, _ in pairs]
+        values += [made(value) for _, value in pairs]
+    if not keys:
+        return NULL
+    found = f"transform(concat(device, toString(property)), [{', '.join(keys)}], {ask.bind(values, of)}, {none!r})"
+    found = f"nullIf({found}, {none!r})"
+    return (f"fromUnixTimestamp64Micro({found}, 'UTC')" if given["kind"] == "time" else found), str(given["kind"])
+
+
 def _parts(asked: dict[str, Any]) -> tuple[Compiler, str]:
     """The compiler with its sets, and the whole condition."""
     plain = asked.get("plain") or []
@@ -41,6 +62,7 @@ def _parts(asked: dict[str, Any]) -> tuple[Compiler, str]:
         late = f"if({_devices(plain)}, NULL, raw.recv)"
     ask = Compiler([], late)
     ask.sets = [_series(one, ask) for one in asked.get("sets") or []]
+    ask.tables = [_table(one, ask) for one in asked.get("tables") or []]
     where = [f"bitAnd(flags, {TOLD}) = 0"]
     if asked.get("all"):
         where.append(f"property IN {ask.bind([str(p) for p in asked['properties']], 'Array(String)')}")
@@ -67,7 +89,9 @@ def page(asked: dict[str, Any]) -> Question:
         sql, kind = ask.compile(expr)
         shown = f"toUnixTimestamp64Micro(toDateTime64({sql}, 6, 'UTC'))" if kind == "time" else sql
         own.append(f", {shown} AS o{number}")
-        order.append(f"{'ts' if sql == 'ts' else f'o{number}'} {'DESC' if falling else 'ASC'} NULLS LAST")
+        way = f"{'DESC' if falling else 'ASC'} NULLS LAST"
+        order += [f"bitAnd(flags, {CODED})"] if sql == "value" else []  # numbers, then yes and no
+        order.append(f"{'ts' if sql == 'ts' else f'o{number}'} {way}")
     order += [] if order and order[-1].startswith("ts ") else ["ts"]
     order += ["device", "property"]
     by = " BY device, property" if asked.get("per") else ""

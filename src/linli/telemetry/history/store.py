@@ -54,7 +54,10 @@ INSERT_SETTINGS = {
     "materialized_views_ignore_errors": 0,
     "max_insert_threads": 1,
 }
-QUERY_SETTINGS = {"max_execution_time": 30, "max_memory_usage": 1_500_000_000, "max_threads": 2}
+QUERY_SETTINGS = {
+    "max_execution_time": 30, "max_memory_usage": 1_500_000_000, "max_threads": 2,
+    "max_query_size": 64_000_000, "max_ast_elements": 2_000_000,  # a question may name all series of a district
+}  # fmt: skip
 _CONFIG = """<clickhouse>
   <backups><allowed_path>{backups}</allowed_path></backups>
   <mark_cache_size>33554432</mark_cache_size>

@@ -3,9 +3,9 @@
     ("lit", kind, value)    kind: num, str, bool, null, time, span, duration, date, clock, geo, id
     ("path", ("Datastream", "Thing", "name"))
     ("call", "substringof", (a, b)) · ("cmp", "eq", a, b) · ("in", a, (b, c)) · ("arith", "add", a, b)
-    ("neg", a) · ("not", a) · ("and", a, b) · ("or", a, b)
+    ("neg", a) · ("not", a) · ("and", a, b) · ("or", a, b) · ("holds", list, a): that a JSON list has a member
 
-Times are microseconds, durations too; geometries are WKT.
+Times are microseconds, durations too; geometries are WKT. A place in a list, `a/b[2]`, is a step of its path.
 """
 
 from __future__ import annotations
@@ -95,8 +95,7 @@ class _Parser:
         left = self.sum()
         while op := self.take(*COMPARE, "in"):
             if op == "in":
-                self.need("(")
-                left = ("in", left, self.listed(")"))
+                left = ("in", left, self.listed(")")) if self.take("(") else ("holds", self.sum(), left)
             else:
                 left = ("cmp", op, left, self.sum())
         return left
@@ -104,7 +103,7 @@ class _Parser:
     def sum(self) -> Expr:
         left = self.product()
         while op := self.take("add", "sub"):
-            left = ("arith", op, left, self.product())
+            left = _moved(("arith", op, left, self.product()))
         return left
 
     def product(self) -> Expr:
@@ -144,14 +143,26 @@ class _Parser:
             return _WORDS[text.lower()]
         if self.take("("):
             return ("call", text.lower(), self.listed(")"))
-        parts = [text]
+        parts = [text, *self.places()]
         while self.take("/"):
             kind, part = self.peek()
             if kind not in ("name", "num"):
                 raise Wrong(f"expected a name after {'/'.join(parts)}/")
             self.at += 1
-            parts.append(part)
+            parts += [part, *self.places()]
         return ("path", tuple(parts))
+
+    def places(self) -> list[str]:
+        """What stands in `[ ]` after a name: places in lists."""
+        found = []
+        while self.take("["):
+            kind, text = self.peek()
+            if kind != "num" or not text.isdigit():
+                raise Wrong(f"expected a whole number instead of {text or 'the end'!r}")
+            self.at += 1
+            found.append(text)
+            self.need("]")
+        return found
 
     def listed(self, end: str) -> tuple[Expr, ...]:
         found: list[Expr] = []
@@ -160,6 +171,15 @@ class _Parser:
                 self.need(",")
             found.append(self.either())
         return tuple(found)
+
+
+def _moved(expr: Expr) -> Expr:
+    """A given interval plus or minus a duration is an interval."""
+    _, op, left, right = expr
+    if left[:2] != ("lit", "span") or right[:2] != ("lit", "duration"):
+        return expr
+    by = right[2] if op == "add" else -right[2]
+    return ("lit", "span", (left[2][0] + by, left[2][1] + by))
 
 
 def _text(quoted: str) -> str:
@@ -242,4 +262,4 @@ def _within(part: tuple[Any, ...]) -> list[tuple[str, ...]]:
     return [p for one in part if isinstance(one, tuple) for p in _within(one)]
 
 
-_KINDS = {"path", "call", "cmp", "in", "arith", "neg", "not", "and", "or"}
+_KINDS = {"path", "call", "cmp", "in", "holds", "arith", "neg", "not", "and", "or"}

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from linli.kernel.errors import NotFound
 
-_STEP = re.compile(r"([A-Za-z@$_][\w.@$-]*)(?:\((.*)\))?", re.DOTALL)
+_STEP = re.compile(r"([A-Za-z@$_][\w.@$-]*(?:\[\d{1,9}\])*)(?:\((.*)\))?", re.DOTALL)
 MAX_STEPS = 12
 
 

@@ -18,7 +18,8 @@ _TAIL = re.compile(r"([A-Za-z_]\w*(?:/[A-Za-z_]\w*)*)\s*(?:\((.*)\))?", re.DOTAL
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`expand` maps a link's name to its own options. `top` None: as many as a page holds."""
+    """`expand` maps a link's name to its own options. `top` None: as many as a page holds. `words`: the texts of
+    `filter`, `order` and `select`, for addresses of further pages."""
 
     filter: grammar.Expr | None = None
     order: tuple[tuple[grammar.Expr, bool], ...] = ()
@@ -28,6 +29,7 @@ class Query:
     skip: int = 0
     count: bool = False
     format: str = ""
+    words: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @property
     def size(self) -> int:
@@ -37,7 +39,9 @@ class Query:
 def parse(options: Iterable[tuple[str, str]], depth: int = 0) -> Query:
     """Options as (name, decoded text). Names that begin with `$` and are not known are refused."""
     found, seen = Query(), set()
-    for name, text in options:
+    for given, text in options:
+        name, equals, rest = given.partition("=")  # a whole option that was escaped as one
+        text = text or rest if equals else text
         key = name.lower() if name.startswith("$") else f"${name.lower()}"
         if key not in _OPTIONS:
             if name.startswith("$"):
@@ -49,7 +53,24 @@ def parse(options: Iterable[tuple[str, str]], depth: int = 0) -> Query:
         if "\0" in text:
             raise Wrong(f"{name} holds a zero character")
         found = _OPTIONS[key](found, text.strip(), depth)
+        if key in _WORDS:
+            found = replace(found, words=(*found.words, (key, text.strip())))
     return found
+
+
+def spelt(query: Query) -> list[tuple[str, str]]:
+    """The options of a query but its own page's $top and $skip."""
+    found = list(query.words)
+    if query.expand:
+        found.append(("$expand", ",".join(_spelt(name, inner) for name, inner in query.expand.items())))
+    return [*found, ("$count", "true")] if query.count else found
+
+
+def _spelt(name: str, query: Query) -> str:
+    own = spelt(query)
+    own += [("$top", str(query.top))] if query.top is not None else []
+    own += [("$skip", str(query.skip))] if query.skip else []
+    return f"{name}({';'.join('='.join(pair) for pair in own)})" if own else name
 
 
 def _filter(query: Query, text: str, depth: int) -> Query:
@@ -135,6 +156,7 @@ def _merge(into: dict[str, Query], names: list[str], inner: Query) -> None:
         into[name] = replace(inner, expand={**old.expand, **inner.expand})
 
 
+_WORDS = ("$filter", "$orderby", "$select")
 _OPTIONS = {
     "$filter": _filter, "$orderby": _order, "$select": _select, "$expand": _expand, "$top": _top, "$skip": _skip,
     "$count": _count, "$resultformat": _format,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
-from linli.adapters.sensorthings.odata.query import Query
+from linli.adapters.sensorthings.odata.query import Query, spelt
 from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, FEATURES, Attribute, Entity, Link
 from linli.adapters.sensorthings.selectors import entities, newest, observing
 from linli.adapters.sensorthings.selectors.frames import Params, rows, scope
@@ -44,8 +44,10 @@ def key_of(entity: Entity, row: Row) -> Any:
     return row["_id"] if entity.name == "Observations" else row["id"]
 
 
-def shaped(context: Context, entity: Entity, found: Sequence[Row], query: Query) -> list[Row]:
-    """Rows as they are sent, with what is expanded."""
+def shaped(
+    context: Context, entity: Entity, found: Sequence[Row], query: Query, *, inside: bool = False
+) -> list[Row]:  # fmt: skip
+    """Rows as they are sent, with what is expanded; those `inside` of another tell no addresses of links unasked."""
     check_select(entity, query)
     if entity is DATASTREAMS and (not query.select or "phenomenonTime" in query.select):
         _tell_times(found)
@@ -55,7 +57,7 @@ def shaped(context: Context, entity: Entity, found: Sequence[Row], query: Query)
         if link is None:
             raise Wrong(f"$expand: {entity.single} has no {name!r}")
         expanded[link.name] = _expanded(context, entity, link, found, inner)
-    plan = _plan(entity.name, query.select, tuple(expanded))
+    plan = _plan(entity.name, query.select, tuple(expanded), inside)
     return [_shape(f"{context.base}/", entity, row, plan, expanded) for row in found]
 
 
@@ -68,17 +70,17 @@ def check_select(entity: Entity, query: Query) -> None:
 
 class Plan(NamedTuple):
     """What of an entity is sent. `parts`: name, type ("" for what is in the row as it is sent), columns, whether it is
-    left out when empty; `links`: name and whether it is many; `expanded`, and `plain`, which are addresses only."""
+    left out when empty; `expanded`: link and whether it is many; `addresses`: links whose address is told."""
 
     key: bool
     address: bool
     parts: tuple[tuple[str, str, tuple[str, ...], bool], ...]
     expanded: tuple[tuple[str, bool], ...]
-    plain: tuple[str, ...]
+    addresses: tuple[str, ...]
 
 
 @functools.lru_cache(maxsize=2_000)
-def _plan(name: str, select: tuple[str, ...], expanded: tuple[str, ...]) -> Plan:
+def _plan(name: str, select: tuple[str, ...], expanded: tuple[str, ...], inside: bool) -> Plan:
     entity, wanted = ENTITIES[name], {s.split("/")[0] for s in select}
     parts = []
     for attribute in entity.attributes.values():
@@ -87,11 +89,12 @@ def _plan(name: str, select: tuple[str, ...], expanded: tuple[str, ...]) -> Plan
             kind = attribute.type if attribute.type in ("span", "time") and not made else ""
             columns = (attribute.name,) if made else _columns(attribute)
             parts.append((attribute.name, kind, columns, attribute.optional))
-    links = [link for link in entity.links.values() if link.name in expanded or not wanted or link.name in wanted]
+    links = entity.links.values()
+    named = {link.name for name in wanted if (link := entity.link(name))}
     return Plan(
         not wanted or bool(wanted & {"id", "@iot.id"}), not wanted or "@iot.selfLink" in wanted, tuple(parts),
         tuple((link.name, link.many) for link in links if link.name in expanded),
-        tuple(link.name for link in links if link.name not in expanded),
+        tuple(link.name for link in links if link.name in named or not (wanted or inside)),
     )  # fmt: skip
 
 
@@ -113,7 +116,7 @@ def _shape(base: str, entity: Entity, row: Row, plan: Plan, expanded: dict[str, 
         made[name] = value
     for name, many in plan.expanded:
         made |= expanded[name].get(key) or {name: [] if many else None}
-    for name in plan.plain:
+    for name in plan.addresses:
         made[f"{name}@iot.navigationLink"] = f"{at}/{name}"
     return made
 
@@ -179,18 +182,19 @@ def _expanded(context: Context, entity: Entity, link: Link, found: Sequence[Row]
         return _observations(context, entity, link, found, inner)
     many = entities.linked(context.actor, entity, link, [r["id"] for r in found], inner)
     flat = [row for own in many.values() for row in (own[: inner.size] if link.many else own[:1])]
-    sent = iter(shaped(context, target, flat, inner))
+    sent = iter(shaped(context, target, flat, inner, inside=True))
+    counted = inner.count and link.many
+    counts = entities.linked_counts(context.actor, entity, link, [r["id"] for r in found], inner) if counted else {}
     made: dict[Any, Row] = {}
     for key, own in many.items():
         if link.many:
             part = [next(sent) for _ in own[: inner.size]]
-            made[key] = _members(context, entity, key, link, part, inner, len(own) > inner.size,
-                                 own[0]["_c"] if own else 0)  # fmt: skip
+            made[key] = _members(context, entity, key, link, part, inner, len(own) > inner.size, counts.get(key, 0))
         else:
             made[key] = {link.name: next(sent)}
-    if inner.count and link.many:
+    if counted:
         for row in found:
-            made.setdefault(row["id"], {f"{link.name}@iot.count": 0, link.name: []})
+            made.setdefault(row["id"], {f"{link.name}@iot.count": counts.get(row["id"], 0), link.name: []})
     return made
 
 
@@ -203,7 +207,8 @@ def _members(
     made[link.name] = part
     if more and part:
         at = f"{context.link(entity, key)}/{link.name}"
-        made[f"{link.name}@iot.nextLink"] = f"{at}?" + urlencode({"$top": inner.size, "$skip": inner.skip + inner.size})
+        then = [*spelt(inner), ("$top", str(inner.size)), ("$skip", str(inner.skip + inner.size))]
+        made[f"{link.name}@iot.nextLink"] = f"{at}?" + urlencode(then)
     return made
 
 
@@ -216,14 +221,14 @@ def _observations(
             own = observing.of_feature(context.actor, row["id"])
             many, more = observing.page(context.actor, own, inner)
             count = observing.count(context.actor, own, inner) if inner.count else 0
-            part = shaped(context, target, many, inner)
+            part = shaped(context, target, many, inner, inside=True)
             made[row["id"]] = _members(context, entity, row["id"], link, part, inner, more, count)
         return made
     own = observing.Series({r["id"]: r for r in found})
     pages = observing.pages(context.actor, own, inner)
     counts = observing.counts(context.actor, own, inner) if inner.count else {}
     flat = [o for many in pages.values() for o in many[: inner.size]]
-    sent = iter(shaped(context, target, flat, inner))
+    sent = iter(shaped(context, target, flat, inner, inside=True))
     for row in found:
         many = pages.get(row["id"], [])
         part = [next(sent) for _ in many[: inner.size]] if many else []
@@ -239,9 +244,8 @@ def _of_observations(context: Context, link: Link, found: Sequence[Row], inner: 
     target = ENTITIES[link.target]
     column = "ds" if link.name == "Datastream" else "feature_id"
     wanted = sorted({r[column] for r in found if r[column] is not None})
-    query = replace(inner, top=max(1, len(wanted)), skip=0, filter=None)
     read = _by_ids(context, target, wanted)
-    by = {r["id"]: s for r, s in zip(read, shaped(context, target, read, query), strict=True)}
+    by = {r["id"]: s for r, s in zip(read, shaped(context, target, read, inner, inside=True), strict=True)}
     return {r["_id"]: {link.name: by.get(r[column])} for r in found}
 
 

@@ -17,6 +17,7 @@ from linli.adapters.sensorthings.selectors.typed import Typed, cast
 from linli.kernel.actor import Actor
 
 Row = dict[str, Any]
+Key = tuple[str, bool]  # SQL to sort by, and whether it turns when the order falls
 MAX_ID = (1 << 63) - 1
 
 
@@ -32,25 +33,41 @@ def condition(actor: Actor, entity: Entity, expr: Expr | None, params: Params) -
 
 
 def ordering(actor: Actor, entity: Entity, query: Query, params: Params) -> list[str]:
-    """Terms of ORDER BY on the alias `r`; ends with the id. Of several linked rows, the least counts."""
+    """Terms of ORDER BY on the alias `r`; ends with the id."""
     found = []
     for expr, falling in query.order:
-        frame = Frame(actor, entity, params)
-        value = sortable(Filter(frame).compile(expr))
-        if frame.joins:
-            inner = frame.source().replace(f"{entity.table} r ", f"{entity.table} r0 ", 1)
-            moved = [part.replace("r.", "r0.") for part in (inner, value)]
-            value = f"(SELECT min({moved[1]}) FROM {moved[0]} WHERE r0.id = r.id)"
-        found.append(f"{value} {'DESC' if falling else 'ASC'} NULLS LAST")
+        found += directed(sort_keys(actor, entity, expr, params), falling)
     return [*found, "r.id"]
 
 
-def sortable(found: Typed) -> str:
-    if found.kind == "json":
-        return cast(found, "num").sql
+def sort_keys(actor: Actor, entity: Entity, expr: Expr, params: Params) -> list[Key]:
+    """What rows of the alias `r` are sorted by. Of several linked rows, the least counts."""
+    frame = Frame(actor, entity, params)
+    keys = sortable(Filter(frame).compile(expr))
+    if not frame.joins:
+        return keys
+    inner = frame.source().replace(f"{entity.table} r ", f"{entity.table} r0 ", 1).replace("r.", "r0.")
+    return [(f"(SELECT min({v.replace('r.', 'r0.')}) FROM {inner} WHERE r0.id = r.id)", turns) for v, turns in keys]
+
+
+def directed(keys: Sequence[Key], falling: bool) -> list[str]:
+    """Terms of ORDER BY; where there is nothing comes last either way."""
+    return [f"{value} {'DESC' if falling and turns else 'ASC'} NULLS LAST" for value, turns in keys]
+
+
+def sortable(found: Typed) -> list[Key]:
+    """Values to sort by, one after the other; the first is null where there is nothing. JSON: numbers, then texts, then
+    yes and no, then anything else, also when it falls."""
     if found.kind == "geo":
         raise Wrong("a geometry has no order")
-    return f'({found.sql}) COLLATE "C"' if found.kind == "str" else f"({found.sql})"
+    if found.kind == "span":
+        return [(f"({found.sql})", True), (f"({found.end})", True)]
+    if found.kind == "json":
+        kind = f"jsonb_typeof({found.sql})"
+        text = f"(CASE WHEN {kind} NOT IN ('number', 'null') THEN {found.sql} #>> '{{}}' END)"
+        rank = f"array_position(ARRAY['number', 'string', 'boolean', 'array', 'object'], {kind})"
+        return [(rank, False), (cast(found, "num").sql, True), (f'{text} COLLATE "C"', True)]
+    return [(f'({found.sql}) COLLATE "C"' if found.kind == "str" else f"({found.sql})", True)]
 
 
 _MORE = {"Datastreams": ("device_id", "property", "own", "feature_id")}
@@ -101,22 +118,36 @@ def _where(
 def linked(
     actor: Actor, source: Entity, link: Link, parents: Sequence[int], query: Query, *, whole: bool = False
 ) -> dict[int, list[Row]]:
-    """For each parent its own page, ordered; rows carry `_c`, how many there are, and what is sent, or the `whole`."""
+    """For each parent its own page, ordered, with what is sent of each, or the `whole`."""
     entity = ENTITIES[link.target]
     params = Params()
-    tables = f"{source.table} a" + (f" JOIN {link.via} m ON TRUE" if link.via else "")
-    on = link.join.format(a="a", b="r", m="m")
-    where = f"{scope(actor, entity, 'r', params)} AND {condition(actor, entity, query.filter, params)}"
+    among = _linked(actor, source, link, parents, query, params)
     order = ", ".join(ordering(actor, entity, query, params))
     sql = f"""SELECT * FROM (
         SELECT a.id AS _p, row_number() OVER (PARTITION BY a.id ORDER BY {order}) AS _n,
-               count(*) OVER (PARTITION BY a.id) AS _c, {"r.*" if whole else shown(entity.name)}
-        FROM {tables} JOIN {entity.table} r ON {on} WHERE a.id = ANY({params.bind(list(parents))}) AND {where}
+               {"r.*" if whole else shown(entity.name)} FROM {among}
     ) x WHERE _n > {params.bind(query.skip)} AND _n <= {params.bind(query.skip + query.size + 1)} ORDER BY _p, _n"""
     found: dict[int, list[Row]] = {}
     for row in rows(sql, params, often=_often(query)):
         found.setdefault(row["_p"], []).append(row)
     return found
+
+
+def linked_counts(actor: Actor, source: Entity, link: Link, parents: Sequence[int], query: Query) -> dict[int, int]:
+    """How many each parent has, of those that have any."""
+    params = Params()
+    among = _linked(actor, source, link, parents, query, params)
+    return {r["p"]: r["n"] for r in rows(f"SELECT a.id AS p, count(*) AS n FROM {among} GROUP BY a.id", params)}
+
+
+def _linked(
+    actor: Actor, source: Entity, link: Link, parents: Sequence[int], query: Query, params: Params
+) -> str:  # fmt: skip
+    entity = ENTITIES[link.target]
+    tables = f"{source.table} a" + (f" JOIN {link.via} m ON TRUE" if link.via else "")
+    on = link.join.format(a="a", b="r", m="m")
+    where = f"{scope(actor, entity, 'r', params)} AND {condition(actor, entity, query.filter, params)}"
+    return f"{tables} JOIN {entity.table} r ON {on} WHERE a.id = ANY({params.bind(list(parents))}) AND {where}"
 
 
 def one(actor: Actor, entity: Entity, key: int, permission: str = VIEW) -> Row | None:

@@ -58,15 +58,14 @@ class Filter:
         except OverflowError as error:
             raise Wrong("a time lies outside of the calendar") from error
 
-    def _ids(self, column: str, found: list[int]) -> Typed:
-        """Not of the language: that a column is one of some ids."""
-        return typed(f"r.{column} = ANY({self.bind(found, 'bigint[]')})", "bool")
+    def _ids(self, column: str, found: list[int], empty: bool) -> Typed:
+        """Not of the language: that a column is one of some ids, or also `empty`."""
+        one = f"r.{column} = ANY({self.bind(found, 'bigint[]')})"
+        return typed(f"(CASE WHEN r.{column} IS NULL THEN {empty} ELSE {one} END)", "bool")
 
     def _within(self, links: tuple[str, ...], found: list[int]) -> Typed:
-        """Not of the language: the datastream at the end of some links is one of these."""
-        alias, entity = self.frame.reach(links)
-        if entity.name != "Datastreams":
-            raise Wrong("only observations of a Datastream can be filtered by")
+        """Not of the language: what lies at the end of some links is one of these."""
+        alias, _ = self.frame.reach(links)
         return typed(f"{alias}.id = ANY({self.bind(found, 'bigint[]')})", "bool")
 
     def _path(self, names: tuple[str, ...]) -> Typed:
@@ -103,12 +102,16 @@ class Filter:
         if shapes.measured(a) or shapes.measured(b):
             return shapes.compare(self, op, a, b) if shapes.measured(a) else shapes.compare(self, _SWAPPED[op], b, a)
         x, y = self.compile(a), self.compile(b)
+        if x.kind == "num" and y.kind == "str":
+            y = self.compile(_key(a, b))
+        elif x.kind == "str" and y.kind == "num":
+            x = self.compile(_key(b, a))
         if "null" in (x.kind, y.kind):
             return _nothing(x if y.kind == "null" else y, op)
         if x.kind == "span" or y.kind == "span":
             return functions.spans(op, *(cast(v, "span") for v in (x, y)))
         if x.kind == y.kind == "json":
-            return typed(f"({x.sql} {OPS[op]} {y.sql})", "bool")
+            return _of_json(op, x, y)
         if x.kind == "json":
             x = cast(x, y.kind)
         elif y.kind == "json":
@@ -124,6 +127,13 @@ class Filter:
         tests = [self._cmp("eq", a, one).sql for one in given]
         return typed(f"({' OR '.join(tests)})" if tests else "FALSE", "bool")
 
+    def _holds(self, a: Expr, b: Expr) -> Typed:
+        x, y = self.compile(a), self.compile(b)
+        if x.kind != "json" or y.kind not in ("num", "str", "bool"):
+            return NULL
+        listed = f"(CASE WHEN jsonb_typeof({x.sql}) = 'array' THEN {x.sql} END)"
+        return typed(f"({listed} @> jsonb_build_array({y.sql}))", "bool")
+
     def _arith(self, op: str, a: Expr, b: Expr) -> Typed:
         x, y = self.compile(a), self.compile(b)
         x, y = (cast(v, "num") if v.kind == "json" else v for v in (x, y))
@@ -134,6 +144,9 @@ class Filter:
             return typed(f"({x.sql}::float8 {_SUMS[op]} {by})", "num")
         if x.kind == "time" and y.kind == "duration" and op in ("add", "sub"):
             return typed(f"({x.sql} {_SUMS[op]} {y.sql})", "time")
+        if x.kind == "span" and y.kind == "duration" and op in ("add", "sub"):
+            return typed(f"({x.sql} {_SUMS[op]} {y.sql})", "span", f"({x.end} {_SUMS[op]} {y.sql})")
+        x, y = (cast(v, "time") if v.kind == "span" else v for v in (x, y))
         if x.kind == y.kind == "time" and op == "sub":
             return typed(f"({x.sql} - {y.sql})", "duration")
         if x.kind == y.kind == "duration" and op in ("add", "sub"):
@@ -157,6 +170,23 @@ class Filter:
         if name in shapes.TESTS:
             return shapes.test(self, name, given)
         return functions.call(name, [self.compile(one) for one in given])
+
+
+def _of_json(op: str, x: Typed, y: Typed) -> Typed:
+    """Two values of JSON: the same when they are written alike; more or less when both are numbers or both texts."""
+    if op in ("eq", "ne"):
+        same = f"({x.sql} = {y.sql} OR {x.sql} #>> '{{}}' = {y.sql} #>> '{{}}')"
+        return typed(same if op == "eq" else f"(NOT {same})", "bool")
+    texts = [f"(CASE WHEN jsonb_typeof({v.sql}) = 'string' THEN {v.sql} #>> '{{}}' END)" for v in (x, y)]
+    numbers = f"{cast(x, 'num').sql} {OPS[op]} {cast(y, 'num').sql}"
+    return typed(f'coalesce({numbers}, {texts[0]} {OPS[op]} {texts[1]} COLLATE "C")', "bool")
+
+
+def _key(a: Expr, b: Expr) -> Expr:
+    """The number of an id that is compared in quotes."""
+    if a[0] != "path" or a[1][-1] not in ("id", "@iot.id") or b[:2] != ("lit", "str"):
+        return b
+    return ("lit", "num", int(b[2])) if b[2].isascii() and b[2].isdigit() and len(b[2]) < 19 else b
 
 
 def _nothing(x: Typed, op: str) -> Typed:

@@ -41,7 +41,7 @@ RELATIONS = {
     "before": "lt",
     "after": "gt",
     "meets": "{0.end} = {1.sql} OR {0.sql} = {1.end}",
-    "during": "{0.sql} >= {1.sql} AND {0.end} <= {1.end}",
+    "during": "{0.sql} >= {1.sql} AND {0.end} <= {1.end} AND {0.sql} < {1.end}",
     "overlaps": "{0.sql} < {1.end} AND {0.end} > {1.sql} OR {0.sql} = {1.sql}",
     "starts": "{0.sql} = {1.sql}",
     "finishes": "{0.end} = {1.end}",
@@ -64,16 +64,19 @@ def call(name: str, given: list[Typed]) -> Typed:
 def _relation(name: str, given: list[Typed]) -> Typed:
     if len(given) != 2:
         raise Wrong(f"{name} takes 2 values, not {len(given)}")
+    if name == "during" and given[1].kind == "time":
+        raise Wrong("during takes an interval second, such as 2026-11-01T00:00:00Z/2026-12-01T00:00:00Z")
     a, b = (cast(x, "span") for x in given)
     rule = RELATIONS[name]
     return spans(rule, a, b) if rule in ("lt", "gt") else typed(f"({rule.format(a, b)})", "bool")
 
 
 def spans(op: str, a: Typed, b: Typed) -> Typed:
-    """Times that may be intervals: a before b, after it, the same, …"""
+    """Times that may be intervals, without their ends: a before b, after it, the same, …"""
     made = {
-        "lt": "{0.end} < {1.sql}", "gt": "{0.sql} > {1.end} OR ({0.sql} = {1.end} AND {1.sql} < {1.end})",
-        "le": "{0.end} <= {1.end} AND {0.sql} <= {1.end}", "ge": "{0.sql} >= {1.sql}",
+        "lt": "{0.end} < {1.sql} OR ({0.end} = {1.sql} AND {0.sql} < {0.end})",
+        "gt": "{0.sql} > {1.end} OR ({0.sql} = {1.end} AND {1.sql} < {1.end})",
+        "le": "{0.sql} <= {1.sql} AND {0.end} <= {1.end}", "ge": "{0.sql} >= {1.sql} AND {0.end} >= {1.end}",
         "eq": "{0.sql} = {1.sql} AND {0.end} = {1.end}", "ne": "NOT ({0.sql} = {1.sql} AND {0.end} = {1.end})",
     }  # fmt: skip
     return typed(f"({made[op].format(a, b)})", "bool")

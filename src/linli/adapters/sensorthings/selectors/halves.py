@@ -1,6 +1,7 @@
 """A filter on observations, cut in two: one for history, which knows readings only, one for the table of the others.
 
-What it says of Datastream or FeatureOfInterest is asked in Postgres first and becomes a set of series.
+What it says of Datastream or FeatureOfInterest is asked in Postgres first and becomes a set of series; what compares an
+observation with them, a value for each series.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import Any
 
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.grammar import Expr, leaves
-from linli.adapters.sensorthings.schema import DATASTREAMS, FEATURES, OBSERVATIONS, Entity
+from linli.adapters.sensorthings.schema import OBSERVATIONS, Entity
 from linli.adapters.sensorthings.selectors import ids as keys
-from linli.adapters.sensorthings.selectors.frames import Params, rows, scope
+from linli.adapters.sensorthings.selectors import linked
+from linli.adapters.sensorthings.selectors.filters import Filter
+from linli.adapters.sensorthings.selectors.frames import Frame, Params, rows, scope
 from linli.kernel.actor import Actor
 
 NEVER: Expr = ("lit", "bool", False)
@@ -23,9 +26,12 @@ Sets = list[list[Any]]
 
 @dataclass(slots=True)
 class Halves:
+    """`sets` and `tables`: what the half of history names by number."""
+
     history: Expr | None = None
     side: Expr | None = None
     sets: Sets = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)
 
 
 def grouped(streams: Iterable[dict[str, Any]]) -> list[Any]:
@@ -36,58 +42,60 @@ def grouped(streams: Iterable[dict[str, Any]]) -> list[Any]:
     return [[name, ids] for name, ids in by.items()]
 
 
-def halve(actor: Actor, expr: Expr | None) -> Halves:
+def halve(actor: Actor, expr: Expr | None, streams: Iterable[dict[str, Any]]) -> Halves:
+    """For observations of these datastreams. Raises Wrong for what no half can be asked."""
     found = Halves()
     if expr is not None:
-        found.history, found.side = _cut(actor, expr, found.sets)
+        found.history, found.side = _cut(actor, expr, found, list(streams))
     return found
 
 
-def _cut(actor: Actor, expr: Expr, sets: Sets) -> tuple[Expr, Expr]:
+def _cut(actor: Actor, expr: Expr, into: Halves, streams: list[dict[str, Any]]) -> tuple[Expr, Expr]:
     if expr[0] in LOGIC:
-        pairs = [_cut(actor, part, sets) for part in expr[1:]]
+        pairs = [_cut(actor, part, into, streams) for part in expr[1:]]
         return (expr[0], *(p[0] for p in pairs)), (expr[0], *(p[1] for p in pairs))
-    kinds = {_link(path) for path in leaves(expr)}
+    kinds = linked.links_of(expr)
+    if "" in kinds or not kinds:
+        Filter(Frame(actor, OBSERVATIONS)).where(expr)  # refuses what cannot be asked, though there may be no rows
     if kinds - {""} == set():
-        return _by_id(actor, expr, sets) if ("id",) in _names(expr) else (expr, expr)
+        return _by_id(actor, expr, into.sets) if ("id",) in _names(expr) else (expr, expr)
     if len(kinds) > 1:
-        raise Wrong("a comparison speaks of an observation and of what it belongs to; that is not supported")
-    name = kinds.pop()
-    inner = _stripped(expr)
-    if name == "Datastream":
-        ids = _ids(actor, DATASTREAMS, inner)
-        return _streams("r.id = ANY(%(ids)s)", ids, sets), ("ids", "datastream_id", ids)
-    ids = _ids(actor, FEATURES, inner)
-    return _streams("r.feature_id = ANY(%(ids)s)", ids, sets), ("ids", "feature_id", ids)
+        return _compared(actor, expr, into, streams), expr
+    entity, column, own = linked.OF[kinds.pop()]
+    ids, empty = _ids(actor, entity, linked.stripped(expr))
+    where = f"(CASE WHEN r.{own} IS NULL THEN {empty} ELSE r.{own} = ANY(%(ids)s) END)"
+    return _streams(where, ids, into.sets), ("ids", column, ids, empty)
+
+
+READINGS = {"result", "phenomenonTime", "resultTime"}
+
+
+def _compared(actor: Actor, expr: Expr, into: Halves, streams: list[dict[str, Any]]) -> Expr:
+    """An observation against what it belongs to; a reading has nothing but these."""
+    paths = set(leaves(expr))
+    if any(path[0] not in READINGS for path in paths if linked.link_of(path) == ""):
+        return ("lit", "null", None)
+    told = {}
+    for path in paths:
+        if link := linked.link_of(path):
+            told[path] = linked.table(streams, link, *linked.values(actor, path))
+    return linked.replaced(expr, into.tables, told)
 
 
 def _names(expr: Expr) -> set[tuple[str, ...]]:
     return {("id",) if path in (("id",), ("@iot.id",)) else path for path in leaves(expr)}
 
 
-def _link(path: tuple[str, ...]) -> str:
-    if path[0] in OBSERVATIONS.attributes or path[0].startswith("@iot."):
-        return ""
-    link = OBSERVATIONS.link(path[0])
-    if link is None:
-        raise Wrong(f"Observation has no {path[0]!r}")
-    return link.name
-
-
-def _stripped(expr: Any) -> Any:
-    if isinstance(expr, tuple):
-        if len(expr) == 2 and expr[0] == "path":
-            return ("path", expr[1][1:])
-        return tuple(_stripped(part) for part in expr)
-    return expr
-
-
-def _ids(actor: Actor, entity: Entity, expr: Expr) -> list[int]:
+def _ids(actor: Actor, entity: Entity, expr: Expr) -> tuple[list[int], bool]:
+    """The entities for which `expr` holds, and whether it does where there is none."""
     from linli.adapters.sensorthings.selectors.entities import condition
 
     params = Params()
-    where = f"{scope(actor, entity, 'r', params)} AND {condition(actor, entity, expr, params)}"
-    return [r["id"] for r in rows(f"SELECT r.id FROM {entity.table} r WHERE {where}", params)]
+    where = condition(actor, entity, expr, params)
+    none = rows(f"SELECT {where} AS empty FROM (SELECT 1) x LEFT JOIN {entity.table} r ON FALSE", params)
+    where = f"{scope(actor, entity, 'r', params)} AND {where}"
+    found = [r["id"] for r in rows(f"SELECT r.id FROM {entity.table} r WHERE {where}", params)]
+    return found, bool(none[0]["empty"])
 
 
 def _streams(where: str, ids: list[int], sets: Sets) -> Expr:
@@ -128,6 +136,5 @@ def _row_by_id(op: str, key: keys.Key | None) -> Expr:
 
 
 def check_order(expr: Expr) -> None:
-    for path in leaves(expr):
-        if path[0] not in OBSERVATIONS.attributes or path[0] == "id":
-            raise Wrong(f"observations cannot be ordered by {'/'.join(path)}")
+    if ("id",) in _names(expr):
+        raise Wrong("observations are ordered by their id as it is, or not at all")

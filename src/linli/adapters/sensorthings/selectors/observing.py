@@ -12,8 +12,7 @@ from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.query import Query
 from linli.adapters.sensorthings.schema import DATASTREAMS, OBSERVATIONS
-from linli.adapters.sensorthings.selectors import halves, ids, newest
-from linli.adapters.sensorthings.selectors.entities import sortable
+from linli.adapters.sensorthings.selectors import halves, ids, newest, sorting
 from linli.adapters.sensorthings.selectors.filters import Filter
 from linli.adapters.sensorthings.selectors.frames import Frame, Params, rows, scope
 from linli.kernel.actor import Actor
@@ -73,16 +72,10 @@ def _asked(own: Series, halved: halves.Halves) -> dict[str, Any] | None:
     if not plain or halved.history == halves.NEVER:
         return None
     told = sorted({s["device_id"].hex for s in plain if s["own"]})
-    asked: dict[str, Any] = {"plain": told, "sets": halved.sets, "where": halved.history}
+    asked: dict[str, Any] = {"plain": told, "sets": halved.sets, "tables": halved.tables, "where": halved.history}
     if own.whole:
         return {**asked, "all": True, "properties": sorted({s["property"] for s in plain})}
     return {**asked, "series": halves.grouped(plain)}
-
-
-def _order(query: Query) -> tuple[tuple[Any, bool], ...]:
-    """By time where nothing is said; an id is a series and a time, so that it orders like the time."""
-    named = (("path", ("id",)), ("path", ("@iot.id",)))
-    return tuple((TIME if expr in named else expr, down) for expr, down in query.order) or ((TIME, False),)
 
 
 def page(actor: Actor, own: Series, query: Query) -> tuple[list[Row], bool]:
@@ -111,16 +104,17 @@ def pages(actor: Actor, own: Series, query: Query) -> dict[int, list[Row]]:
 def _pages(actor: Actor, own: Series, query: Query, *, per: bool) -> dict[int, list[Row]]:
     if not own.streams:
         return {}
-    halved = halves.halve(actor, query.filter)
+    halved = halves.halve(actor, query.filter, own.plain)
+    order = sorting.plan(actor, query.order or ((TIME, False),))
     side = _side_exists(own)
     skip, size = query.skip, query.size + 1
     if side and skip + size > DEEP:
         raise Wrong(f"$skip goes to {DEEP} here: narrow by phenomenonTime instead")
     own_skip = 0 if side or per else skip
-    kept = _history(own, halved, query, size if own_skip else skip + size, own_skip, per)
+    kept = _history(own, halved, order, size if own_skip else skip + size, own_skip, per)
     if side:
-        kept += _side(actor, own, halved, query, skip + size, per)
-        kept.sort(key=cmp_to_key(lambda a, b: _compare(a, b, [f for _, f in _order(query)])))
+        kept += _side(actor, own, halved, order, skip + size, per)
+        kept.sort(key=cmp_to_key(lambda a, b: sorting.compare(a, b, order)))
     found: dict[int, list[Row]] = {}
     for row in kept:
         found.setdefault(row["ds"] if per else 0, []).append(row)
@@ -128,31 +122,21 @@ def _pages(actor: Actor, own: Series, query: Query, *, per: bool) -> dict[int, l
     return {key: many[cut : cut + size] for key, many in found.items()}
 
 
-def _compare(a: Row, b: Row, falling: list[bool]) -> int:
-    for x, y, down in zip(a["_o"], b["_o"], falling, strict=True):
-        if x != y and not (x is None and y is None):
-            if x is None or y is None:
-                return 1 if x is None else -1
-            return (1 if x > y else -1) * (-1 if down else 1)
-    x, y = (a["t"], a["ds"], a["n"] or 0), (b["t"], b["ds"], b["n"] or 0)
-    return (x > y) - (x < y)
-
-
-def _history(own: Series, halved: halves.Halves, query: Query, limit: int, skip: int, per: bool) -> list[Row]:
+def _history(own: Series, halved: halves.Halves, order: sorting.Order, limit: int, skip: int, per: bool) -> list[Row]:
     asked = _asked(own, halved)
     if asked is None:
         return []
-    order = _order(query)
-    for expr, _ in order:
-        halves.check_order(expr)
-    table = telemetry.observations("page", {**asked, "order": order, "limit": limit, "skip": skip, "per": per})
+    tables, by_what = sorting.of_history(order, own.plain, halved.tables)
+    asked |= {"tables": tables, "order": by_what, "limit": limit, "skip": skip, "per": per}
+    table = telemetry.observations("page", asked)
     by = {(s["device_id"].bytes, s["property"]): s for s in own.plain}
     columns = [table[f"o{i}"].to_pylist() for i in range(len(order))]
     found = []
     for at, r in enumerate(table.to_pylist()):
         stream = by.get((r["device"], r["name"]))
         if stream is not None:
-            found.append(plain_row(stream, r) | {"_o": [c[at] for c in columns]})
+            keys = [sorting.of_reading(term, c[at], r["flags"]) for term, c in zip(order, columns, strict=True)]
+            found.append(plain_row(stream, r) | {"_o": keys, "_at": sorting.place(stream, r["t"])})
     return found
 
 
@@ -183,27 +167,31 @@ def _side_where(own: Series, params: Params) -> str:
     return where + (f" AND r.feature_id = {params.bind(own.feature)}" if own.feature is not None else "")
 
 
-def _side(actor: Actor, own: Series, halved: halves.Halves, query: Query, limit: int, per: bool) -> list[Row]:
-    params = Params()
+def _held(actor: Actor, halved: halves.Halves, params: Params) -> str:
+    """The half of the rows, as a condition on `r`."""
+    if halved.side is None:
+        return "TRUE"
     frame = Frame(actor, OBSERVATIONS, params)
-    made = Filter(frame)
-    where = made.where(halved.side) if halved.side is not None else "TRUE"
-    order, shown = [], []
-    for number, (expr, falling) in enumerate(_order(query)):
-        compiled = made.compile(expr)
-        value = sortable(compiled)
-        shown.append(f", {f'extract(epoch FROM {value})' if compiled.kind in ('time', 'span') else value} AS o{number}")
-        order.append(f"{value} {'DESC' if falling else 'ASC'} NULLS LAST")
-    by = ", ".join([*order, "r.t", "r.datastream_id", "r.id"])
+    where = Filter(frame).where(halved.side)
+    return f"r.id IN (SELECT r.id FROM {frame.source()} WHERE {where})" if frame.joins else where
+
+
+def _side(
+    actor: Actor, own: Series, halved: halves.Halves, order: sorting.Order, limit: int, per: bool
+) -> list[Row]:  # fmt: skip
+    params = Params()
+    where = f"{_side_where(own, params)} AND {_held(actor, halved, params)}"
+    shown, by, joins = sorting.of_rows(actor, order, params)
     part = "PARTITION BY r.datastream_id " if per else ""
-    sql = f"""SELECT * FROM (SELECT r.*{"".join(shown)}, row_number() OVER ({part}ORDER BY {by}) AS _n
-        FROM {frame.source()} WHERE {_side_where(own, params)} AND {where}) x WHERE _n <= {limit} ORDER BY _n"""
-    instants = [made.compile(e).kind in ("time", "span") for e, _ in _order(query)]
-    return [side_row(r) | {"_o": [_shown(r[f"o{i}"], t) for i, t in enumerate(instants)]} for r in rows(sql, params)]
-
-
-def _shown(value: Any, instant: bool) -> Any:
-    return round(value * 1_000_000) if instant and value is not None else value
+    sql = f"""SELECT * FROM (SELECT r.*{shown}, row_number() OVER ({part}ORDER BY {by}) AS _n
+        FROM sta_observation r JOIN sta_datastream s ON s.id = r.datastream_id {joins}
+        WHERE {where}) x WHERE _n <= {limit} ORDER BY _n"""
+    found = []
+    for r in rows(sql, params):
+        keys = [sorting.of_row(term, r) for term in order]
+        at = sorting.place(own.streams.get(r["datastream_id"], {}), r["t"], r["id"])
+        found.append(side_row(r) | {"_o": keys, "_at": at})
+    return found
 
 
 def side_row(r: Row) -> Row:
@@ -233,24 +221,28 @@ def counts(actor: Actor, own: Series, query: Query, *, per: bool = True) -> dict
     """How many, of each datastream (or of all as one, under 0)."""
     if not own.streams:
         return {}
-    halved = halves.halve(actor, query.filter)
-    found: dict[int, int] = {}
-    asked = _asked(own, halved)
-    if asked is not None:
-        by = {(s["device_id"].bytes, s["property"]): s["id"] for s in own.plain}
-        apart = per or own.whole  # where all are asked, there may be some of things that are shown to nobody
-        for r in telemetry.observations("count", {**asked, "per": apart}).to_pylist():
-            stream = by.get((r["device"], r["name"])) if apart else 0
-            if stream is not None:
-                found[stream if per else 0] = found.get(stream if per else 0, 0) + r["n"]
+    halved = halves.halve(actor, query.filter, own.plain)
+    found = _plain_counts(own, halved, per=per)
     params = Params()
-    frame = Frame(actor, OBSERVATIONS, params)
-    where = Filter(frame).where(halved.side) if halved.side is not None else "TRUE"
     key = "r.datastream_id" if per else "0"
-    where = f"{_side_where(own, params)} AND {where}"
-    sql = f"SELECT {key} AS k, count(*) AS n FROM {frame.source()} WHERE {where} GROUP BY 1"
+    where = f"{_side_where(own, params)} AND {_held(actor, halved, params)}"
+    sql = f"SELECT {key} AS k, count(*) AS n FROM sta_observation r WHERE {where} GROUP BY 1"
     for r in rows(sql, params):
         found[r["k"]] = found.get(r["k"], 0) + r["n"]
+    return found
+
+
+def _plain_counts(own: Series, halved: halves.Halves, *, per: bool) -> dict[int, int]:
+    """Those in history."""
+    asked, found = _asked(own, halved), dict[int, int]()
+    if asked is None:
+        return found
+    by = {(s["device_id"].bytes, s["property"]): s["id"] for s in own.plain}
+    apart = per or own.whole  # where all are asked, there may be some of things that are shown to nobody
+    for r in telemetry.observations("count", {**asked, "per": apart}).to_pylist():
+        stream = by.get((r["device"], r["name"])) if apart else 0
+        if stream is not None:
+            found[stream if per else 0] = found.get(stream if per else 0, 0) + r["n"]
     return found
 
 
@@ -313,6 +305,17 @@ def kept(actor: Actor, numbers: Sequence[int]) -> list[Row]:
 def having(actor: Actor, expr: Any) -> list[int]:
     """The datastreams with an observation for which `expr` holds."""
     return [key for key, n in counts(actor, everything(actor), Query(filter=expr)).items() if n]
+
+
+def features_having(actor: Actor, expr: Any) -> list[int]:
+    """The features with an observation for which `expr` holds."""
+    own = everything(actor)
+    halved = halves.halve(actor, expr, own.plain)
+    found = {own.streams[key]["feature_id"] for key, n in _plain_counts(own, halved, per=True).items() if n}
+    params = Params()
+    where = f"{_side_where(own, params)} AND {_held(actor, halved, params)}"
+    many = rows(f"SELECT DISTINCT r.feature_id FROM sta_observation r WHERE {where}", params)
+    return sorted((found | {r["feature_id"] for r in many}) - {None})
 
 
 def first_and_last(streams: Sequence[Row]) -> dict[int, tuple[int, int]]:

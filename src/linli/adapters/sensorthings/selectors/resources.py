@@ -129,17 +129,24 @@ def _value(found: Resource) -> Any:
     assert found.row is not None
     value = key_of(found.entity, found.row) if names[0] == "id" else value_of(found.entity, found.row, names[0])
     for name in names[1:]:
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            raise NotFound(f"{names[0]} has no {name!r}")
+        value = _inside(value, name, names[0])
     if value is None:
         raise NotFound(f"{'/'.join(names)} is empty", code="no-content")
     if not raw:
         return {names[-1]: value}
     return value if isinstance(value, str) else _Json(value)
+
+
+def _inside(value: Any, step: str, whole: str) -> Any:
+    """What lies in JSON at a step such as `a` or `a[2]`."""
+    for name in step.replace("]", "").split("["):
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            raise NotFound(f"{whole} has no {step!r}")
+    return value
 
 
 class _Json(str):

@@ -79,9 +79,14 @@ def compare(into: Filter, op: str, call: Expr, other: Expr) -> Typed:
     if name.endswith("length"):
         if len(given) != 1 or given[0][0] != "path":
             raise Wrong(f"{name} takes a geometry of an entity")
-        return _matching(into, given[0], lambda found: _COMPARE[op](shapely.length(found), other[2]), None)
+        return _matching(into, given[0], lambda found: _COMPARE[op](_lengths(found), other[2]), None)
     path, geometry, _ = _sides(name, given)
     return _matching(into, path, lambda found: _COMPARE[op](shapely.distance(found, geometry), other[2]), None)
+
+
+def _lengths(found: Any) -> Any:
+    """Of lines; an area has none: its edge is not what is asked for."""
+    return np.where(shapely.get_dimensions(found) == 1, shapely.length(found), 0.0)
 
 
 def _matching(into: Filter, path: Expr, passes: Callable[[Any], Any], bounds: Any) -> Typed:

@@ -26,10 +26,12 @@ def cast(x: Typed, kind: str) -> Typed:
     """A value as another kind where that makes sense, else a null of that kind."""
     if x.kind == kind:
         return x
-    if x.kind == "json" and kind in ("num", "str", "bool"):
-        word = {"num": "number", "str": "string", "bool": "boolean"}[kind]
-        made = {"num": "::float8", "str": "", "bool": "::boolean"}[kind]
-        return typed(f"(CASE WHEN jsonb_typeof({x.sql}) = '{word}' THEN ({x.sql} #>> '{{}}'){made} END)", kind)
+    if x.kind == "json" and kind in ("num", "bool"):
+        word, made = {"num": ("number", "float8"), "bool": ("boolean", "boolean")}[kind]
+        return typed(f"(CASE WHEN jsonb_typeof({x.sql}) = '{word}' THEN ({x.sql} #>> '{{}}')::{made} END)", kind)
+    if x.kind == "json" and kind == "str":  # a number or a yes or no as it is written
+        plain = f"jsonb_typeof({x.sql}) IN ('string', 'number', 'boolean')"
+        return typed(f"(CASE WHEN {plain} THEN {x.sql} #>> '{{}}' END)", kind)
     if x.kind in ("json", "str") and kind in ("time", "span"):
         text = f"({x.sql} #>> '{{}}')" if x.kind == "json" else x.sql
         at = f"(CASE WHEN {text} ~ '{_ISO}' THEN {text}::timestamptz END)"
