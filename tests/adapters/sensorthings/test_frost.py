@@ -149,3 +149,35 @@ def _thing() -> dict[str, Any]:
     place = {"name": "Here", "description": "h", "encodingType": "application/geo+json",
              "location": {"type": "Point", "coordinates": [117.25, 31.98]}}  # fmt: skip
     return {"name": "Bench", "description": "b", "Locations": [place], "Datastreams": [stream]}
+
+
+def test_batches_through_the_front_door(district: District, web: httpx.Client) -> None:
+    """Both forms, over HTTP: what a part links to is where the caller came from; a group that fails leaves nothing."""
+    parts: list[dict[str, Any]] = [
+        {"id": "t", "method": "post", "url": "Things", "body": _thing(), "atomicityGroup": "g"},
+        {"id": "n", "method": "patch", "url": "$t", "body": {"name": "Batched"}, "atomicityGroup": "g"},
+        {"id": "s", "method": "get", "url": "$t/Datastreams"},
+        {"id": "here", "method": "get", "url": f"{district.origin.rstrip('/')}/sta/v1.1/Things($t)"},
+    ]
+    told = web.post("/$batch", json={"requests": parts}).raise_for_status().json()["responses"]
+    assert [one["status"] for one in told] == [201, 200, 200, 200]
+    assert told[0]["location"] == told[3]["body"]["@iot.selfLink"] and told[3]["body"]["name"] == "Batched"
+    assert web.get(told[0]["location"]).json()["name"] == "Batched"
+    stream = told[2]["body"]["value"][0]["@iot.id"]
+    made = [{"id": str(n), "method": "post", "url": f"Datastreams({stream})/Observations", "atomicityGroup": "g",
+             "body": {"result": n, "phenomenonTime": (START + timedelta(seconds=n)).isoformat()}}
+            for n in range(100)]  # fmt: skip
+    bad = {"id": "bad", "method": "post", "url": "Things", "body": {}, "atomicityGroup": "g"}
+    told = web.post("/$batch", json={"requests": [*made, bad]}).json()["responses"]
+    assert [one["status"] for one in told] == [424] * 100 + [400]
+    count = f"Datastreams({stream})/Observations/$count"
+    assert web.get(f"/{count}").text == "0"
+    for name, group in (("each by itself", False), ("in a group", True)):
+        asked = [{k: v for k, v in one.items() if group or k != "atomicityGroup"} for one in made]
+        before, began = int(web.get(f"/{count}").text), time.perf_counter()
+        told = web.post("/$batch", json={"requests": asked}).json()["responses"]
+        print(f"\n100 observations in a batch, {name}: {time.perf_counter() - began:.2f} s")
+        assert {one["status"] for one in told} == {201} and int(web.get(f"/{count}").text) == before + 100
+    data = f"--b\r\nContent-Type: application/http\r\n\r\nGET /sta/v1.1/{count} HTTP/1.1\r\n\r\n\r\n--b--".encode()
+    answer = web.post("/$batch", content=data, headers={"Content-Type": "multipart/mixed; boundary=b"})
+    assert answer.status_code == 200 and b"HTTP/1.1 200 OK" in answer.content and b"\r\n\r\n200\r\n" in answer.content

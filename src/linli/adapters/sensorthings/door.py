@@ -92,7 +92,7 @@ def _open(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "private, no-store"
     response["Access-Control-Allow-Origin"] = "*"
     response["Access-Control-Allow-Methods"] = METHODS
-    response["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+    response["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Prefer"
     response["Access-Control-Expose-Headers"] = "Location"
     return response
 

@@ -10,7 +10,7 @@ from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, OBSERVATIONS, Entity
 from linli.adapters.sensorthings.selectors import answers, observing
 from linli.adapters.sensorthings.selectors.frames import MANAGE
-from linli.adapters.sensorthings.services import drafts, placing, storing
+from linli.adapters.sensorthings.services import drafts, pending, placing, storing
 from linli.adapters.sensorthings.services.creating import Maker
 from linli.adapters.sensorthings.services.removing import erase, told_by
 from linli.adapters.sensorthings.services.tables import managed, quiet, run, update
@@ -164,10 +164,8 @@ def _update(row: dict[str, Any], again: storing.Item) -> None:
 
 
 def erase_reading(row: dict[str, Any]) -> None:
-    from linli.telemetry import facade as telemetry
-
     device, prop = run("SELECT device_id, property FROM sta_datastream WHERE id = %s", [row["ds"]])[0]
-    telemetry.forget(device, prop, [row["kept_at"]])
+    pending.forget(device, prop, [row["kept_at"]])
 
 
 __all__ = ["change", "clock", "relink", "times"]

@@ -11,15 +11,15 @@ from linli.adapters.sensorthings.odata.query import Query
 from linli.adapters.sensorthings.schema import ENTITIES, OBSERVATIONS, Entity
 from linli.adapters.sensorthings.selectors import answers, observing
 from linli.adapters.sensorthings.selectors.frames import MANAGE
-from linli.adapters.sensorthings.services import placing
+from linli.adapters.sensorthings.services import pending, placing
 from linli.adapters.sensorthings.services.tables import managed, quiet, run, update
 from linli.devices import facade as devices
 from linli.kernel import audit
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict
-from linli.telemetry import facade as telemetry
 
 CHUNK = 10_000
+MOST_IN_GROUP = 40_000
 
 
 def remove(*, actor: Actor, entity: Entity, row: dict[str, Any]) -> None:
@@ -48,13 +48,18 @@ def erase(actor: Actor, rows: Sequence[dict[str, Any]]) -> None:
             by[r["ds"]].append(t)
     for stream, at in by.items():
         device, prop = run("SELECT device_id, property FROM sta_datastream WHERE id = %s", [stream])[0]
-        telemetry.forget(device, prop, at)
+        pending.forget(device, prop, at)
 
 
 def told_by(actor: Actor, key: int) -> None:
-    """What its observations tell of a datastream of ours, its times and its area, once one has gone or was changed."""
-    stream = observing.of_streams(actor, [key]).streams[key]
-    if not stream["own"]:
+    """What its observations tell of a datastream of ours, its times and its area, once one has gone or was changed;
+    looked up once history has heard of it."""
+    pending.afterwards(("told", key), lambda: _told_by(actor, key))
+
+
+def _told_by(actor: Actor, key: int) -> None:
+    stream = observing.of_streams(actor, [key]).streams.get(key)
+    if stream is None or not stream["own"]:
         return
     found = observing.first_and_last([stream]).get(key)
     low, high, first, last = run(
@@ -124,13 +129,28 @@ def _feature(actor: Actor, row: dict[str, Any]) -> None:
     if run("SELECT 1 FROM sta_datastream WHERE feature_id = %s AND NOT own LIMIT 1", [row["id"]]):
         raise Conflict("devices of the district are observed here; their readings are not deleted by this")
     own = observing.of_feature(actor, row["id"])
-    while found := observing.page(actor, own, Query(top=1_000))[0]:
-        erase(actor, found)
+    _erase_all(actor, own)
     run("UPDATE sta_datastream SET feature_id = NULL WHERE feature_id = %s", [row["id"]])
     run("DELETE FROM sta_observation WHERE feature_id = %s", [row["id"]])
     run("DELETE FROM sta_feature WHERE id = %s", [row["id"]])
     for key in own.streams:
         told_by(actor, key)
+
+
+def _erase_all(actor: Actor, own: observing.Series) -> None:
+    """Page by page; in a group all pages are read first, for nothing is gone before its end."""
+    if not pending.waiting():
+        while found := observing.page(actor, own, Query(top=1_000))[0]:
+            erase(actor, found)
+        return
+    rows: list[dict[str, Any]] = []
+    while found := observing.page(actor, own, Query(top=1_000, skip=len(rows)))[0]:
+        rows += found
+        if len(rows) > MOST_IN_GROUP:
+            raise Conflict(f"more than {MOST_IN_GROUP} observations go along: delete it outside of a group")
+    pending.untold((s["device_id"], s["property"]) for s in own.plain)
+    if rows:
+        erase(actor, rows)
 
 
 _REMOVE = {

@@ -15,9 +15,8 @@ from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.schema import ENTITIES
 from linli.adapters.sensorthings.selectors import ids as keys
-from linli.adapters.sensorthings.selectors import observing
 from linli.adapters.sensorthings.selectors.frames import VIEW
-from linli.adapters.sensorthings.services import drafts, placing
+from linli.adapters.sensorthings.services import drafts, pending, placing
 from linli.adapters.sensorthings.services.tables import managed, run
 from linli.kernel import events
 from linli.kernel.actor import Actor
@@ -96,8 +95,7 @@ def store(actor: Actor, items: list[Item]) -> list[int | str]:
         ids[number] = keys.of_row(one.stream, _t(one), one.bare, key)
     for key, area in areas.items():
         tell(key, area, [(ids[n], items[n].feature) for n, _ in rows if items[n].stream == key])
-    for at in range(0, len(readings), telemetry.MAX_WRITE):
-        telemetry.write(readings[at : at + telemetry.MAX_WRITE])
+    pending.write(readings)
     return ids
 
 
@@ -141,7 +139,7 @@ def _sort(
     device, now = stream["device_id"], drafts.now_us() // 1000
     fit = [one.start // 1000 for _, one in items if device is not None and _number(one.result)
            and 0 <= one.start < MAX_MS * 1000]  # fmt: skip
-    taken = observing.taken(stream, fit) if fit else set()
+    taken = pending.taken(stream, fit) if fit else set()
     ranges = _ranges(stream)
     for number, one in items:
         t = one.start // 1000
