@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 
 from linli.telemetry.gateway.hub import Gateway, asked_attributes
-from linli.telemetry.gateway.payload import BadPayload, decode
+from linli.telemetry.gateway.payload import BadPayload, answer_of
 from linli.telemetry.gateway.registry import VIA_GATEWAY, Device, Login
 from linli.telemetry.http1 import Request, Response, json_response, problem
 
 STORE_S = 20.0
-WAIT_MS = (0, 20_000, 60_000)  # least, usual, most
+USUAL_MS, MOST_MS = 20_000, 60_000
 
 
 class Waiting:
@@ -76,10 +76,11 @@ async def _firmware(gateway: Gateway, device: Device, kind: str, request: Reques
     try:
         body = await gateway.firmware.asked(device, kind, dict(request.query))
     except BadPayload as error:
-        if error.code != "no-firmware":
+        status = {"no-firmware": 404, "other-firmware": 400}.get(error.code)
+        if status is None:
             raise
         gateway.count_refusal(error.code)
-        return problem(404, error.code, str(error), [(error.field, error.reason)])
+        return problem(status, error.code, str(error), [(error.field, error.reason)])
     except (psycopg.Error, OSError):
         return problem(503, "unavailable", "it cannot be read at the moment; ask again")
     return Response(200, body, "application/octet-stream")
@@ -97,13 +98,14 @@ async def _attributes(gateway: Gateway, device: Device, request: Request) -> Res
 
 
 async def _wait(gateway: Gateway, login: Login, request: Request, *, commands: bool) -> Response:
-    text = request.query.get("timeout", str(WAIT_MS[1]))
-    if not text.isascii() or not text.isdigit() or not WAIT_MS[0] <= int(text) <= WAIT_MS[2]:
-        raise BadPayload("timeout", f"must be {WAIT_MS[0]} to {WAIT_MS[2]} milliseconds")
+    text = request.query.get("timeout", "0")
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadPayload("timeout", "must be a whole number of milliseconds; 0 is as long as usual")
+    wait_ms = min(int(text) or USUAL_MS, MOST_MS)
     with Waiting(login, commands=commands) as waiting:
         gateway.talk.look([login.device], again=True)
         try:
-            async with asyncio.timeout(int(text) / 1000):
+            async with asyncio.timeout(wait_ms / 1000):
                 found = await waiting.heard
         except (TimeoutError, asyncio.CancelledError):
             if waiting.refusal:
@@ -115,9 +117,7 @@ async def _wait(gateway: Gateway, login: Login, request: Request, *, commands: b
 
 async def _answer(gateway: Gateway, device: Device, number: int, body: bytes) -> Response:
     kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    gateway.talk.answer(
-        device, number, decode(body) if body else None, lambda: None if kept.done() else kept.set_result(None)
-    )
+    gateway.talk.answer(device, number, answer_of(body), lambda: None if kept.done() else kept.set_result(None))
     try:
         async with asyncio.timeout(STORE_S):
             await kept
