@@ -52,14 +52,24 @@ def test_old_news_parts_nobody(broker: Nats, run: Callable[..., Any]) -> None:
     def play(one: Kit, other: Kit) -> None:
         line = Five(one, "token-a", client_id="same")
         (session,) = one.gateway.registry.by_code["A"].sessions.values()
-        for at in (session.since - 1, session.since):  # type: ignore[attr-defined]
-            news = orjson.dumps(["another", [[str(ROWS[0].device_id), "same", at]]])
-            heard = one.gateway.arrivals._heard(SimpleNamespace(data=news))
+        arrivals, came = one.gateway.arrivals, session.since  # type: ignore[attr-defined]
+
+        def hear(machine: str, ahead: float, at: float) -> None:
+            hear_bytes(orjson.dumps(["another", machine, ahead, [[str(ROWS[0].device_id), "same", at]]]))
+
+        def hear_bytes(data: bytes) -> None:
+            heard = arrivals._heard(SimpleNamespace(data=data))
             asyncio.run_coroutine_threadsafe(heard, one.gateway._loop).result(5)
-        for junk in (b"x", b"[]", b'["a", [["b"]]]', b'["a", [["b", "c", 1]]]'):
-            heard = one.gateway.arrivals._heard(SimpleNamespace(data=junk))
-            asyncio.run_coroutine_threadsafe(heard, one.gateway._loop).result(5)
-        assert line.say(T, b'{"level": 1}') == (0, "") and not one.gateway.arrivals.parted
+
+        for junk in (b"x", b"[]", b'["a", "m", 0, [["b"]]]', b'["a", "m", 0, [["b", "c", 1]]]'):
+            hear_bytes(junk)
+        hear(arrivals.machine, 0.0, came - 0.01)
+        hear(arrivals.machine, 0.0, came)
+        there = arrivals._ahead() - 7e6  # another machine, which has been up for two hours longer
+        hear("there", there, came + 7e6 + 300)
+        assert line.say(T, b'{"level": 1}') == (0, "") and not arrivals.parted
+        hear("there", there, came + 7e6 + 700)
+        assert line.next("parted")[0] == frames.TAKEN_OVER and arrivals.parted == 1
         line.close()
 
     played(broker, run, play)

@@ -107,7 +107,8 @@ class Gateway:
     def entered(self, connection: Connection) -> None:
         device = connection.device
         assert device is not None
-        connection.since = device.last_seen = self.clock.now_ms()
+        device.last_seen = self.clock.now_ms()
+        connection.since = time.monotonic() * 1000
         device.state_changed = True
         self.arrivals.entered(connection)
 

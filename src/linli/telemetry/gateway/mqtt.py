@@ -80,7 +80,7 @@ class Connection(Outgoing, asyncio.Protocol):
         self.keep_alive = CONNECT_S / 1.5
         self.will: tuple[bytes, bytes] | None = None
         self.heard = time.monotonic()
-        self.since = 0  # when it came in (ms)
+        self.since = 0.0  # when it came in, by the monotonic clock (ms)
         self.paused = 0  # how many reasons there are not to read
         self.peer = ""
         self.certificate: bytes | None = None
