@@ -175,6 +175,28 @@ def test_a_wait_of_0_is_the_usual_one_and_a_long_one_is_cut(
     played(broker, run, play)
 
 
+def test_who_hangs_up_while_it_waits_takes_no_command_along(
+    broker: Nats, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_talk, "LOOK_S", 0.2)
+
+    def play(kit: Kit) -> None:
+        source: Any = kit.gateway.source
+        device = kit.gateway.registry.devices[A.bytes]
+        with httpx.Client(base_url=f"http://127.0.0.1:{kit.http}/api/v1/token-a", trust_env=False) as http:
+            with pytest.raises(httpx.ReadTimeout):
+                http.get("/rpc?timeout=20000", timeout=0.3)
+            assert wait_until(lambda: not any(s.wants_commands for s in device.sessions.values()), 5)
+            source.commands.append((41, A, "open", None, True))
+            on_loop(kit, lambda: kit.gateway.talk.look([device], again=False))
+            assert wait_until(lambda: not device.sessions, 5), "it is not on line any more"
+            assert source.commands and not source.settled
+            assert http.get("/rpc?timeout=5000").json()["id"] == 41
+        assert [(s["number"], s["state"]) for s in source.settled] == [(41, "delivered")]
+
+    played(broker, run, play)
+
+
 @pytest.mark.parametrize(("client", "user"), [("provision", None), ("provision", "whoever"), ("", "provision")])
 def test_a_guest_says_so_by_either_name(broker: Nats, run: Run, client: str, user: str | None) -> None:
     def play(kit: Kit) -> None:
