@@ -36,9 +36,13 @@ def test_the_older_line_is_parted_at_the_other_gateway(broker: Nats, run: Callab
     def play(one: Kit, other: Kit) -> None:
         first = Five(one, "token-a", client_id="same")
         beside, neighbour = Five(one, "token-a", client_id="beside"), Five(one, "token-b", client_id="same")
+        device = one.gateway.registry.by_code["A"]
+        device.state_changed = False
         second = Five(other, "token-a", client_id="same")
         assert first.next("parted")[0] == frames.TAKEN_OVER
         first.close()
+        assert wait_until(lambda: len(one.gateway.connections) == 2, 5) and list(device.sessions) == ["beside"]
+        assert not device.state_changed, "it is on line, elsewhere"
         for line in (second, beside, neighbour):
             assert line.say(T, b'{"level": 1}') == (0, ""), "the newer stays, and so does whoever else there is"
         assert one.gateway.arrivals.parted == 1 and not other.gateway.arrivals.parted

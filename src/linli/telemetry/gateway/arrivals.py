@@ -89,7 +89,8 @@ class Arrivals:
     def _part(self, device_id: bytes, client_id: str, at: float) -> None:
         device = self.gateway.registry.devices.get(device_id)
         old = device.sessions.get(client_id) if device is not None else None
-        if isinstance(old, Connection) and old.since < at:
+        if device is not None and isinstance(old, Connection) and old.since < at:
+            del device.sessions[client_id]  # so nobody notes that the device is off line, which it is not
             self.parted += 1
             old.part(frames.TAKEN_OVER, TAKEN)
             old.close()
