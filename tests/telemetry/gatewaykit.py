@@ -87,6 +87,9 @@ class Rows:
     async def certificates(self, ids: list[UUID] | None = None) -> list[bytes]:
         return []
 
+    async def whose(self, hashes: list[bytes]) -> list[UUID]:
+        return [r.device_id for r in self.rows if set(hashes) & set(r.credential_hashes)]
+
     async def firmware(self, device: UUID, kind: str) -> Any:
         return None
 
@@ -144,7 +147,7 @@ async def gateway(
     servers = await main.start_servers(g, "127.0.0.1")
     tasks = [asyncio.create_task(g.notes.run()), asyncio.create_task(g.talk.run())]
     if follow:
-        tasks.append(asyncio.create_task(main.keep_registry(g, nc)))
+        tasks += [asyncio.create_task(main.keep_registry(g, nc)), asyncio.create_task(g.arrivals.run(nc))]
     _, last = await stream.bounds(nc)
     try:
         yield Kit(g, nc, noted, last + 1)

@@ -101,9 +101,12 @@ def test_chunk_by_chunk_and_all_at_once(played: Callable, campaign: Campaign) ->
             assert hashlib.sha256(whole).digest() == hashlib.sha256(DATA).digest()
             one.ask(1, 9, "60000")
             assert one.next() == ("v2/fw/response/1/chunk/9", b""), "beyond the end"
+            one.ask(1, 1)
+            assert one.next()[1] == DATA[60000:120000], "the size that was said under this number"
             one.ask(2, 0)
             assert one.next() == ("v2/fw/response/2/chunk/0", DATA)
-            assert wait_until(lambda: kit.gateway.firmware.sent == 2 * len(DATA), 5), "counted once it is written"
+            sent = 2 * len(DATA) + 60000
+            assert wait_until(lambda: kit.gateway.firmware.sent == sent, 5), "counted once it is written"
             assert not one.lost
 
     played(play)
@@ -256,7 +259,8 @@ def test_over_http(played: Callable, campaign: Campaign) -> None:
             assert b"".join(p.content for p in parts) == DATA and parts[6].content == b""
             assert parts[0].headers["content-length"] == "100000"
             assert http.get("/a/firmware").content == DATA, "all of it, piece by piece"
-            assert http.get("/a/firmware", params=TITLE | {"version": "1"}).status_code == 404
+            assert http.get("/a/firmware", params=TITLE | {"version": "1"}).status_code == 400
+            assert http.get("/a/firmware", params=TITLE | {"title": "pump"}).status_code == 400
             assert (
                 http.get("/b/firmware", params=TITLE).status_code == 404 and http.get("/a/software").status_code == 404
             )

@@ -126,7 +126,7 @@ def test_subscriptions_and_take_over(broker: Nats, run: Run) -> None:
         )
         assert first.next("message") == ("v1/devices/me/rpc/request/7", {"method": "open", "params": None})
         first.mqtt.unsubscribe(["v1/devices/me/rpc/request/+", "x"])
-        assert first.next("unsubscribed") == [0, 0]
+        assert first.next("unsubscribed") == [0, frames.NONE_THERE]
         second = Five(kit, "token-a", client_id="same")
         assert first.next("parted")[0] == frames.TAKEN_OVER
         for one in (first, second):

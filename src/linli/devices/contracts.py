@@ -177,6 +177,11 @@ search_words = text.terms
 PROVISION_SQL = "SELECT status, device FROM devices_provision_noted(%s::jsonb, %s::bytea, %s::bytea, %s::text[])"
 """(JSON {key, name, new_id, protocol, hint, gateway, heard, certificate, expires_at}, hash of the secret, hash of the
 credential, search words) → (made | again | known | why not, the device's id). A refusal is noted at the profile."""
+WHOSE_SQL = (
+    "SELECT DISTINCT device_id FROM devices_credential WHERE token_hash = ANY(%s::bytea[]) AND revoked_at IS NULL"
+    " AND (expires_at IS NULL OR expires_at > now())"
+)
+"""(hashes of credentials) → whose they are, as far as they hold."""
 FIRMWARE_SQL = (
     "SELECT f.id, f.key, f.size, f.title, f.version FROM devices_update u JOIN devices_device d ON d.id = u.device_id"
     " JOIN devices_campaign c ON c.id = u.campaign_id JOIN devices_firmware f ON f.id = c.firmware_id"

@@ -29,6 +29,8 @@ class Request:
     headers: dict[str, str]
     body: bytes
     peer: str = ""
+    gone: Callable[[], bool] = lambda: False
+    """Whether the client has hung up and sent nothing behind this."""
 
 
 @dataclass(slots=True)
@@ -145,7 +147,9 @@ class Server:
                 parts.append(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 assert head is not None
-                return _parse(head, b"".join(parts), peer)
+                found = _parse(head, b"".join(parts), peer)
+                found.gone = reader.at_eof
+                return found
             else:
                 return None
 

@@ -23,7 +23,7 @@ from linli.telemetry.gateway.joining import Joining
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.payload import BadPayload, Message, decode, shape
 from linli.telemetry.gateway.registry import VIA_GATEWAY, Device, Registry, RegistrySource
-from linli.telemetry.gateway.talk import Talk, chosen
+from linli.telemetry.gateway.talk import Talk, chosen, named
 
 log = logging.getLogger("linli.gateway")
 MAX_NAMES = 1_000  # children in one message
@@ -183,18 +183,23 @@ class Children:
         connection.acknowledge(packet)
         if child is None:
             return
-        one, many = doc.get("key"), doc.get("keys")
+        names = named([doc["key"]] if "key" in doc else doc.get("keys"))
 
         def then(client: dict[str, Any], shared: dict[str, Any]) -> None:
-            found = chosen(client if doc.get("client") else shared, [one] if isinstance(one, str) else many)
+            """One that is asked for is `value`, several are `values`; of nothing neither is said."""
+            values = client if doc.get("client") else shared
+            found = chosen(values, names) if names else values
             said: dict[str, Any] = {"id": doc.get("id"), "device": name}
-            said |= {"value": found.get(one)} if isinstance(one, str) else {"values": found}
+            if found:
+                said |= {"value": found[names[0]]} if len(names) == 1 else {"values": found}
             connection.send(topics.CHILD_ANSWER, orjson.dumps(said))
 
         self.gateway.talk.ask(child, then)
 
     def _answered(self, connection: Connection, name: str, doc: dict[str, Any], packet: bytes) -> None:
         child, number = self._child(connection, name), doc.get("id")
+        if isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 19:
+            number = int(number)
         if child is None or type(number) is not int:
             connection.acknowledge(packet)
             return

@@ -31,12 +31,11 @@ class DeviceDoor:
         if match is None:
             return problem(404, "not-found", "devices speak at /api/v1/{token}/telemetry, /attributes or /rpc")
         gateway = self.gateway
-        login = gateway.registry.token(match[1]) if gateway.ready else None
         if not gateway.ready or gateway.batcher.pressed:
             return self._busy()
-        if login is None:
-            gateway.count_refusal("unknown-token")
-            return problem(401, "unauthenticated", "no enabled device has this token", [("token", "is not known")])
+        login = gateway.registry.token(match[1]) or await self._newcomer(match[1], request.peer)
+        if isinstance(login, Response):
+            return login
         if request.method != "POST" or match[2] in ("rpc", "firmware", "software"):
             return await self._talk(login, match[2], match[3] or "", request)
         device = login.device
@@ -45,6 +44,17 @@ class DeviceDoor:
         if match[2] == "claim":
             return await self._claim(device, request.body)
         return await self._post(device, match[2], request)
+
+    async def _newcomer(self, token: str, peer: str) -> Login | Response:
+        """Who is not known here, once it was asked for; or the refusal."""
+        registry, newcomers = self.gateway.registry, self.gateway.newcomers
+        if (known := await newcomers.known(registry.hashes(token, "", ""), peer)) is None:
+            return self._busy("who this is cannot be looked up at the moment; come again")
+        login = registry.token(token) if known else None
+        if login is None:
+            self.gateway.count_refusal("unknown-token")
+            return problem(401, "unauthenticated", "no enabled device has this token", [("token", "is not known")])
+        return login
 
     async def _post(self, device: Device, what: str, request: Request) -> Response:
         """Readings or attributes."""
@@ -111,7 +121,7 @@ class DeviceDoor:
         status = 400 if error.code == "bad-json" else 422
         return problem(status, error.code, str(error), [(error.field, error.reason)])
 
-    def _busy(self) -> Response:
-        answer = problem(503, "unavailable", "readings cannot be stored at the moment; send again")
+    def _busy(self, why: str = "readings cannot be stored at the moment; send again") -> Response:
+        answer = problem(503, "unavailable", why)
         answer.headers["retry-after"] = "5"
         return answer

@@ -124,16 +124,26 @@ class Firmware:
     # --- over MQTT --------------------------------------------------------------------------------------------------
 
     def hear(self, connection: Connection, topic: str, payload: bytes, packet: bytes) -> None:
-        """`v2/fw/request/N/chunk/I`, the payload is the size of a chunk; nothing in it: all at once."""
+        """`v2/fw/request/N/chunk/I`, the payload is the size of a chunk; when none was said under N: all at once."""
         asked = topics.CHUNK.fullmatch(topic)
         text = payload.decode("ascii", "replace").strip()
         if asked is None or (text and not (text.isascii() and text.isdigit() and len(text) < 10)):
             raise BadFrame(f"topic {topic[:100]!r} or the size of a chunk is not right", frames.BAD_TOPIC)
+        size = self._size(connection, asked[1], asked[2], int(text or 0))
         connection.pause()  # one part at a time: who asks for a hundred waits for the first
-        work = self._answer(connection, asked[1], asked[2], int(asked[3]), int(text or 0), packet)
+        work = self._answer(connection, asked[1], asked[2], int(asked[3]), size, packet)
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    def _size(connection: Connection, word: str, request: str, size: int) -> int:
+        """Of a chunk; who does not say it again means the size that it said under this number."""
+        sizes = connection.sizes = connection.sizes if connection.sizes is not None else {}
+        number, before = sizes.get(word, ("", 0))
+        size = size or (before if number == request else 0)
+        sizes[word] = (request, size)
+        return size
 
     async def _answer(
         self, connection: Connection, word: str, request: str, number: int, size: int, packet: bytes
@@ -205,7 +215,7 @@ class Firmware:
         load, data = await self.part(device, kind, size, number)
         for name, mine in (("title", load.title), ("version", load.version)):
             if query.get(name, mine) != mine:
-                raise BadPayload(name, "is not what this device is to load", "no-firmware")
+                raise BadPayload(name, "is not what this device is to load", "other-firmware")
         if wait := self.pace(device, len(data)):
             await asyncio.sleep(min(wait, 10.0))
         return bytes(data) if len(data) <= 4 * SMALL else _slices(data)

@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 MAX_PACKET = 256 * 1024
+MAX_WORDS = 200  # bytes of a reason
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 10, 12, 14
+FLAGS = {6: 2, SUBSCRIBE: 2, UNSUBSCRIBE: 2}  # of the first byte, but PUBLISH; of all others 0
 # Reason codes of MQTT 5, 2.4.
 OK, MALFORMED, PROTOCOL, BAD_VERSION, BAD_ID, BAD_LOGIN, NOT_ALLOWED = 0, 0x81, 0x82, 0x84, 0x85, 0x86, 0x87
-UNAVAILABLE, STOPPING, BAD_METHOD, SILENT, TAKEN_OVER, BAD_TOPIC = 0x88, 0x8B, 0x8C, 0x8D, 0x8E, 0x90
-BAD_ALIAS, TOO_LARGE, BAD_PAYLOAD, NO_QOS, NO_IDENTIFIERS = 0x94, 0x95, 0x99, 0x9B, 0xA1
-NONE_THERE, BAD_FILTER, QUOTA, BY_DISTRICT = 0x11, 0x8F, 0x97, 0x98
-OLD_CODES = {BAD_VERSION: 1, BAD_ID: 2, UNAVAILABLE: 3, BAD_LOGIN: 4}
+UNAVAILABLE, BUSY, STOPPING, BAD_METHOD, SILENT, TAKEN_OVER, BAD_TOPIC = 0x88, 0x89, 0x8B, 0x8C, 0x8D, 0x8E, 0x90
+BAD_ALIAS, TOO_LARGE, QUOTA, BY_DISTRICT, BAD_PAYLOAD, NO_RETAIN = 0x94, 0x95, 0x97, 0x98, 0x99, 0x9A
+NONE_THERE, BAD_FILTER, NO_QOS, NO_SHARED, NO_IDENTIFIERS = 0x11, 0x8F, 0x9B, 0x9E, 0xA1
+OF_PUBACK = frozenset((BAD_TOPIC, NOT_ALLOWED, QUOTA, BAD_PAYLOAD))
+"""Codes that concern one message only; by any other the line ends."""
+OLD_CODES = {BAD_VERSION: 1, BAD_ID: 2, UNAVAILABLE: 3, BUSY: 3, BAD_LOGIN: 4}
 """What 3.1.1 calls a refused CONNECT; everything else is 5, not authorized."""
 
 _BYTE, _TWO, _FOUR, _VAR, _TEXT, _BYTES, _PAIR = range(7)
@@ -24,12 +28,13 @@ _KINDS = (
     | {0x0B: _VAR, 0x09: _BYTES, 0x16: _BYTES, 0x26: _PAIR}
 )
 EXPIRY, METHOD, PROBLEMS, RECEIVE_MAX, ALIAS, USER, LARGEST = 0x11, 0x15, 0x17, 0x21, 0x23, 0x26, 0x27
-OF_CONNECT = frozenset((EXPIRY, METHOD, 0x16, PROBLEMS, 0x19, RECEIVE_MAX, 0x22, USER, LARGEST))
-OF_WILL = frozenset((0x18, 0x01, 0x02, 0x03, 0x08, 0x09, USER))
-OF_PUBLISH = frozenset((0x01, 0x02, 0x03, 0x08, 0x09, ALIAS, USER))
+IS_TEXT, REPLY_TO, SECRET, REPLIES = 0x01, 0x08, 0x16, 0x19
+OF_CONNECT = frozenset((EXPIRY, METHOD, SECRET, PROBLEMS, REPLIES, RECEIVE_MAX, 0x22, USER, LARGEST))
+OF_WILL = frozenset((0x18, IS_TEXT, 0x02, 0x03, REPLY_TO, 0x09, USER))
+OF_PUBLISH = frozenset((IS_TEXT, 0x02, 0x03, REPLY_TO, 0x09, ALIAS, USER))
 OF_SUBSCRIBE = frozenset((0x0B, USER))
 OF_ANSWER = frozenset((0x1F, USER))
-OF_DISCONNECT = frozenset((EXPIRY, 0x1C, 0x1F, USER))
+OF_DISCONNECT = frozenset((EXPIRY, 0x1F, USER))
 
 
 class BadFrame(ValueError):
@@ -74,6 +79,16 @@ def text(raw: bytes) -> str:
     if "\x00" in found:
         raise BadFrame("text holds U+0000", MALFORMED)
     return found
+
+
+def published_to(topic: bytes) -> str:
+    """The name of a topic that may be published to. Raises BadFrame."""
+    name = text(topic)
+    if not name:
+        raise BadFrame("topic to publish to is empty")
+    if "+" in name or "#" in name:
+        raise BadFrame("topic to publish to holds a wildcard", BAD_TOPIC)
+    return name
 
 
 def length(data: bytes, at: int, end: int) -> tuple[int, int]:
@@ -158,16 +173,17 @@ def parse_connect(data: bytes, at: int, end: int) -> Connect:
     at += 4
     if protocol != b"MQTT" or level not in (4, 5):
         raise WrongVersion(level if protocol == b"MQTT" else 3)
-    if flags & 1:
-        raise BadFrame("reserved CONNECT flag is set", MALFORMED)
+    _check_flags(flags, five=level == 5)
     asks: dict[int, Any] = {}
     if level == 5:
         asks, at = properties(data, at, end, OF_CONNECT)
+        _check_asks(asks)
     client_id, at = take(data, at, end)
     will = None
     if flags & 4:
         if level == 5:
-            _, at = properties(data, at, end, OF_WILL)
+            told, at = properties(data, at, end, OF_WILL)
+            check_told(told)
         topic, at = take(data, at, end)
         message, at = take(data, at, end)
         will = (topic, message)
@@ -175,7 +191,48 @@ def parse_connect(data: bytes, at: int, end: int) -> Connect:
     password, at = take(data, at, end) if flags & 0x40 else (b"", at)
     if at != end:
         raise BadFrame("CONNECT has bytes left over", MALFORMED)
-    return Connect(level, text(client_id), text(user), text(password), keep_alive, bool(flags & 2), will, asks)
+    secret = password.decode(errors="backslashreplace")  # any bytes; those that are no text are nobody's
+    return Connect(level, text(client_id), text(user), secret, keep_alive, bool(flags & 2), will, asks)
+
+
+def speaks_five(data: bytes, at: int) -> bool:
+    """Whether a CONNECT is of MQTT 5, however broken what follows is."""
+    return data[at : at + 7] == b"\0\4MQTT\5"
+
+
+def _check_flags(flags: int, *, five: bool) -> None:
+    """The flags of CONNECT. What MQTT 5 is told this server has not is refused; 3.1.1 could not know: its will is
+    spoken at QoS 1 and not retained."""
+    if flags & 1:
+        raise BadFrame("reserved CONNECT flag is set", MALFORMED)
+    if flags & 0x18 == 0x18 or (flags & 0x38 and not flags & 4):
+        raise BadFrame("the flags of the will are wrong", MALFORMED)
+    if five:
+        if flags & 0x10:
+            raise BadFrame("QoS 2 is not offered, for a will neither", NO_QOS)
+        if flags & 0x20:
+            raise BadFrame("retained messages are not offered, wills neither", NO_RETAIN)
+    elif flags & 0x40 and not flags & 0x80:
+        raise BadFrame("a password without a user name", MALFORMED)
+
+
+def _check_asks(asks: dict[int, Any]) -> None:
+    if asks.get(RECEIVE_MAX, 1) == 0:
+        raise BadFrame("the receive maximum is 0")
+    if asks.get(LARGEST, 1) == 0:
+        raise BadFrame("the maximum packet size is 0")
+    if asks.get(PROBLEMS, 0) > 1 or asks.get(REPLIES, 0) > 1:
+        raise BadFrame("what is yes or no is neither 0 nor 1")
+    if SECRET in asks and METHOD not in asks:
+        raise BadFrame("authentication data without a method")
+
+
+def check_told(told: dict[int, Any]) -> None:
+    """The properties of PUBLISH or of a will."""
+    if told.get(IS_TEXT, 0) > 1:
+        raise BadFrame("the payload format indicator is neither 0 nor 1")
+    if REPLY_TO in told and ("+" in told[REPLY_TO] or "#" in told[REPLY_TO]):
+        raise BadFrame("the response topic holds a wildcard")
 
 
 class Wish(NamedTuple):
@@ -199,6 +256,8 @@ def parse_filters(kind: int, data: bytes, at: int, end: int, *, five: bool) -> t
     wishes = []
     while at < end:
         raw, at = take(data, at, end)
+        if not raw:
+            raise BadFrame("a topic filter is empty", MALFORMED)
         qos = 0
         if kind == SUBSCRIBE:
             if at >= end:
@@ -222,8 +281,9 @@ def connack(code: int, *, five: bool, said: bytes = b"") -> bytes:
 
 
 def welcome(asks: dict[int, Any], assigned: str) -> bytes:
-    """What this server tells MQTT 5 about itself: QoS 1 at most, no kept sessions, no identifiers, no sharing."""
-    said = b"\x24\x01" + b"\x27" + MAX_PACKET.to_bytes(4, "big") + b"\x29\x00\x2a\x00"
+    """What this server tells MQTT 5 about itself: QoS 1 at most, nothing retained, no kept sessions, no identifiers, no
+    sharing."""
+    said = b"\x24\x01\x25\x00" + b"\x27" + MAX_PACKET.to_bytes(4, "big") + b"\x29\x00\x2a\x00"
     if asks.get(EXPIRY):
         said += b"\x11\0\0\0\0"
     if assigned:
@@ -237,10 +297,15 @@ def reasoned(head: bytes, packet: bytes, code: int, reason: str) -> bytes:
     return head + encode_length(len(body)) + body
 
 
+def in_words(reason: str) -> bytes:
+    """The property of an answer of MQTT 5 that is its reason in words; nothing without one."""
+    if not reason:
+        return b""
+    words = reason.encode()[:MAX_WORDS].decode("utf-8", "ignore").encode()
+    return b"\x1f" + len(words).to_bytes(2, "big") + words
+
+
 def reason_string(reason: str) -> bytes:
     """The properties of an answer of MQTT 5: its reason in words, or none."""
-    said = b""
-    if reason:
-        words = reason.encode()[:200].decode("utf-8", "ignore").encode()
-        said = b"\x1f" + len(words).to_bytes(2, "big") + words
+    said = in_words(reason)
     return encode_length(len(said)) + said

@@ -17,20 +17,32 @@ import orjson
 from linli.kernel.steady import SteadyClock
 from linli.telemetry import stream
 from linli.telemetry.gateway import frames, topics
+from linli.telemetry.gateway.arrivals import Arrivals
 from linli.telemetry.gateway.batcher import Batcher, Part
 from linli.telemetry.gateway.children import Children
 from linli.telemetry.gateway.firmware import Firmware
 from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.joining import Joining
 from linli.telemetry.gateway.mqtt import Connection
+from linli.telemetry.gateway.newcomers import Newcomers
 from linli.telemetry.gateway.notes import Notes
-from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, quick, shape, split, translate
+from linli.telemetry.gateway.payload import (
+    BadPayload,
+    Message,
+    answer_of,
+    checked,
+    decode,
+    fill,
+    quick,
+    shape,
+    split,
+    translate,
+)
 from linli.telemetry.gateway.program import Program
 from linli.telemetry.gateway.programs import Programs
 from linli.telemetry.gateway.registry import AT_ONCE, Device, Login, Registry, RegistrySource
-from linli.telemetry.gateway.talk import Store, Talk, chosen
+from linli.telemetry.gateway.talk import Store, Talk, chosen, named
 from linli.telemetry.gateway.tls import Trust
-from linli.telemetry.gateway.topics import ATTRIBUTES
 
 log = logging.getLogger("linli.gateway")
 MAX_CONNECTIONS = int(os.environ.get("LINLI_GATEWAY_CONNECTIONS") or 20_000)
@@ -60,6 +72,8 @@ class Gateway:
         self.talk = Talk(registry, store)
         self.children = Children(self)
         self.joining = Joining(self)
+        self.newcomers = Newcomers(self)
+        self.arrivals = Arrivals(self)
         self.firmware = Firmware(self)
         self.programs = Programs(self)
         self.connections: set[Any] = set()  # MQTT's, and those of the protocols over TCP
@@ -94,7 +108,9 @@ class Gateway:
         device = connection.device
         assert device is not None
         device.last_seen = self.clock.now_ms()
+        connection.since = time.monotonic() * 1000
         device.state_changed = True
+        self.arrivals.entered(connection)
 
     def identify(self, user: str, password: str, client_id: str) -> Login | None:
         """The token is the user name, as with ThingsBoard; or user = the device's code and password = the token; or the
@@ -117,8 +133,9 @@ class Gateway:
         self.joining.hear(connection, topic, payload, packet)
 
     def knock(self, connection: Connection, said: frames.Connect) -> bool:
-        """No device has this token. Whether it may be a program: then it is answered later."""
-        return self.programs.knock(connection, said)
+        """No device has this token here. Whether it may be a program, or a device that others know: then it is answered
+        later."""
+        return self.programs.knock(connection, said) or self.newcomers.knock(connection, said)
 
     def refused(self, connection: Connection, error: ValueError) -> None:
         self.count_refusal(error.code if isinstance(error, BadPayload) else "bad-frame")
@@ -233,7 +250,7 @@ class Gateway:
 
     def take_will(self, device: Device, topic: bytes, payload: bytes) -> None:
         try:
-            if topic == ATTRIBUTES:
+            if topic in topics.ALL_ATTRIBUTES:
                 self.take_attributes(device, payload, None)
             else:
                 self.take(device, payload, None)
@@ -255,28 +272,26 @@ class Gateway:
         if topic.startswith(topics.CHUNKS):
             self.firmware.hear(connection, topic, payload, packet)
             return
-        start, _, number = topic.rpartition("/")
-        if not (number.isascii() and number.isdigit() and len(number) < 19):
-            start = ""
-        if start + "/" == topics.RPC_ANSWER:
-            result = decode(payload) if payload else None
-            self.talk.answer(device, int(number), result, partial(connection.acknowledge, packet))
+        start, slash, number = topic.rpartition("/")
+        start = start + slash if number.isascii() and number.isdigit() and len(number) < 19 else ""
+        if start in topics.ANSWER_COMMAND:
+            self.talk.answer(device, int(number), answer_of(payload), partial(connection.acknowledge, packet))
             return
-        if start + "/" == topics.ASK_ATTRIBUTES:
-            self._ask_attributes(connection, device, number, payload)
-        elif start + "/" == topics.RPC:
-            connection.send(topics.RPC_ANSWER + number, self.ask_us(payload))
+        if start in topics.ASK_ATTRIBUTES:
+            self._ask_attributes(connection, device, topics.ASK_ATTRIBUTES[start] + number, payload)
+        elif start in topics.ASK_US:
+            connection.send(topics.ASK_US[start] + number, self.ask_us(payload))
         else:
             raise BadFrame(f"topic {topic[:100]!r} is not this device's to publish to", frames.NOT_ALLOWED)
         connection.acknowledge(packet)
 
-    def _ask_attributes(self, connection: Connection, device: Device, number: str, payload: bytes) -> None:
+    def _ask_attributes(self, connection: Connection, device: Device, answer: str, payload: bytes) -> None:
         doc = decode(payload) if payload else {}
         if type(doc) is not dict:
             raise BadPayload("body", "must be an object", "bad-shape")
 
         def then(client: dict[str, Any], shared: dict[str, Any]) -> None:
-            connection.send(topics.ANSWER_ATTRIBUTES + number, orjson.dumps(asked_attributes(doc, client, shared)))
+            connection.send(answer, orjson.dumps(asked_attributes(doc, client, shared)))
 
         self.talk.ask(device, then)
 
@@ -285,7 +300,7 @@ class Gateway:
         """A device's own request. Only its limits are told; anything else gets an error to read."""
         doc = decode(payload)
         if type(doc) is not dict:
-            raise BadFrame("request is not a JSON object")
+            raise BadPayload("body", "must be an object", "bad-shape")
         return LIMITS if doc.get("method") == "getSessionLimits" else b'{"error":"unknown method"}'
 
     def subscribed(self, connection: Connection) -> None:
@@ -329,13 +344,14 @@ class Gateway:
 
 def part(connection: Any, code: int, reason: str) -> None:
     """MQTT 5 hears why its line is cut; protocols over TCP have no word for it."""
-    if isinstance(connection, Connection):
+    if isinstance(connection, Connection) and connection.named:  # nobody else may be told before its CONNACK
         connection.part(code, reason)
 
 
 def asked_attributes(doc: dict[str, Any], client: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-    """ThingsBoard's answer to `clientKeys` and `sharedKeys`: a side that is not named is left out, unless none is."""
-    if "clientKeys" not in doc and "sharedKeys" not in doc:
-        return {"client": client, "shared": shared}
-    sides = (("client", client, doc.get("clientKeys")), ("shared", shared, doc.get("sharedKeys")))
-    return {name: chosen(values, keys) for name, values, keys in sides if keys is not None}
+    """ThingsBoard's answer to `clientKeys` and `sharedKeys`: who names nothing gets everything, and a side of which
+    there is nothing is left out."""
+    sides = {"client": (client, named(doc.get("clientKeys"))), "shared": (shared, named(doc.get("sharedKeys")))}
+    every = not any(names for _, names in sides.values())
+    found = {side: values if every else chosen(values, names) for side, (values, names) in sides.items()}
+    return {side: values for side, values in found.items() if values}

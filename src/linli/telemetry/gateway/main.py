@@ -218,7 +218,7 @@ def _work(gateway: Gateway, nc: Any, store: PostgresSource, beat: ops_server.Bea
         gateway.programs.open(Web(web, os.environ.get("LINLI_PUBLIC_URL", "")), nc)
     running = (
         keep_registry(gateway, nc), _keep_clock(gateway, store), gateway.notes.run(), gateway.talk.run(),
-        _sweep(gateway, beat), gateway.programs.run(),
+        gateway.arrivals.run(nc), _sweep(gateway, beat), gateway.programs.run(),
     )  # fmt: skip
     return [asyncio.create_task(t) for t in running]
 

@@ -8,6 +8,7 @@ the acknowledgement of that one message, else before the line is cut. Either way
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from typing import Any, NoReturn, Protocol, cast
 
@@ -28,11 +29,13 @@ from linli.telemetry.gateway.frames import (
 from linli.telemetry.gateway.outgoing import Outgoing
 from linli.telemetry.gateway.payload import BadPayload
 from linli.telemetry.gateway.registry import Device, Login
-from linli.telemetry.gateway.topics import ATTRIBUTES, TELEMETRY
+from linli.telemetry.gateway.topics import TELEMETRY
 
 CONNECT_S = 10.0
 GUEST = "provision"
 MAX_SESSIONS = 4
+TAKEN = "another connection has this client id"
+_HERE = secrets.token_hex(4)  # no two gateways give the same name
 
 
 class Hub(Protocol):
@@ -64,7 +67,7 @@ class Connection(Outgoing, asyncio.Protocol):
     """One client, from its first byte to its last."""
 
     __slots__ = ("asked", "certificate", "children", "client_id", "credentials", "device", "gateway", "heard",
-                 "keep_alive", "loads", "own_topic", "paused", "peer", "rest", "will")  # fmt: skip
+                 "keep_alive", "loads", "own_topic", "paused", "peer", "rest", "since", "sizes", "will")  # fmt: skip
 
     def __init__(self, gateway: Hub) -> None:
         super().__init__()
@@ -77,11 +80,13 @@ class Connection(Outgoing, asyncio.Protocol):
         self.keep_alive = CONNECT_S / 1.5
         self.will: tuple[bytes, bytes] | None = None
         self.heard = time.monotonic()
+        self.since = 0.0  # when it came in, by the monotonic clock (ms)
         self.paused = 0  # how many reasons there are not to read
         self.peer = ""
         self.certificate: bytes | None = None
         self.children: dict[str, Any] | None = None
         self.loads: dict[str, Any] | None = None  # what it is loading: fw or sw → (its number, which file)
+        self.sizes: dict[str, Any] | None = None  # of chunks: fw or sw → (number of the request, bytes)
         self.asked = -1  # requests of a guest, who is no device yet; -1: it is none
 
     @property
@@ -155,15 +160,21 @@ class Connection(Outgoing, asyncio.Protocol):
         qos = first & 6
         packet = b""
         if qos:
-            if qos != 2:
-                raise BadFrame("QoS 2 is not offered" if qos == 4 else "QoS 3 does not exist", frames.NO_QOS)
+            if qos == 6:
+                raise BadFrame("QoS 3 does not exist", frames.MALFORMED)
+            if qos == 4:
+                raise BadFrame("QoS 2 is not offered", frames.NO_QOS)
             packet = data[stop : stop + 2]
             stop += 2
             if packet == b"\0\0":
                 raise BadFrame("packet identifier is 0")
+        elif first & 8:
+            raise BadFrame("DUP is set at QoS 0", frames.MALFORMED)
         if stop > end:
             raise Cut
         if self.five:
+            if first & 1:
+                raise BadFrame("retained messages are not offered", frames.NO_RETAIN)
             if stop < end and not data[stop]:
                 stop += 1
             else:
@@ -177,64 +188,66 @@ class Connection(Outgoing, asyncio.Protocol):
         found, at = frames.properties(data, at, end, frames.OF_PUBLISH)
         if frames.ALIAS in found:
             raise BadFrame("topic aliases are not offered", frames.BAD_ALIAS)
+        frames.check_told(found)
         return at
 
     def _try(self, topic: bytes, payload: bytes, packet: bytes) -> None:
-        """One message of MQTT 5 that is not taken leaves the line open."""
+        """One message of MQTT 5 that is not taken leaves the line open; what breaks MQTT does not."""
         try:
             self._take(topic, payload, packet)
         except (BadFrame, BadPayload) as error:
-            self.gateway.refused(self, error)
             code = error.code if isinstance(error, BadFrame) else frames.BAD_PAYLOAD
+            if code not in frames.OF_PUBACK:
+                raise
+            self.gateway.refused(self, error)
             self.refuse_publish(packet, code, str(error))
 
     def _take(self, topic: bytes, payload: bytes, packet: bytes) -> None:
         device = self.device
         if device is None:
             self.gateway.hear_guest(self, topic, payload, packet)
-        elif topic == TELEMETRY or topic == self.own_topic:
+        elif topic == TELEMETRY or topic == self.own_topic or topic in topics.ALL_TELEMETRY:
             wait = self.gateway.take(device, payload, (self, packet) if packet else None)
             if wait:
                 self.gateway.slow_down(self, wait)
-        elif topic == ATTRIBUTES:
+        elif topic in topics.ALL_ATTRIBUTES:
             self.gateway.take_attributes(device, payload, (self, packet) if packet else None)
         else:
-            name = frames.text(topic)
-            if "+" in name or "#" in name or not name:
-                raise BadFrame("topic to publish to holds a wildcard or is empty", frames.BAD_TOPIC)
-            self.gateway.hear(self, name, payload, packet)
+            self.gateway.hear(self, frames.published_to(topic), payload, packet)
 
     def _other(self, data: bytes, first: int, at: int, end: int) -> None:
-        kind, flags = first >> 4, first & 15
+        kind = first >> 4
+        if kind != PUBLISH and first & 15 != frames.FLAGS.get(kind, 0):
+            raise BadFrame("reserved flags are wrong", frames.MALFORMED)
         if kind == CONNECT:
             if self.named:
                 raise BadFrame("second CONNECT")
-            if flags:
-                raise BadFrame("reserved flags are set")
             self._connect(data, at, end)
         elif not self.named:
             raise BadFrame("first packet is not CONNECT")
         elif kind == PUBLISH:
             self._publish(data, first, at, end)  # a guest's; those of devices took the short way
-        elif kind == PINGREQ and not flags:
+        elif kind == PINGREQ:
+            if at != end:
+                raise BadFrame("PINGREQ has a body", frames.MALFORMED)
             self.write(b"\xd0\x00")
         elif kind == PUBACK:
             self.acked(data, at, end)
-        elif kind == DISCONNECT and not flags:
+        elif kind == DISCONNECT:
             self._disconnect(data, at, end)
         elif kind in (SUBSCRIBE, UNSUBSCRIBE):
-            if flags != 2:
-                raise BadFrame("reserved flags are wrong")
             self._subscribe(kind, data, at, end)
         else:
             raise BadFrame(f"packet type {kind} is not for a server")
 
     def _disconnect(self, data: bytes, at: int, end: int) -> None:
-        """The will is not published, unless MQTT 5 asks for it."""
-        if self.five and end > at:
+        """The will is not published, unless MQTT 5 parts by another code than that all is well."""
+        if end > at:
+            if not self.five:
+                raise BadFrame("DISCONNECT has a body", frames.MALFORMED)
             if end - at > 1:
                 frames.properties(data, at + 1, end, frames.OF_DISCONNECT)
-            if data[at] == 4:
+            if data[at]:
                 self.close()
                 return
         self.will = None
@@ -246,36 +259,49 @@ class Connection(Outgoing, asyncio.Protocol):
         except frames.WrongVersion as error:
             self.write(frames.connack(error.code, five=error.level > 5))
             raise
+        except BadFrame as error:
+            if frames.speaks_five(data, at):
+                self.five = True
+                self._no(error.code, str(error))
+            raise
         self.five = said.level == 5
         self.verbose = said.asks.get(frames.PROBLEMS, 1) == 1
         self.receive_max = min(self.receive_max, said.asks.get(frames.RECEIVE_MAX, 0xFFFF))
         self.largest = said.asks.get(frames.LARGEST, 0)
-        if not self.receive_max:
-            raise BadFrame("the receive maximum is 0")
         if frames.METHOD in said.asks:
             self._no(frames.BAD_METHOD, "no other authentication is offered")
         if not said.client_id and not said.clean and not self.five:
             self._no(frames.BAD_ID, "empty client id without a clean session")
         self._enter(said)
 
-    def _enter(self, said: frames.Connect) -> None:
+    def asked_for(self, said: frames.Connect) -> None:
+        """Whoever this is may be known by now: CONNECT is looked at once more."""
+        if self.transport is None:
+            return
+        try:
+            self._enter(said, asked=True)
+        except BadFrame as error:
+            self.gateway.refused(self, error)
+            self.close()
+
+    def _enter(self, said: frames.Connect, *, asked: bool = False) -> None:
         if not self.gateway.ready:
             self._no(frames.UNAVAILABLE, "registry is not loaded yet")
         login = self.gateway.identify(said.user, said.password, said.client_id)
         if self.certificate is not None:
             login = self._shown(self.gateway.certified(self.certificate), login)
-        elif login is None and said.user == GUEST and said.will is None:
+        elif login is None and GUEST in (said.user, said.client_id) and said.will is None:
             self.keep_alive = float(said.keep_alive)
             self.gateway.welcome(self)
             self._let_in(said)
             return
         if login is None:
-            if not self.gateway.knock(self, said):
+            if asked or not self.gateway.knock(self, said):
                 self._no(frames.NOT_ALLOWED if said.user else frames.BAD_LOGIN, "unknown token")
             return
         device, self.credentials = login
         own = f"linli/{device.code}/telemetry".encode()
-        if said.will is not None and said.will[0] not in (TELEMETRY, ATTRIBUTES, own):
+        if said.will is not None and said.will[0] not in topics.ALL_TELEMETRY | topics.ALL_ATTRIBUTES | {own}:
             device.refuse("will topic is not this device's to publish to")
             self._no(frames.NOT_ALLOWED, "will topic is not allowed")
         self.device, self.own_topic, self.will = device, own, said.will
@@ -298,10 +324,11 @@ class Connection(Outgoing, asyncio.Protocol):
         self.write(frames.connack(frames.OK, five=self.five, said=told))
 
     def _name(self) -> str:
-        return f"-{id(self):x}"
+        return f"-{_HERE}-{id(self):x}"
 
     def _no(self, code: int, reason: str) -> NoReturn:
-        self.write(frames.connack(code, five=self.five))
+        said = frames.in_words(self.words(reason)) if self.five else b""
+        self.write(frames.connack(code, five=self.five, said=said))
         self.five = False  # that was the last word
         raise BadFrame(reason, code)
 
@@ -322,33 +349,31 @@ class Connection(Outgoing, asyncio.Protocol):
             old = device.sessions.pop(next(iter(device.sessions)))
         if old is not None:
             if isinstance(old, Connection):
-                old.part(frames.TAKEN_OVER, "another connection has this client id")
+                old.part(frames.TAKEN_OVER, TAKEN)
             old.close()
         device.sessions[self.client_id] = self
 
     def _subscribe(self, kind: int, data: bytes, at: int, end: int) -> None:
         packet, wishes = frames.parse_filters(kind, data, at, end, five=self.five)
-        device, codes, held = self.device, bytearray(), self.topics
-        gateway, guest = device is not None and device.gateway, device is None
-        for name, qos in wishes:
-            if kind == UNSUBSCRIBE:
-                held &= ~topics.wish(name, 1, gateway=gateway, guest=guest)
-                codes.append(frames.OK)
-            elif bits := topics.wish(name, qos, gateway=gateway, guest=guest):
-                held |= bits
-                codes.append(min(qos, 1))
-            else:
-                codes.append(frames.NOT_ALLOWED if self.five else 0x80)
-                if device is not None:
-                    device.refuse(f"topic {name[:100]!r} may not be subscribed to", bad=False)
+        device = self.device
+        bits = [
+            topics.wish(w.name, gateway=device is not None and device.gateway, guest=device is None) for w in wishes
+        ]
+        codes = self.drop(bits) if kind == UNSUBSCRIBE else self.take_up(wishes, bits)
+        for wish, bit in zip(wishes, bits, strict=True):
+            if kind == SUBSCRIBE and not bit and device is not None:
+                device.refuse(f"topic {wish.name[:100]!r} may not be subscribed to", bad=False)
         body = packet + (b"\0" if self.five else b"")
         if kind == SUBSCRIBE or self.five:
-            body += bytes(codes)
+            body += codes
         self.write((b"\x90" if kind == SUBSCRIBE else b"\xb0") + frames.encode_length(len(body)) + body)
-        self.topics = held
         self.gateway.subscribed(self)
 
     # --- out --------------------------------------------------------------------------------------------------------
+
+    def too_large(self, topic: str) -> None:
+        if self.device is not None:
+            self.device.refuse(f"its client takes no packet as large as that to {topic}", bad=False)
 
     def dismiss(self, code: int, reason: str) -> None:
         self.will = None

@@ -37,17 +37,28 @@ class Outgoing:
         if packet and transport is not None and not transport.is_closing():
             transport.write(b"\x40\x02" + packet)
 
+    def words(self, reason: str) -> str:
+        """The reason, or nothing for who wants none or takes no packet that long."""
+        fits = not self.largest or self.largest >= min(len(reason.encode()), frames.MAX_WORDS) + 16
+        return reason if self.verbose and fits else ""
+
     def refuse_publish(self, packet: bytes, code: int, reason: str) -> None:
         """MQTT 5 only: that one message is not taken, and why."""
-        self.write(frames.reasoned(b"\x40", packet, code, reason if self.verbose else ""))
+        self.write(frames.reasoned(b"\x40", packet, code, self.words(reason)))
 
     def part(self, code: int, reason: str) -> None:
         """Before the line is cut: MQTT 5 hears why."""
         if self.five:
-            self.write(frames.reasoned(b"\xe0", b"", code, reason if self.verbose else ""))
+            self.write(frames.reasoned(b"\xe0", b"", code, self.words(reason)))
+
+    def too_large(self, topic: str) -> None:
+        """A message is larger than the client takes: it is not sent."""
 
     def send(self, topic: str, payload: bytes, then: Callable[[], None] | None = None) -> None:
         """A message to the client: QoS 0, or with `then` QoS 1, which runs when the client has acknowledged it."""
+        if self.largest and self._size(topic, payload, sure=then is not None) > self.largest:
+            self.too_large(topic)
+            return
         if then is None:
             self._send(topic, payload, b"")
             return
@@ -62,6 +73,11 @@ class Outgoing:
             self.packet = (self.packet + 1) & 0xFFFF
         self.in_flight[self.packet] = then
         self._send(topic, payload, self.packet.to_bytes(2, "big"))
+
+    def _size(self, topic: str, payload: bytes, *, sure: bool) -> int:
+        """Of the whole packet, to one who speaks MQTT 5."""
+        body = len(topic.encode()) + len(payload) + (5 if sure else 3)
+        return 1 + len(encode_length(body)) + body
 
     def _send(self, topic: str, payload: bytes, packet: bytes) -> None:
         name = topic.encode()
@@ -83,6 +99,28 @@ class Outgoing:
         if self.waiting:
             self.send(*self.waiting.popleft())
 
+    # --- what it listens to -----------------------------------------------------------------------------------------
+
+    def take_up(self, wishes: list[frames.Wish], bits: list[int]) -> bytes:
+        """Subscribe to what has a bit; a code for each. Who subscribes again has what it asked for last."""
+        codes = bytearray()
+        for (name, qos), bit in zip(wishes, bits, strict=True):
+            if bit:
+                self.topics = self.topics & ~(bit * topics.SURE) | bit | (bit * topics.SURE if qos else 0)
+                codes.append(min(qos, 1))
+            elif not self.five:
+                codes.append(0x80)
+            else:
+                codes.append(frames.NO_SHARED if name.startswith(topics.SHARED) else frames.NOT_ALLOWED)
+        return bytes(codes)
+
+    def drop(self, bits: list[int]) -> bytes:
+        codes = bytearray()
+        for bit in bits:
+            codes.append(frames.OK if self.topics & bit else frames.NONE_THERE)
+            self.topics &= ~(bit | bit * topics.SURE)
+        return bytes(codes)
+
     # --- what the district tells a device ---------------------------------------------------------------------------
 
     @property
@@ -94,9 +132,14 @@ class Outgoing:
         return bool(self.topics & topics.WANTS_ATTRIBUTES)
 
     def command(self, number: int, method: str, params: Any, then: Callable[[], None]) -> None:
-        sure = self.topics & topics.WANTS_COMMANDS * topics.SURE
+        """Once, in the first form that is subscribed to."""
+        form = next(f for f in topics.FORMS if self.topics & f.commands_bit)
+        sure = self.topics & form.commands_bit * topics.SURE
         body = orjson.dumps({"method": method, "params": params})
-        self.send(f"{topics.RPC}{number}", body, then if sure else None)
+        self.send(f"{form.command}{number}", body, then if sure else None)
 
     def tell_attributes(self, values: dict[str, Any]) -> None:
-        self.send(topics.ATTRIBUTES.decode(), orjson.dumps(values))
+        """In each form that is subscribed to: to the client these are different topics."""
+        for form in topics.FORMS:
+            if self.topics & form.attributes_bit:
+                self.send(form.attributes, orjson.dumps(values))

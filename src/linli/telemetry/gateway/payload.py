@@ -1,8 +1,8 @@
 """What devices send, in ThingsBoard's forms, to points: `{k: v}`, `{"ts", "values"}`, or lists of these.
 
 Numbers and bools are readings, also a number between quotes of what the thing model calls a number; other strings are
-attributes, null is nothing. Anything else refuses the whole message, naming the field and the reason: half a message is
-never stored.
+attributes, and so are objects and lists of what the model does not know; null is nothing. Anything else refuses the
+whole message, naming the field and the reason: half a message is never stored.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from linli.telemetry.gateway.registry import MAX_NAMES, Device
 AHEAD_MS = 10 * 60_000
 BEHIND_MS = 400 * 86_400_000
 LATE_MS = 3_600_000
+MAX_DEEP = 4_000  # bytes of an object or a list among readings
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 _NUMBER = re.compile(r"\s*[-+]?[0-9]{1,15}(\.[0-9]{0,15})?\s*")
 _HUGE = 1e300
@@ -55,6 +56,21 @@ def decode(payload: bytes) -> Any:
     return doc
 
 
+def answer_of(payload: bytes) -> Any:
+    """What a device answers to a command: any JSON, or a text that is none."""
+    if not payload:
+        return None
+    try:
+        return decode(payload)
+    except BadPayload as error:
+        if error.code != "bad-json" or b"\0" in payload:
+            raise
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            raise error from None
+
+
 def shape(doc: Any) -> Message:
     """As `parse`, of JSON that is read already."""
     if type(doc) is dict:
@@ -72,6 +88,8 @@ def _one(doc: Any, path: str) -> tuple[int | None, dict[str, Any], str]:
             raise BadPayload(f"{path}.values".lstrip("."), "must be an object", "bad-shape")
         return None, doc, path
     ts = doc.get("ts")
+    if type(ts) is str and _NUMBER.fullmatch(ts):
+        ts = float(ts)
     if ts is not None and (type(ts) not in (int, float) or not -9e15 < ts < 9e15):
         raise BadPayload(f"{path}.ts".lstrip("."), "must be milliseconds since 1970", "bad-time")
     return None if ts is None else int(ts), doc["values"], f"{path}.values".lstrip(".")
@@ -113,6 +131,10 @@ def translate(device: Device, message: Message) -> None:
                 values[new] = value
 
 
+def _small(value: Any) -> bool:
+    return len(orjson.dumps(value)) <= MAX_DEEP
+
+
 def split(device: Device, message: Message) -> dict[str, Any]:
     """Check every value and take the strings out (they are attributes); the message keeps readings only."""
     attributes: dict[str, Any] = {}
@@ -137,6 +159,9 @@ def split(device: Device, message: Message) -> dict[str, Any]:
                 total += 1
             elif kind is str:
                 attributes[name[:64]] = value[:1000]
+                drop.append(name)
+            elif name not in names and name not in fresh and _NAME.fullmatch(name) and _small(value):
+                attributes[name] = value  # an object or a list: no reading, and as good as a text
                 drop.append(name)
             else:
                 raise BadPayload(_at(path, name), "must be a number, a bool or a text")

@@ -63,7 +63,7 @@ class Program(Connection):
     def __init__(self, old: Connection, said: Connect, programs: Programs, login: Login, account: str) -> None:
         super().__init__(old.gateway)
         self.transport, self.rest, self.peer, self.paused = old.transport, old.rest, old.peer, old.paused
-        self.five, self.verbose, self.receive_max = old.five, old.verbose, old.receive_max
+        self.five, self.verbose, self.receive_max, self.largest = old.five, old.verbose, old.receive_max, old.largest
         self.client_id = said.client_id or f"-{id(self):x}"
         self.keep_alive = float(said.keep_alive)
         self.login, self.account = login, account
@@ -133,7 +133,7 @@ class Program(Connection):
         if self._exact.pop(packet, None) is None:
             super().refuse_publish(packet, code, reason)
         else:
-            self.write(frames.reasoned(AT_QOS_2, packet, code, reason if self.verbose else ""))
+            self.write(frames.reasoned(AT_QOS_2, packet, code, self.words(reason)))
 
     def _take(self, topic: bytes, payload: bytes, packet: bytes) -> None:
         if self._exactly:
@@ -142,9 +142,7 @@ class Program(Connection):
                     self.write(PUBREC + packet)
                 return
             self._exact[packet] = False
-        name = frames.text(topic)
-        if "+" in name or "#" in name or not name:
-            raise BadFrame("topic to publish to holds a wildcard or is empty", frames.BAD_TOPIC)
+        name = frames.published_to(topic)
         if not name.startswith(topics.OBSERVATIONS) or not name.endswith("Observations"):
             raise BadFrame(f"topic {name[:100]!r} is not a program's: v1.1/…/Observations is", frames.NOT_ALLOWED)
         try:

@@ -17,7 +17,7 @@ from linli.kernel.steady import SteadyClock
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.feed import MAX_SERIES, Feed, Subscription
 from linli.telemetry.gateway.frames import Connect
-from linli.telemetry.gateway.mqtt import Connection
+from linli.telemetry.gateway.mqtt import TAKEN, Connection
 from linli.telemetry.gateway.program import Program
 from linli.telemetry.gateway.web import Away, Login, Web, words
 
@@ -110,7 +110,7 @@ class Programs:
         program = Program(connection, said, self, login, account)
         old = self.sessions.pop((account, program.client_id), None)
         if old is not None:
-            old.part(frames.TAKEN_OVER, "another connection has this client id")
+            old.part(frames.TAKEN_OVER, TAKEN)
             old.close()
         self.sessions[account, program.client_id] = program
         self.hub.connections.discard(connection)

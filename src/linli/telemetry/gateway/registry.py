@@ -152,9 +152,11 @@ def _limits(spec: dict[str, Any]) -> Limits:
 
 
 class RegistrySource(Protocol):
-    """`certificates` of these devices, or of all; `stamps`: (device id, stamp of its row) of all, page by page."""
+    """`certificates` of these devices, or of all; `whose`: the devices of these credentials, as far as they hold;
+    `stamps`: (device id, stamp of its row) of all, page by page."""
 
     async def certificates(self, ids: list[UUID] | None = None) -> list[bytes]: ...
+    async def whose(self, hashes: list[bytes]) -> list[UUID]: ...
     def stamps(self) -> AsyncIterator[list[tuple[UUID, int]]]: ...
     async def some(self, ids: list[UUID]) -> list[RegistryRow]: ...
 
@@ -186,6 +188,10 @@ class PostgresSource:
 
     async def some(self, ids: list[UUID]) -> list[RegistryRow]:
         return [RegistryRow(*row) for row in await self._rows(contracts.REGISTRY_STAMPED_SQL, (ids, ids))]
+
+    async def whose(self, hashes: list[bytes]) -> list[UUID]:
+        """The devices of these credentials."""
+        return [row[0] for row in await self._rows(contracts.WHOSE_SQL, (hashes,))]
 
     async def note(self, notes: str) -> None:
         await self._rows(contracts.NOTE_GATEWAY_SQL, (notes,))
@@ -249,6 +255,14 @@ class Registry:
         names = dict.fromkeys((client_id, ""))
         found = (self._login(contracts.basic_hash(self.key, name, user, password)) for name in names)
         return next((one for one in found if one is not None), None)
+
+    def hashes(self, user: str, password: str, client_id: str) -> list[bytes]:
+        """Of all that a client of MQTT may mean by these words: `token` and `basic` look for them."""
+        tokens = [contracts.token_hash(self.key, word) for word in (user, password) if word]
+        if not password:
+            return tokens
+        names = dict.fromkeys((client_id, ""))
+        return tokens + [contracts.basic_hash(self.key, name, user, password) for name in names]
 
     def certified(self, der: bytes) -> Login | None:
         """By the certificate that a connection showed."""

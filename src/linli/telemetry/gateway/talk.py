@@ -182,9 +182,12 @@ def tell_changes(session: Session, values: dict[str, Any], gone: list[str]) -> N
         session.tell_attributes({"deleted": gone})
 
 
-def chosen(values: dict[str, Any], keys: Any) -> dict[str, Any]:
-    """Those of `keys`, a comma-separated text or a list; all when it is None."""
-    if keys is None:
-        return values
-    names = keys.split(",") if isinstance(keys, str) else keys
-    return {n: values[n] for n in names if isinstance(n, str) and n in values}
+def named(keys: Any) -> list[str]:
+    """The names in a comma-separated text, or a list of them."""
+    names = keys.split(",") if isinstance(keys, str) else keys if isinstance(keys, list) else []
+    return [name for n in names if isinstance(n, str) and (name := n.strip())]
+
+
+def chosen(values: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Those that are named and there."""
+    return {n: values[n] for n in names if n in values}
