@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from linli.kernel.steady import SteadyClock
-from linli.telemetry import stream
+from linli.telemetry import stream, tiers
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.batcher import Batcher, Part
 from linli.telemetry.gateway.children import Children
@@ -24,7 +24,18 @@ from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.joining import Joining
 from linli.telemetry.gateway.mqtt import Connection
 from linli.telemetry.gateway.notes import Notes
-from linli.telemetry.gateway.payload import BadPayload, Message, checked, decode, fill, quick, shape, split, translate
+from linli.telemetry.gateway.payload import (
+    BadPayload,
+    Message,
+    checked,
+    decode,
+    fill,
+    leave_out,
+    quick,
+    shape,
+    split,
+    translate,
+)
 from linli.telemetry.gateway.program import Program
 from linli.telemetry.gateway.programs import Programs
 from linli.telemetry.gateway.registry import AT_ONCE, Device, Login, Registry, RegistrySource
@@ -36,6 +47,7 @@ log = logging.getLogger("linli.gateway")
 MAX_CONNECTIONS = int(os.environ.get("LINLI_GATEWAY_CONNECTIONS") or 20_000)
 MAX_BODY = 256 * 1024
 NOT_HELD = "the credential does not hold any more: it was revoked, replaced, or is over"
+TOO_OLD = "too-old"
 OUT_OF_SERVICE = "the device was taken out of service"
 LIMITS = orjson.dumps(
     {
@@ -200,6 +212,9 @@ class Gateway:
     ) -> float:
         now = self.clock.now_ms()
         part = self.batcher.parts[device.partition]
+        if (since := tiers.now().raw) and (older := leave_out(message, since, now, backfill)):
+            self.refusals[TOO_OLD] += older
+            device.refuse(f"{older} values left out: the district keeps those since {tiers.day(since)}")
         points, clamped = fill(part, device, message, now, backfill=backfill, doubtful=doubtful)
         if clamped:
             self.clamped += clamped
