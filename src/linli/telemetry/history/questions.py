@@ -17,6 +17,7 @@ MAX_ROWS = 50_000
 MAX_ARRIVALS = 1_000_000
 _ARRIVED_AT_ONCE = 1_500  # readings: a question is text of at most 256 KiB
 MAX_SIDE_BY_SIDE = 8
+SHORT_MS = 26 * 3_600_000
 STEPS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 DEFAULT_ZONE = "Asia/Shanghai"
 _COLUMNS = (
@@ -91,7 +92,7 @@ def series(
     if not 1 <= points <= MAX_POINTS:
         raise BadQuestion("points", f"must be between 1 and {MAX_POINTS}")
     step = max(1, -(-(end - start) // points))
-    table, base = _finest(step, start, since)
+    table, base = _finest(step, end - start, start, since)
     step = -(-step // base) * base
     origin = start // base * base
     inner = _inner(start, end, base, since)
@@ -106,10 +107,11 @@ def series(
     )
 
 
-def _finest(step: int, start: int, since: Since) -> tuple[str, int]:
-    """The table to read, and its bucket in ms: as coarse as the steps allow, or as what is kept of that time needs."""
+def _finest(step: int, span: int, start: int, since: Since) -> tuple[str, int]:
+    """The table to read, and its bucket in ms: as coarse as the steps allow, or as what is kept of that time needs.
+    A day is soonest read from raw: no edges."""
     for name, finer in (("hour", since.minute), ("minute", since.raw)):
-        if step >= STEPS[name] or start < finer:
+        if (step >= STEPS[name] and span > SHORT_MS) or start < finer:
             return name, STEPS[name]
     return "raw", 1
 
@@ -139,17 +141,19 @@ def side_by_side(asked: Sequence[tuple[bytes, str, int, int]], points: int, sinc
 
 
 def _rows(where: str, table: str, start: int, end: int, inner: tuple[int, int], last: bool) -> str:
+    """Each table is read once, and only if something of the span is its."""
     mine, kept = (", tuple(ts, value) AS z", ", last AS z") if last else ("", "")
+    a, b = inner
+    spans = " OR ".join(
+        f"(ts >= fromUnixTimestamp64Milli({{{first}:Int64}}) AND ts < fromUnixTimestamp64Milli({{{past}:Int64}}))"
+        for first, past, some in (("start", "a", start < a), ("b", "end", b < end)) if some
+    )  # fmt: skip
     raw = f"""SELECT device, toUnixTimestamp64Milli(ts) AS ms, value AS l, value AS h, value AS s,
-        toUInt64(1) AS c{mine} FROM raw
-        WHERE {where} AND property = {{prop:String}} AND ts >= fromUnixTimestamp64Milli({{%s:Int64}})
-        AND ts < fromUnixTimestamp64Milli({{%s:Int64}})"""
+        toUInt64(1) AS c{mine} FROM raw WHERE {where} AND property = {{prop:String}} AND ({spans})"""
     whole = f"""SELECT device, toInt64(toUnixTimestamp(t)) * 1000 AS ms, lo AS l, hi AS h, total AS s, n AS c{kept}
         FROM {table} WHERE {where} AND property = {{prop:String}} AND t >= toDateTime(intDiv({{a:Int64}}, 1000), 'UTC')
         AND t < toDateTime(intDiv({{b:Int64}}, 1000), 'UTC')"""
-    a, b = inner
-    parts = [raw % ("start", "a")] * (start < a) + [whole] * (a < b) + [raw % ("b", "end")] * (b < end)
-    return " UNION ALL ".join(parts)
+    return " UNION ALL ".join([whole] * (a < b) + [raw] * bool(spans))
 
 
 def latest(devices: list[bytes]) -> Question:
