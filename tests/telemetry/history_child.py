@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ T0 = 1_790_000_000_000
 DEV = [uuid.uuid5(uuid.NAMESPACE_URL, f"d{i}").bytes for i in range(50)]
 
 
-def one(seq: int, rows: list[tuple[int, str, int, float]], flags: int = 0) -> Batch:
+def one(seq: int, rows: Sequence[tuple[int, str, int, float]], flags: int = 0) -> Batch:
     names = sorted({r[1] for r in rows})
     b = batch.make(
         DEV, names, [r[0] for r in rows], [names.index(r[1]) for r in rows], [r[2] for r in rows],
@@ -171,8 +172,9 @@ def series(run: Run) -> None:
 DAY = 86_400_000
 
 
-def keeps(folder: Path, said: str) -> None:
+def keeps(folder: Path | None, said: str) -> None:
     """The district's pack says how long readings are kept, as a process finds it when it starts."""
+    assert folder is not None
     (folder / "pack").mkdir(exist_ok=True)
     (folder / "pack" / "retention.yaml").write_text(f"retention: {said}\n")
     os.environ["LINLI_PACKS"] = str(folder / "pack")
