@@ -79,14 +79,14 @@ class Asks:
         self.district, self.known = district, machine.pids(district)
 
     def measure(self, *paths: str, rounds: int = 40, at_once: int = 1) -> dict[str, Any]:
-        """Time from asking to the last byte, of all `paths` one after another (or so many `at_once`, as browsers do), and
-        CPU-ms of who served them."""
+        """Time from asking to the last byte, of all `paths` one after another (or so many `at_once`, as browsers do),
+        and CPU-ms of who served them."""
         took: list[float] = []
         with ThreadPoolExecutor(at_once) as pool:
-            every = pool.map if at_once > 1 else map
 
             def ask() -> int:
-                return sum(len(r.raise_for_status().content) for r in every(self.client.get, paths))
+                found = pool.map(self.client.get, paths) if at_once > 1 else map(self.client.get, paths)
+                return sum(len(answer.raise_for_status().content) for answer in found)
 
             for _ in range(5):
                 ask()
@@ -228,7 +228,11 @@ def year(district: District, devices: list[str], end: datetime) -> dict[str, Any
         "devices/counts", "alarms/counts", "alarms?limit=20", f"devices/latest?ids={','.join(devices[:100])}",
         *(chart(d, day) for d in devices[:4]),
     ]  # fmt: skip
-    found = {"chart": one(), "dashboard": ask.measure(*figures), "dashboard_six": ask.measure(*figures, at_once=6)}
+    found: dict[str, Any] = {
+        "chart": one(),
+        "dashboard": ask.measure(*figures),
+        "dashboard_six": ask.measure(*figures, at_once=6),
+    }
     with scans(district) as seen:
         found["chart_beside_scan"] = one()
     found["scans"] = seen
