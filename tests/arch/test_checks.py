@@ -186,6 +186,7 @@ PLANTED: list[tuple[str, Callable[[Path], None], str]] = [
     ("packs", add("packs/standard/catalogue/sources.csv", "key,zh\na,b\n"), "columns"),
     ("packs", add("packs/demo/places/g.geojson", '{"type": "FeatureCollection", "features": [{"geometry": '
                   '{"type": "Point", "coordinates": [31.9, 117.2]}}]}'), "WGS84"),
+    ("packs", add("packs/parks/retention.yaml", "retention: {raw: 100, minute: 60, hour: 400}\n"), "retention.raw"),
     ("packs", add("packs/demo/new-kind.yaml", "a: 1\n"), "no schema"),
     ("packs", table("  - {act: refer,", "  # {act: refer,"), "referred: no way leads to it"),
     ("packs", table("to: closed, who: cases.close, guards: [not_handler]", "to: closed, who: cases.close"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from linli.telemetry import batch
+from linli.kernel import packs
+from linli.telemetry import batch, tiers
 from linli.telemetry.batch import NO_TIME, PRIVATE, Batch
-from linli.telemetry.history import backup, questions
+from linli.telemetry.history import backup, corrections, questions
 from linli.telemetry.history.journal import Journal
 from linli.telemetry.history.store import Store
 from linli.telemetry.history.writer import Writer
@@ -20,7 +23,7 @@ T0 = 1_790_000_000_000
 DEV = [uuid.uuid5(uuid.NAMESPACE_URL, f"d{i}").bytes for i in range(50)]
 
 
-def one(seq: int, rows: list[tuple[int, str, int, float]], flags: int = 0) -> Batch:
+def one(seq: int, rows: Sequence[tuple[int, str, int, float]], flags: int = 0) -> Batch:
     names = sorted({r[1] for r in rows})
     b = batch.make(
         DEV, names, [r[0] for r in rows], [names.index(r[1]) for r in rows], [r[2] for r in rows],
@@ -164,6 +167,57 @@ def series(run: Run) -> None:
         run.writer.client, questions.rollup([DEV[0]], ["a"], T0, T0 + 40 * 86_400_000, "day")
     ).to_pylist()
     assert sum(r["count"] for r in days) == len(ts) and len(days) in (40, 41, 42)
+
+
+DAY = 86_400_000
+
+
+def keeps(folder: Path | None, said: str) -> None:
+    """The district's pack says how long readings are kept, as a process finds it when it starts."""
+    assert folder is not None
+    (folder / "pack").mkdir(exist_ok=True)
+    (folder / "pack" / "retention.yaml").write_text(f"retention: {said}\n")
+    os.environ["LINLI_PACKS"] = str(folder / "pack")
+    for known in (tiers.of_packs, tiers._at, packs.read_yaml):
+        known.cache_clear()
+
+
+def retention(run: Run) -> None:
+    """What is past its days goes, the oldest first; charts go on with what is coarser; nothing of then comes back."""
+    now = int(time.time() * 1000) // 3_600_000 * 3_600_000
+    ages = (900, 350, 200, 40, 1)
+    run.journal.set_stream("one")
+    rows = [(0, "a", now - age * DAY + i * 20_000, float(age + i)) for age in ages for i in range(6)]
+    assert run.put(one(1, rows)) == 30
+    assert corrections.expire(run.writer.client, tiers.now()) == {}, "without a word all is kept"
+    keeps(run.store.folder, "{raw: 100, minute: 300, hour: 400}")
+    since = tiers.now()
+    assert now - 131 * DAY < since.raw <= now - 100 * DAY and since.hour < since.minute < since.raw
+    passes = []
+    while went := corrections.expire(run.writer.client, tiers.now()):
+        passes.append(went)
+    month = [time.strftime("%Y%m", time.gmtime((now - age * DAY) / 1000)) for age in ages]
+    assert passes[0] == {"raw": month[0], "minute": month[0], "hour": month[0][:4]}, passes
+    assert [p.get("raw") for p in passes] == month[:3] and [p.get("minute") for p in passes][:2] == month[:2]
+    assert run.totals() == (12, 18, 24), run.totals()
+
+    def chart(age: int, length: int = 3_600_000, points: int = 500) -> list[tuple[float, float, int]]:
+        start = now - age * DAY
+        asked = questions.series([DEV[0]], "a", start, start + length, points, since=tiers.now())
+        return [(r["min"], r["max"], r["count"]) for r in questions.ask(run.writer.client, asked).to_pylist()]
+
+    assert chart(1) == [(float(1 + i), float(1 + i), 1) for i in range(6)]
+    assert chart(200) == [(200, 202, 3), (203, 205, 3)], "of then, minutes are left"
+    assert chart(350) == [(350, 355, 6)], "of then, hours are left"
+    assert chart(900) == []
+    assert sum(n for *_, n in chart(200, 199 * DAY + 30_000)) == 6 + 6 + 2, "exact where raw is kept"
+    side = questions.side_by_side([(DEV[0], "a", now - 200 * DAY, now - 199 * DAY)], 9, tiers.now())
+    assert [r["last"] for r in questions.ask(run.writer.client, side).to_pylist()] == [205.0]
+
+    assert run.put(one(2, [*rows[6:18], (0, "a", now, 7.0)])) == 1, "sent again, it would count twice"
+    assert run.writer.too_old == 12 and run.writer.dropped == 0
+    assert run.put(one(3, rows[12:18])) == 0
+    assert run.totals() == (13, 19, 25), run.totals()
 
 
 def insert(run: Run, count: int) -> None:

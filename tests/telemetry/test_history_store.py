@@ -36,6 +36,10 @@ def test_duplicates_late_rows_and_readings_without_time(tmp_path: Path) -> None:
     assert "ok" in child(tmp_path, "rules")
 
 
+def test_what_is_past_its_days_goes_and_charts_go_on(tmp_path: Path) -> None:
+    assert "ok" in child(tmp_path, "retention")
+
+
 def test_households_persons_and_vehicles_are_kept_apart_for_thirty_days(tmp_path: Path) -> None:
     assert "ok" in child(tmp_path, "private")
 

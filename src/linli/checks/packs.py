@@ -45,6 +45,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     yield from _transitions(tree)
     yield from _assignment(tree)
     yield from _templates(tree)
+    yield from _retention(tree)
 
 
 def kinds_of(path: str) -> list[str]:
@@ -143,6 +144,18 @@ def _assignment(tree: Tree) -> Iterator[Finding]:
     for path in tree.under("packs/standard/", "/assignment/rules.yaml"):  # a later pack may add to these, without gap
         for wrong in contracts.misassigned(yaml.safe_load(tree.text(path)) or {}, classes):
             yield Finding(RULE, path, 0, wrong)
+
+
+def _retention(tree: Tree) -> Iterator[Finding]:
+    """Nothing is kept longer than what is coarser: a chart of then would have holes."""
+    from linli.telemetry import contracts
+
+    for path in tree.under("packs/", "/retention.yaml"):
+        said = (yaml.safe_load(tree.text(path)) or {}).get("retention") or {}
+        try:
+            contracts.Tiers(**said)
+        except (TypeError, ValueError) as wrong:
+            yield Finding(RULE, path, 0, str(wrong))
 
 
 FIELDS = {"number", "class", "area", "due"}  # what a template of answers may hold

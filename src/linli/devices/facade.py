@@ -46,6 +46,16 @@ def device(actor: Actor, device_id: UUID) -> DeviceInfo:
     return _info(selectors.device(actor, device_id))
 
 
+def visible_ids(actor: Actor, device_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the given devices that the actor may see."""
+    return selectors.visible_ids(actor, device_ids)
+
+
+def must_see(actor: Actor, device_id: UUID) -> None:
+    """As `device`, for who needs nothing of it but that: NotFound when the actor may not see it."""
+    selectors.must_see(actor, device_id)
+
+
 def kind(actor: Actor, device_id: UUID) -> Kind:
     """A device the actor may see, with its model's properties; NotFound otherwise."""
     found = selectors.device(actor, device_id)

@@ -106,6 +106,15 @@ def visible_by_ids(actor: Actor, device_ids: list[UUID]) -> list[Device]:
     return list(_visible(actor).filter(pk__in=device_ids))
 
 
+def visible_ids(actor: Actor, device_ids: Iterable[UUID]) -> set[UUID]:
+    return set(_visible(actor).filter(pk__in=list(device_ids)).values_list("pk", flat=True))
+
+
+def must_see(actor: Actor, device_id: UUID) -> None:
+    if not visible_ids(actor, [device_id]):
+        raise NotFound()
+
+
 def device_for_update(actor: Actor, device_id: UUID, permission: str = "devices.manage") -> Device:
     """Locked, for a service. Whoever manages an area manages every thing in it, also those shown to nobody."""
     rows = Device.objects.select_related("model")
@@ -297,16 +306,15 @@ def alarm_notes(alarm_id: UUID) -> list[AlarmNote]:
 def alarm_counts(actor: Actor, *, area: str = "") -> dict[str, Any]:
     """Active alarms by severity (shelved and held ones apart) and how many nobody has acknowledged."""
     now = clock.now()
-    shown = Q(shelved_until=None) | Q(shelved_until__lte=now)
-    found = Alarm.objects.filter(area_q(actor, "alarms.view"), within(area), cleared_at=None)
-    held = found.filter(maintenance__isnull=False).count()
-    row = found.filter(maintenance=None).aggregate(
-        active=Count("pk", filter=shown),
-        unacknowledged=Count("pk", filter=shown & Q(acknowledged_at=None)),
-        shelved=Count("pk", filter=~shown),
-        **{s: Count("pk", filter=shown & Q(severity=s)) for s in SEVERITIES},
+    shown, free = Q(shelved_until=None) | Q(shelved_until__lte=now), Q(maintenance=None)
+    row = Alarm.objects.filter(area_q(actor, "alarms.view"), within(area), cleared_at=None).aggregate(
+        active=Count("pk", filter=free & shown),
+        unacknowledged=Count("pk", filter=free & shown & Q(acknowledged_at=None)),
+        shelved=Count("pk", filter=free & ~shown),
+        held=Count("pk", filter=~free),
+        **{s: Count("pk", filter=free & shown & Q(severity=s)) for s in SEVERITIES},
     )
-    return {**{k: row[k] for k in ("active", "unacknowledged", "shelved")}, "held": held,
+    return {**{k: row[k] for k in ("active", "unacknowledged", "shelved", "held")},
             "severities": {s: row[s] for s in SEVERITIES}}  # fmt: skip
 
 

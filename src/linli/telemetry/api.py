@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import FileResponse, HttpRequest, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Schema
 
 from linli.kernel.errors import Invalid
-from linli.kernel.http import actor_of
+from linli.kernel.http import actor_of, sent
 from linli.kernel.paging import DEFAULT_LIMIT, Page
 from linli.telemetry import (
     analyst_selectors,
@@ -146,13 +146,13 @@ class QualityList(Schema):
 
 
 @router.get("/devices/latest", permission="devices.view", response=LatestList)
-def latest(request: HttpRequest, ids: str = Query(..., description="device ids with commas between")) -> LatestList:
+def latest(request: HttpRequest, ids: str = Query(..., description="device ids with commas between")) -> HttpResponse:
     """The newest reading of each property. Devices that the caller may not see are left out."""
     try:
         wanted = [UUID(text) for text in ids.split(",") if text]
     except ValueError as error:
         raise Invalid("ids", "must be device ids with commas between") from error
-    return LatestList(items=[LatestOut(**row) for row in selectors.latest(actor_of(request), wanted)])
+    return sent({"items": selectors.latest(actor_of(request), wanted)})
 
 
 @router.get("/devices/{uuid:device_id}/readings", permission="devices.view", response=Page[ReadingOut])
@@ -171,11 +171,9 @@ def readings(
 def series(
     request: HttpRequest, device_id: UUID, property: str, start: datetime | None = None, end: datetime | None = None,
     points: int = 500,
-) -> SeriesOut:  # fmt: skip
+) -> HttpResponse:  # fmt: skip
     """One property over any span, in about `points` buckets; no extreme is lost."""
-    return SeriesOut(
-        **selectors.series(actor_of(request), device_id, prop=property, start=start, end=end, points=points)
-    )
+    return sent(selectors.series(actor_of(request), device_id, prop=property, start=start, end=end, points=points))
 
 
 @router.get("/devices/{uuid:device_id}/expected", permission="devices.view", response=ExpectedOut)

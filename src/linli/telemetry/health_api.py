@@ -44,7 +44,8 @@ class LeaseOut(Schema):
 
 
 class HealthOut(Schema):
-    """Counters since each process began: ask twice for a pace. Null where nothing tells it."""
+    """Counters since each process began: ask twice for a pace. Null where nothing tells it. `kept_days`: how long raw
+    readings, their minutes and their hours are kept; null: for good."""
 
     at: datetime
     processes: list[ProcessOut]
@@ -53,6 +54,7 @@ class HealthOut(Schema):
     sense: dict[str, Any]
     leases: list[LeaseOut]
     history: dict[str, Any]
+    kept_days: dict[str, int | None]
     events: dict[str, float | None]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from linli.devices import facade as devices
 from linli.kernel import clock, ops
 from linli.kernel.actor import Actor
 from linli.kernel.ops import ProcessState
+from linli.telemetry import tiers
 
 GATEWAY = {
     "messages": "messages_total", "points": "points_total", "stored": "stored_points_total",
@@ -18,7 +20,7 @@ GATEWAY = {
     "pending": "pending_points",
 }  # fmt: skip
 HISTORY = {"lag_s": "lag_s", "stored": "stored", "rows": "rows_total", "duplicates": "duplicates_total",
-           "bad_batches": "bad_batches_total"}  # fmt: skip
+           "bad_batches": "bad_batches_total", "too_old": "too_old_total"}  # fmt: skip
 SENSE = {"pending": "pending", "partitions": "partitions", "points": "points", "late": "late_points",
          "line_silent": "line_silent", "bad_batches": "bad_batches_total"}  # fmt: skip
 
@@ -41,6 +43,7 @@ def health(actor: Actor) -> dict[str, Any]:
                     "saved_at": one.saved_at} for one in leases],
         "history": {**_figures(_named(found, "history"), "linli_history_", HISTORY),
                     "caught_up": next((one.state.get("caught_up") for one in _named(found, "history")), None)},
+        "kept_days": asdict(tiers.of_packs()),
         "events": {"waiting": _most(found, "linli_outbox_waiting"), "lag_s": _most(found, "linli_outbox_lag_seconds"),
                    "parked": _most(found, "linli_parked_events"), "jobs": _most(found, "linli_jobs_waiting")},
     }  # fmt: skip

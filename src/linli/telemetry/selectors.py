@@ -67,7 +67,7 @@ def readings(
     cursor: str | None, limit: int,
 ) -> tuple[list[dict[str, Any]], str | None]:  # fmt: skip
     """A page, newest first. Readings of one instant and property stay together, so a page may be a little longer."""
-    devices.device(actor, device_id)
+    devices.must_see(actor, device_id)
     if not 1 <= limit <= paging.MAX_LIMIT:
         raise Invalid("limit", f"must be between 1 and {paging.MAX_LIMIT}")
     since, until = span(start, end)
@@ -91,7 +91,7 @@ def readings(
 def series(
     actor: Actor, device_id: UUID, *, prop: str, start: datetime | None, end: datetime | None, points: int
 ) -> dict[str, Any]:
-    devices.device(actor, device_id)
+    devices.must_see(actor, device_id)
     since, until = span(start, end)
     table = ask(lambda: history().series([device_id], prop, since, until, points))
     return {"property": prop, **{name: table[name].to_pylist() for name in ("t", "min", "max", "mean", "count")}}
@@ -100,7 +100,7 @@ def series(
 def latest(actor: Actor, device_ids: list[UUID]) -> list[dict[str, Any]]:
     if len(device_ids) > MAX_LATEST:
         raise Invalid("ids", f"at most {MAX_LATEST} at once")
-    seen = list(devices.visible_devices(actor, device_ids))
+    seen = list(devices.visible_ids(actor, device_ids))
     if not seen:
         return []
     table = ask(lambda: history().latest(seen))
@@ -115,7 +115,7 @@ def export_csv(
     actor: Actor, device_id: UUID, *, prop: str | None, start: datetime | None, end: datetime | None
 ) -> Iterator[bytes]:
     """A CSV of all readings in the span, oldest first, made as it is sent."""
-    devices.device(actor, device_id)
+    devices.must_see(actor, device_id)
     since, until = span(start, end)
     if until <= since:
         raise Invalid("end", "must be after start")
@@ -131,7 +131,7 @@ def export_parquet(
     actor: Actor, device_id: UUID, *, prop: str | None, start: datetime | None, end: datetime | None
 ) -> IO[bytes]:
     """A Parquet file of all readings in the span, oldest first: a temporary one, gone when it is closed."""
-    devices.device(actor, device_id)
+    devices.must_see(actor, device_id)
     since, until = span(start, end)
     if until <= since:
         raise Invalid("end", "must be after start")

@@ -8,9 +8,10 @@ import re
 
 import psycopg
 
+from linli.telemetry import tiers
 from linli.telemetry.gateway.frames import BadFrame
 from linli.telemetry.gateway.http_talk import STORE_S, talk
-from linli.telemetry.gateway.hub import Gateway
+from linli.telemetry.gateway.hub import TOO_OLD, Gateway
 from linli.telemetry.gateway.payload import BadPayload, decode
 from linli.telemetry.gateway.registry import Device, Login
 from linli.telemetry.http1 import Request, Response, json_response, problem
@@ -68,11 +69,11 @@ class DeviceDoor:
         try:
             if what == "attributes":
                 gateway.take_attributes(device, request.body, stored)
-                clamped = 0
+                warnings: list[str] = []
             else:
-                before = device.clamped
+                before = device.clamped, gateway.refusals[TOO_OLD]
                 gateway.take(device, request.body, stored, backfill=request.query.get("backfill") in ("1", "true"))
-                clamped = device.clamped - before
+                warnings = _warnings(device.clamped - before[0], gateway.refusals[TOO_OLD] - before[1])
         except BadPayload as error:
             return self._refused(device, error)
         try:
@@ -80,10 +81,8 @@ class DeviceDoor:
                 await stored
         except TimeoutError:
             return self._busy()
-        if clamped:
-            reason = f"{clamped} values had a clock more than 10 minutes ahead or 400 days behind; stored at our time"
-            return json_response({"warnings": [{"field": "ts", "reason": reason}]})
-        return json_response({})
+        told = [{"field": "ts", "reason": reason} for reason in warnings]
+        return json_response({"warnings": told} if told else {})
 
     async def _provision(self, request: Request) -> Response:
         if request.method != "POST":
@@ -125,3 +124,12 @@ class DeviceDoor:
         answer = problem(503, "unavailable", why)
         answer.headers["retry-after"] = "5"
         return answer
+
+
+def _warnings(clamped: int, older: int) -> list[str]:
+    found = []
+    if clamped:
+        found.append(f"{clamped} values had a clock more than 10 minutes ahead or 400 days behind; stored at our time")
+    if older:
+        found.append(f"{older} values left out: the district keeps those since {tiers.day(tiers.now().raw)}")
+    return found

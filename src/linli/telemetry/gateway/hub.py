@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from linli.kernel.steady import SteadyClock
-from linli.telemetry import stream
+from linli.telemetry import stream, tiers
 from linli.telemetry.gateway import frames, topics
 from linli.telemetry.gateway.arrivals import Arrivals
 from linli.telemetry.gateway.batcher import Batcher, Part
@@ -33,6 +33,7 @@ from linli.telemetry.gateway.payload import (
     checked,
     decode,
     fill,
+    leave_out,
     quick,
     shape,
     split,
@@ -48,6 +49,7 @@ log = logging.getLogger("linli.gateway")
 MAX_CONNECTIONS = int(os.environ.get("LINLI_GATEWAY_CONNECTIONS") or 20_000)
 MAX_BODY = 256 * 1024
 NOT_HELD = "the credential does not hold any more: it was revoked, replaced, or is over"
+TOO_OLD = "too-old"
 OUT_OF_SERVICE = "the device was taken out of service"
 LIMITS = orjson.dumps(
     {
@@ -217,6 +219,9 @@ class Gateway:
     ) -> float:
         now = self.clock.now_ms()
         part = self.batcher.parts[device.partition]
+        if (since := tiers.now().raw) and (older := leave_out(message, since, now, backfill)):
+            self.refusals[TOO_OLD] += older
+            device.refuse(f"{older} values left out: the district keeps those since {tiers.day(since)}")
         points, clamped = fill(part, device, message, now, backfill=backfill, doubtful=doubtful)
         if clamped:
             self.clamped += clamped

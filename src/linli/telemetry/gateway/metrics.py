@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from linli.telemetry.gateway.hub import Gateway
@@ -56,5 +56,6 @@ def _doors(gateway: Gateway) -> Iterator[Metric]:
 
 def registry(gateway: Gateway) -> CollectorRegistry:
     found = CollectorRegistry()
+    ProcessCollector(registry=found)
     found.register(_Collector(gateway))  # type: ignore[arg-type]
     return found

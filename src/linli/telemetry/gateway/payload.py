@@ -116,6 +116,17 @@ def flags_of(ts: int | None, now: int, backfill: bool) -> tuple[int, int]:
     return ts, LATE if now - ts > LATE_MS else 0
 
 
+def leave_out(message: Message, since: int, now: int, backfill: bool) -> int:
+    """Take the readings out that are older than the district keeps any (`since`, ms); how many. A clock that is years
+    behind is another matter (`flags_of`)."""
+    least, left = 0 if backfill else now - BEHIND_MS, 0
+    for own, values, _ in message:
+        if own is not None and least <= own < since:
+            left += len(values)
+            values.clear()
+    return left
+
+
 def translate(device: Device, message: Message) -> None:
     """What a device of an older version of its model calls and counts otherwise, as today's properties, in place."""
     for _, values, _ in message:

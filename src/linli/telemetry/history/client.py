@@ -19,6 +19,7 @@ import msgspec
 import orjson
 import pyarrow as pa
 
+from linli.telemetry import tiers
 from linli.telemetry.batch import Batch, encode
 from linli.telemetry.history import observations, questions
 from linli.telemetry.history.line import Answer, Line, NoAnswer
@@ -70,7 +71,8 @@ class HistoryClient:
     def series(self, device_ids: Sequence[UUID], property: str, start: int, end: int, points: int = 500) -> pa.Table:
         """device, t, min, max, mean, count: at most points + 1 buckets a device, extremes kept."""
         if self.server:
-            return self._ask(questions.series([d.bytes for d in device_ids], property, start, end, points))
+            ids = [d.bytes for d in device_ids]
+            return self._ask(questions.series(ids, property, start, end, points, since=tiers.now()))
         return self._get(
             "series",
             {"devices": _ids(device_ids), "property": property, "start": start, "end": end, "points": points},
@@ -80,7 +82,7 @@ class HistoryClient:
         """i, t, min, max, mean, count, last, last_t of up to eight series in one answer, each (device, property, start,
         end) over its own span; `i` is its place in `asked`."""
         if self.server:
-            return self._ask(questions.side_by_side([(d.bytes, *rest) for d, *rest in asked], points))
+            return self._ask(questions.side_by_side([(d.bytes, *rest) for d, *rest in asked], points, tiers.now()))
         told = orjson.dumps([(str(d), *rest) for d, *rest in asked]).decode()
         return self._get("compared", {"series": told, "points": points})
 

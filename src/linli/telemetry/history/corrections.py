@@ -1,11 +1,16 @@
-"""Taking readings out again: from raw, and from the buckets, which are made anew. Runs in the writer's thread."""
+"""Taking readings out again: single ones from raw, and from the buckets, which are made anew; and what is past its
+days. Runs in the writer's thread."""
 
 from __future__ import annotations
 
+import logging
 import uuid
 from typing import Any
 
 from linli.telemetry.history.store import insert_settings, kept_in, on_cluster
+from linli.telemetry.tiers import TABLES, Since
+
+log = logging.getLogger("linli.history")
 
 HOUR_MS = 3_600_000
 MOST = 10_000
@@ -42,3 +47,23 @@ def forget(client: Any, device: bytes, prop: str, times: list[int]) -> None:
         f" WHERE {own} GROUP BY device, property",
         parameters=given, settings=settings,
     )  # fmt: skip
+
+
+def expire(client: Any, since: Since) -> dict[str, str]:
+    """The oldest partition of each table goes when all in it is past its days; their names. One at a time: a clock that
+    is wrong for a while costs little."""
+    gone: dict[str, str] = {}
+    for table in TABLES:
+        if name := _oldest(client, table, getattr(since, table)):
+            client.command(f"ALTER TABLE {kept_in(table)}{on_cluster()} DROP PARTITION ID '{name}'")
+            gone[table] = name
+    if gone:
+        log.info("readings past their days are gone: %s", gone)
+    return gone
+
+
+def _oldest(client: Any, table: str, since: int) -> str:
+    if not since:
+        return ""
+    before = f"{'ts' if table == 'raw' else 't'} < toDateTime({since // 1000}, 'UTC')"
+    return str(client.query(f"SELECT min(_partition_id) FROM {table} WHERE {before}").result_rows[0][0])

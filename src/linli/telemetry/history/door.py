@@ -20,6 +20,7 @@ import orjson
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from linli.telemetry import tiers
 from linli.telemetry.batch import BadBatch, decode
 from linli.telemetry.history import analyst, observations, questions
 from linli.telemetry.history.newest import Newest, complete, lacking, of_table
@@ -107,9 +108,12 @@ class Door:
     async def _write(self, request: Request) -> Response:
         """Readings of another process of ours, as one batch; answered when they can be read."""
         try:
-            stored = await self.write(decode(request.body))
+            batch = decode(request.body)
         except BadBatch as error:
             raise BadQuestion("body", str(error)) from error
+        if len(batch) and int(batch.ts.min()) < (kept := tiers.now().raw):
+            raise BadQuestion("time", f"the district keeps readings since {tiers.day(kept)}; older ones are not taken")
+        stored = await self.write(batch)
         return json_response({"stored": stored}, 200 if stored else 504)
 
     async def _forget(self, request: Request) -> Response:
@@ -287,8 +291,9 @@ def _readings(query: dict[str, str]) -> Question:
 
 def _series(query: dict[str, str]) -> Question:
     return questions.series(
-        _devices(query), query.get("property", ""), _int(query, "start"), _int(query, "end"), _int(query, "points", 500)
-    )
+        _devices(query), query.get("property", ""), _int(query, "start"), _int(query, "end"),
+        _int(query, "points", 500), since=tiers.now(),
+    )  # fmt: skip
 
 
 def _compared(query: dict[str, str]) -> Question:
@@ -297,7 +302,7 @@ def _compared(query: dict[str, str]) -> Question:
         asked = [(UUID(d).bytes, str(p), int(a), int(b)) for d, p, a, b in orjson.loads(query.get("series", ""))]
     except (ValueError, TypeError) as error:
         raise BadQuestion("series", "must be lists of device, property, start and end") from error
-    return questions.side_by_side(asked, _int(query, "points", 500))
+    return questions.side_by_side(asked, _int(query, "points", 500), tiers.now())
 
 
 def _rollup(query: dict[str, str]) -> Question:

@@ -17,12 +17,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import uvloop
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from linli.home import Home
 from linli.kernel import logs, ops_server
-from linli.telemetry import http1, stream
+from linli.telemetry import http1, stream, tiers
 from linli.telemetry.batch import STREAM, BadBatch, Batch, decode, encode, make, partition_of, subject_of
 from linli.telemetry.history import backup, corrections
 from linli.telemetry.history.door import Door
@@ -40,6 +40,7 @@ WRITER_NICE = 5
 KEEP_S = 2 * 3600
 KEEP_FULL_S = 15 * 60
 RETRY_S = 2.0
+EXPIRE_FIRST_S, EXPIRE_S = 600.0, 6 * 3600.0
 MAX_BODY = 32 << 20  # a list of 300,000 series to ask about
 
 
@@ -223,6 +224,16 @@ class History:
             except Exception as error:
                 log.warning("purge: %s", type(error).__name__)
 
+    async def expire(self) -> None:
+        """What is past its days goes, a partition of each table at a time."""
+        await asyncio.sleep(EXPIRE_FIRST_S)
+        while True:
+            try:
+                await self._in_thread(corrections.expire, self.writer.client, tiers.now())
+            except Exception as error:
+                log.warning("past its days, but still there: %s", str(error)[:200])
+            await asyncio.sleep(EXPIRE_S)
+
     async def _in_thread(self, work: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.thread, work, *args)
 
@@ -231,6 +242,7 @@ class History:
             "ready": True, "stored": self.stored, "epoch": self.journal.epoch, "caught_up": self.caught_up,
             "rows": self.writer.rows, "duplicates": self.writer.dropped, "checked": self.writer.checked,
             "lag_s": round(self.newest_lag, 3), "blocks": self.blocks, "bad_batches": self.bad_batches,
+            "too_old": self.writer.too_old,
         }  # fmt: skip
 
 
@@ -251,6 +263,7 @@ class _Collector:
 _COUNTERS = {
     "rows": "readings put into the store",
     "duplicates": "readings that were there already",
+    "too_old": "readings older than the district keeps them, left out",
     "blocks": "inserts",
     "bad_batches": "messages that were no batch",
 }
@@ -258,6 +271,7 @@ _COUNTERS = {
 
 def _metrics(history: History) -> CollectorRegistry:
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     registry.register(_Collector(history))  # type: ignore[arg-type]
     return registry
 
@@ -271,6 +285,7 @@ def _step_back() -> None:
 async def serve() -> None:
     home = Home.current()
     folder = home.data("history")
+    tiers.of_packs()  # a pack that contradicts itself is told before anything is opened
     thread = ThreadPoolExecutor(1, thread_name_prefix="writer", initializer=_step_back)
     loop = asyncio.get_running_loop()
     store = of_environment(folder)
@@ -290,7 +305,7 @@ async def serve() -> None:
     log.info("history is up at sequence %d", history.stored)
     gc.collect()
     gc.freeze()
-    tasks = [asyncio.create_task(history.run()), asyncio.create_task(history.purge())]
+    tasks = [asyncio.create_task(work) for work in (history.run(), history.purge(), history.expire())]
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -10,12 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from linli.telemetry.batch import CLAMPED, DOUBTFUL, LATE, OUT_OF_RANGE
+from linli.telemetry.tiers import ALL, Since
 
 MAX_POINTS = 20_000
 MAX_ROWS = 50_000
 MAX_ARRIVALS = 1_000_000
 _ARRIVED_AT_ONCE = 1_500  # readings: a question is text of at most 256 KiB
 MAX_SIDE_BY_SIDE = 8
+SHORT_MS = 26 * 3_600_000
 STEPS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 DEFAULT_ZONE = "Asia/Shanghai"
 _COLUMNS = (
@@ -77,63 +79,81 @@ def readings(
     return Question(sql, parameters)
 
 
-def series(devices: list[bytes], prop: str, start: int, end: int, points: int, *, last: bool = False) -> Question:
+def series(
+    devices: list[bytes], prop: str, start: int, end: int, points: int, *, last: bool = False, since: Since = ALL
+) -> Question:
     """At most `points` + 1 buckets a device with min, max, mean and count; exact for any start and end. With `last` the
     newest reading of each bucket too: `last` and its time `last_t`.
 
-    Long spans take the inner part from a rollup and only the two edges from raw.
+    Long spans take the inner part from a rollup and only the two edges from raw. Of a time whose raw readings are not
+    kept any more (`since`), the whole minutes or hours that touch the span.
     """
     _span(start, end)
     if not 1 <= points <= MAX_POINTS:
         raise BadQuestion("points", f"must be between 1 and {MAX_POINTS}")
     step = max(1, -(-(end - start) // points))
-    table, base = "raw", 1
-    for name in ("hour", "minute"):
-        if step >= STEPS[name]:
-            table, base = name, STEPS[name]
-            break
+    table, base = _finest(step, end - start, start, since)
     step = -(-step // base) * base
     origin = start // base * base
-    source = _rows(_in(devices), table, base, last)
+    inner = _inner(start, end, base, since)
+    source = _rows(_in(devices), table, start, end, inner, last)
     newest = ", max(z).2 AS last, toUnixTimestamp64Milli(max(z).1) AS last_t" if last else ""
     sql = f"""SELECT device, {{origin:Int64}} + intDiv(ms - {{origin:Int64}}, {{step:Int64}}) * {{step:Int64}} AS t,
         min(l) AS min, max(h) AS max, sum(s) / sum(c) AS mean, sum(c) AS count{newest}
         FROM ({source}) GROUP BY device, t ORDER BY device, t"""
-    inner_start, inner_end = -(-start // base) * base, end // base * base
-    if inner_start >= inner_end:
-        inner_start = inner_end = start
     return Question(
         sql,
-        {"prop": prop, "start": start, "end": end, "a": inner_start, "b": inner_end, "step": step, "origin": origin},
+        {"prop": prop, "start": start, "end": end, "a": inner[0], "b": inner[1], "step": step, "origin": origin},
     )
 
 
-def side_by_side(asked: Sequence[tuple[bytes, str, int, int]], points: int) -> Question:
+def _finest(step: int, span: int, start: int, since: Since) -> tuple[str, int]:
+    """The table to read, and its bucket in ms: as coarse as the steps allow, or as what is kept of that time needs.
+    A day is soonest read from raw: no edges."""
+    for name, finer in (("hour", since.minute), ("minute", since.raw)):
+        if (step >= STEPS[name] and span > SHORT_MS) or start < finer:
+            return name, STEPS[name]
+    return "raw", 1
+
+
+def _inner(start: int, end: int, base: int, since: Since) -> tuple[int, int]:
+    """What of the span comes from the table of such buckets; the rest, before and after, is raw."""
+    a, b = -(-start // base) * base, end // base * base
+    if start < since.raw:
+        a = start // base * base
+    if end <= since.raw:
+        b = -(-end // base) * base
+    return (a, b) if base > 1 and a < b else (start, start)
+
+
+def side_by_side(asked: Sequence[tuple[bytes, str, int, int]], points: int, since: Since = ALL) -> Question:
     """Several series in one answer, each (device, property, start, end) over its own span: `i` is the place of a series
     in `asked`; then t, min, max, mean, count, last, last_t by (i, t)."""
     if not 1 <= len(asked) <= MAX_SIDE_BY_SIDE:
         raise BadQuestion("series", f"1 to {MAX_SIDE_BY_SIDE} are needed")
     parts, parameters = [], {}
     for i, (device, prop, start, end) in enumerate(asked):
-        one = series([device], prop, start, end, points, last=True)
+        one = series([device], prop, start, end, points, last=True, since=since)
         own = re.sub(r"\{(\w+):", rf"{{\1_{i}:", one.sql)
         parts.append(f"SELECT toInt64({i}) AS i, t, min, max, mean, count, last, last_t FROM ({own})")
         parameters.update({f"{name}_{i}": value for name, value in one.parameters.items()})
     return Question(f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY i, t", parameters)
 
 
-def _rows(where: str, table: str, base: int, last: bool = False) -> str:
+def _rows(where: str, table: str, start: int, end: int, inner: tuple[int, int], last: bool) -> str:
+    """Each table is read once, and only if something of the span is its."""
     mine, kept = (", tuple(ts, value) AS z", ", last AS z") if last else ("", "")
+    a, b = inner
+    spans = " OR ".join(
+        f"(ts >= fromUnixTimestamp64Milli({{{first}:Int64}}) AND ts < fromUnixTimestamp64Milli({{{past}:Int64}}))"
+        for first, past, some in (("start", "a", start < a), ("b", "end", b < end)) if some
+    )  # fmt: skip
     raw = f"""SELECT device, toUnixTimestamp64Milli(ts) AS ms, value AS l, value AS h, value AS s,
-        toUInt64(1) AS c{mine} FROM raw
-        WHERE {where} AND property = {{prop:String}} AND ts >= fromUnixTimestamp64Milli({{%s:Int64}})
-        AND ts < fromUnixTimestamp64Milli({{%s:Int64}})"""
-    if table == "raw":
-        return raw % ("start", "end")
-    inner = f"""SELECT device, toInt64(toUnixTimestamp(t)) * 1000 AS ms, lo AS l, hi AS h, total AS s, n AS c{kept}
+        toUInt64(1) AS c{mine} FROM raw WHERE {where} AND property = {{prop:String}} AND ({spans})"""
+    whole = f"""SELECT device, toInt64(toUnixTimestamp(t)) * 1000 AS ms, lo AS l, hi AS h, total AS s, n AS c{kept}
         FROM {table} WHERE {where} AND property = {{prop:String}} AND t >= toDateTime(intDiv({{a:Int64}}, 1000), 'UTC')
         AND t < toDateTime(intDiv({{b:Int64}}, 1000), 'UTC')"""
-    return f"{raw % ('start', 'a')} UNION ALL {inner} UNION ALL {raw % ('b', 'end')}"
+    return " UNION ALL ".join([whole] * (a < b) + [raw] * bool(spans))
 
 
 def latest(devices: list[bytes]) -> Question:

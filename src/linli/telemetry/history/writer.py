@@ -3,6 +3,7 @@
 A reading is (device, property, its own time). Rows newer than the last of their series go straight in; the others are
 looked up among the rows of earlier blocks first. So a block's rows depend only on the stream before it, and inserting
 it again after a kill gives the same rows under the same token. Readings without a time of their own are all kept.
+Those older than raw readings are kept (`tiers`) are left out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from linli.telemetry import tiers
 from linli.telemetry.batch import NO_TIME, PRIVATE, Batch
 from linli.telemetry.history.journal import Intent
 from linli.telemetry.history.store import QUERY_SETTINGS, Store, insert_settings
@@ -36,7 +38,7 @@ class Writer:
         self.props: dict[str, int] = {}
         self.names: list[str] = []
         self.last: dict[int, int] = {}  # series → its newest own time
-        self.rows = self.dropped = self.checked = 0
+        self.rows = self.dropped = self.checked = self.too_old = 0
         self._load_last()
 
     def _load_last(self) -> None:
@@ -68,7 +70,7 @@ class Writer:
 
     def write(self, intent: Intent, batches: Iterable[Batch]) -> int:
         """Insert the readings of `intent`'s messages; returns how many rows were new."""
-        columns = self._join(intent.epoch, batches)
+        columns = self._of_age(self._join(intent.epoch, batches))
         if columns is None:
             return 0
         keep = self._new_rows(columns, intent.epoch << _EPOCH_BITS | intent.first)
@@ -97,6 +99,15 @@ class Writer:
             return None
         names = ("device", "prop", "ts", "recv", "value", "flags", "seq")
         return {name: np.concatenate(column) for name, column in zip(names, zip(*parts, strict=True), strict=True)}
+
+    def _of_age(self, columns: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Without those older than readings are kept: nothing is left to tell whether one came before, and it would
+        count again in its hour."""
+        first = tiers.now().raw
+        if columns is None or not first or (kept := columns["ts"] >= first).all():
+            return columns
+        self.too_old += int(len(kept) - kept.sum())
+        return {name: column[kept] for name, column in columns.items()} if kept.any() else None
 
     def _new_rows(self, columns: dict[str, Any], before: int) -> npt.NDArray[np.bool_]:
         series: Ints = columns["device"] << 24 | columns["prop"]

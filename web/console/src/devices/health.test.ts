@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { pace, shown, type Health } from "./health";
 
-const at = (second: number, messages: number | null): Health => ({ at: new Date(second * 1000).toISOString(), processes: [], doors: [], gateway: { messages }, sense: {}, leases: [], history: {}, events: {} });
+const at = (second: number, messages: number | null): Health => ({ at: new Date(second * 1000).toISOString(), processes: [], doors: [], gateway: { messages }, sense: {}, leases: [], history: {}, kept_days: {}, events: {} });
 const of = (it: Health) => it.gateway["messages"];
 
 test("a pace is what came between two readings, by the service's own clock", () => {

@@ -4,7 +4,7 @@ export interface Door { name: string; port: number; up: boolean; connections: nu
 export interface Lease { partition: number; owner: string; epoch: number; sequence: number; held: boolean; expires_at: string; saved_at: string | null }
 type Figures = Record<string, number | null>;
 export interface Health {
-  at: string; processes: ProcessState[]; doors: Door[]; gateway: Figures; sense: Figures; leases: Lease[]; history: Figures; events: Figures;
+  at: string; processes: ProcessState[]; doors: Door[]; gateway: Figures; sense: Figures; leases: Lease[]; history: Figures; kept_days: Figures; events: Figures;
 }
 /** Refusals by reason stand beside the gateway's figures. */
 export const refusals = (it: Health): [string, number][] => Object.entries((it.gateway as unknown as { refused: Record<string, number> }).refused).sort((a, b) => b[1] - a[1]);
