@@ -28,7 +28,6 @@ class Query:
     skip: int = 0
     count: bool = False
     format: str = ""
-    given: tuple[tuple[str, str], ...] = field(default=(), compare=False)  # as it was asked
 
     @property
     def size(self) -> int:
@@ -37,8 +36,7 @@ class Query:
 
 def parse(options: Iterable[tuple[str, str]], depth: int = 0) -> Query:
     """Options as (name, decoded text). Names that begin with `$` and are not known are refused."""
-    options = tuple(options)
-    found, seen = Query(given=options), set()
+    found, seen = Query(), set()
     for name, text in options:
         key = name.lower() if name.startswith("$") else f"${name.lower()}"
         if key not in _OPTIONS:
@@ -52,26 +50,6 @@ def parse(options: Iterable[tuple[str, str]], depth: int = 0) -> Query:
             raise Wrong(f"{name} holds a zero character")
         found = _OPTIONS[key](found, text.strip(), depth)
     return found
-
-
-def following(query: Query) -> list[tuple[str, str]]:
-    """The options of the page after this one."""
-    kept = [*_rest(query), ("$top", str(query.size)), ("$skip", str(query.skip + query.size))]
-    return [*kept, ("$expand", _expanded(query.expand))] if query.expand else kept
-
-
-def _rest(query: Query, but: tuple[str, ...] = ("expand", "top", "skip")) -> list[tuple[str, str]]:
-    return [(n, v) for n, v in query.given if n.lower().lstrip("$") not in but]
-
-
-def _expanded(expand: dict[str, Query]) -> str:
-    """What is expanded, as text."""
-    found = []
-    for name, inner in expand.items():
-        parts = [f"{n}={v}" for n, v in _rest(inner, ("expand",))]
-        parts += [f"$expand={_expanded(inner.expand)}"] if inner.expand else []
-        found.append(f"{name}({';'.join(parts)})" if parts else name)
-    return ",".join(found)
 
 
 def _filter(query: Query, text: str, depth: int) -> Query:

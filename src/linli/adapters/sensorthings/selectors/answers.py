@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
-from linli.adapters.sensorthings.odata.query import Query, following
+from linli.adapters.sensorthings.odata.query import Query
 from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, FEATURES, Attribute, Entity, Link
 from linli.adapters.sensorthings.selectors import entities, newest, observing
 from linli.adapters.sensorthings.selectors.frames import Params, rows, scope
@@ -203,7 +203,7 @@ def _members(
     made[link.name] = part
     if more and part:
         at = f"{context.link(entity, key)}/{link.name}"
-        made[f"{link.name}@iot.nextLink"] = f"{at}?{urlencode(following(inner))}"
+        made[f"{link.name}@iot.nextLink"] = f"{at}?" + urlencode({"$top": inner.size, "$skip": inner.skip + inner.size})
     return made
 
 

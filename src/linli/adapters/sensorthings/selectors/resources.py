@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.paths import Step
@@ -15,6 +15,7 @@ from linli.adapters.sensorthings.selectors.answers import Context, Row, key_of, 
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
 
+PLAIN = "$(),;=':/@*"  # stands as it is in the addresses of pages: programs look for `$skip=` there
 NO_SUCH = "nothing stands at this address"
 
 
@@ -161,13 +162,25 @@ def series_of(actor: Actor, found: Resource) -> observing.Series:
 
 
 def under(found: Resource, body: Any) -> Any:
-    """A new entity of an address such as Things(1)/Datastreams belongs to that Thing."""
+    """A new entity of an address such as Things(1)/Datastreams belongs to that Thing. Wrong when it names another."""
     if found.parent is None or not isinstance(body, dict):
         return body
     source, link, row = found.parent
     back = found.entity.links[link.back or source.single]
     own = {"@iot.id": key_of(source, row)}
-    return {**body, back.name: [own] if back.many else own}
+    named = [n for n in body if (tie := found.entity.link(n)) is not None and tie.name == back.name]
+    rest = {n: v for n, v in body.items() if n not in named}
+    if back.many:
+        others = [one for n in named for one in (body[n] if isinstance(body[n], list) else [body[n]])]
+        return {**rest, back.name: [own, *(one for one in others if not _is(one, own))]}
+    if not all(_is(body[n], own) for n in named):
+        raise Wrong(f"{back.name}: the address says {own['@iot.id']}, the body something else")
+    return {**rest, back.name: own}
+
+
+def _is(given: Any, own: dict[str, Any]) -> bool:
+    """Whether a link in a body leads to this entity."""
+    return isinstance(given, dict) and str(given.get("@iot.id", given.get("id"))) == str(own["@iot.id"])
 
 
 def _set(context: Context, found: Resource, query: Query, address: str, given: list[tuple[str, str]]) -> Any:
@@ -219,4 +232,5 @@ def data_array(context: Context, query: Query, many: list[Row], sent: list[Row])
 def _next(address: str, given: list[tuple[str, str]], query: Query) -> str:
     """This address with the skip of the page that follows."""
     kept = [(n, v) for n, v in given if n.lower().lstrip("$") not in ("skip", "top")]
-    return f"{address}?" + urlencode([*kept, ("$top", str(query.size)), ("$skip", str(query.skip + query.size))])
+    kept += [("$top", str(query.size)), ("$skip", str(query.skip + query.size))]
+    return f"{address}?{urlencode(kept, quote_via=quote, safe=PLAIN)}"
