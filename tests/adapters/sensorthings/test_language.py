@@ -130,24 +130,29 @@ def test_observations_and_what_they_belong_to(made: Made) -> None:
     ):  # fmt: skip
         got = [o["result"] for o in program.get(f"/Observations?$filter={quote_plus(text)}")["value"]]
         assert sorted(got) == sorted(found), text
-    expected = [("times", r) for r in (4, 5, 6, 10, 1, 2, 7, 8, 3, 9)] + [("results", r) for r in RESULTS]
-    expected += [("more", 7), ("more", 2)]
-    named = {key: name for name, key in made.streams.items()}
-    for by in ("Datastream/name desc", "Datastream/id"):
-        found, at = [], f"/Observations?$orderby={by},phenomenonTime&$top=4&$expand=Datastream($select=id)"
-        while at:
-            page = program.get(at)
-            found += [(named[o["Datastream"]["@iot.id"]], o["result"]) for o in page["value"]]
-            at = page.get("@iot.nextLink")
-        assert sorted(map(repr, found)) == sorted(map(repr, expected))
-        streams = list(dict.fromkeys(name for name, _ in found))
-        assert streams == (["times", "results", "more"] if by.startswith("Datastream/name") else list(made.streams))
-        assert [r for name, r in found if name == "results"] == RESULTS
-    program.get("/Observations?$orderby=Datastream/nothing", 400)
-    streams = "/Datastreams?$orderby=id&$filter=Observations/"
-    assert program.names(f"{streams}result gt 6 and Observations/phenomenonTime lt {SEVEN}") == ["more"]
     assert program.names("/FeaturesOfInterest?$filter=Observations/result eq 't1'") == ["Yard"]
     assert program.names("/FeaturesOfInterest?$filter=Observations/Datastream/name eq 'more'") == []
+    at = f"/Datastreams?$filter=Observations/result gt 6 and Observations/phenomenonTime lt {SEVEN}"
+    assert program.names(at) == ["more"], "one observation is meant by both"
+
+
+@pytest.mark.parametrize(
+    ("by", "streams"),
+    [("Datastream/name desc", ["times", "results", "more"]), ("Datastream/id", ["times", "results", "more"])],
+)
+def test_observations_ordered_by_what_they_belong_to(made: Made, by: str, streams: list[str]) -> None:
+    named = {key: name for name, key in made.streams.items()}
+    found: list[tuple[str, Any]] = []
+    at = f"/Observations?$orderby={by},phenomenonTime&$top=4&$expand=Datastream($select=id)"
+    while at:
+        page = made.program.get(at)
+        found += [(named[o["Datastream"]["@iot.id"]], o["result"]) for o in page["value"]]
+        at = page.get("@iot.nextLink")
+    assert list(dict.fromkeys(name for name, _ in found)) == streams
+    assert [r for name, r in found if name == "results"] == RESULTS
+    assert sorted(r for name, r in found if name == "times") == list(TIMES)
+    assert [r for name, r in found if name == "more"] == [7, 2]
+    made.program.get("/Observations?$orderby=Datastream/nothing", 400)
 
 
 def test_pages_hold_each_observation_once(made: Made) -> None:
@@ -187,6 +192,21 @@ def test_what_is_expanded(made: Made) -> None:
     chosen = program.get(f"/Datastreams({key})?$select=name,Thing&$expand=Thing($select=name,Locations),Sensor")
     assert set(chosen) == {"name", "Thing", "Thing@iot.navigationLink", "Sensor"}
     assert set(chosen["Thing"]) == {"name", "Locations@iot.navigationLink"}
+
+
+def test_any_of_what_is_linked(made: Made) -> None:
+    for text, found in (
+        ("Datastreams/any(d:d/name eq 'times') and Datastreams/any(d:d/name eq 'results')", ["It's one"]),
+        ("Datastreams/any(d:d/name eq 'times' and d/Sensor/name eq 'S results')", []),
+        ("Datastreams/any(d : d/Thing/Locations/any(l : startswith(l/name, 'Y')))", ["It's one"]),
+        ("not Datastreams/any(d:d/name eq 'times')", ["Two & two"]), ("Locations/any(l:name ne '')", ["It's one"]),
+        ("Datastreams/any(d:d/Observations/any(o:o/result eq 'text' or o/result eq 11))", ["It's one"]),
+    ):  # fmt: skip
+        assert made.program.names(f"/Things?$orderby=id&$filter={quote_plus(text)}") == found, text
+    places = "/Observations/$count?$filter=Datastream/Thing/Locations/any(l: l/name eq 'Yard')"
+    assert made.program.get(places) == str(len(TIMES) + len(RESULTS))
+    for text in ("Datastreams/any(d d/name eq 'x')", "Datastreams/any('x')", "Datastreams/any(d:d/nothing eq 1)"):
+        made.program.get(f"/Things?$filter={text}", 400)
 
 
 def test_json_texts_and_shapes(made: Made) -> None:
