@@ -138,7 +138,7 @@ def test_observations_and_what_they_belong_to(made: Made) -> None:
 
 @pytest.mark.parametrize(
     ("by", "streams"),
-    [("Datastream/name desc", ["times", "results", "more"]), ("Datastream/id", ["times", "results", "more"])],
+    [("Datastream/name desc", ["times", "results", "more"]), ("Datastream/id desc", ["more", "results", "times"])],
 )
 def test_observations_ordered_by_what_they_belong_to(made: Made, by: str, streams: list[str]) -> None:
     named = {key: name for name, key in made.streams.items()}
