@@ -20,7 +20,7 @@ from linli.adapters.sensorthings.odata.errors import Wrong
 Expr = tuple[Any, ...]
 MAX_LENGTH, MAX_DEPTH = 8_000, 60
 _DAY = r"\d{4}-\d{2}-\d{2}"
-_TIME = rf"{_DAY}T\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}}|\ \d{{2}}:\d{{2}})?"
+_TIME = rf"{_DAY}T\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}}|[ ]\d{{2}}:\d{{2}})?"
 _TOKENS = re.compile(
     rf"""(?P<space>\s+)
     |(?P<span>{_TIME}/(?:{_TIME}|P[0-9YMWDTHS.]+))
@@ -98,7 +98,8 @@ class _Parser:
             if op == "in":
                 left = ("in", left, self.listed(")")) if self.take("(") else ("holds", self.sum(), left)
             else:
-                left = ("cmp", op, left, self.sum())
+                right = self.sum()
+                left = ("cmp", op, _dated(left, right), _dated(right, left))
         return left
 
     def sum(self) -> Expr:
@@ -194,6 +195,19 @@ def _moved(expr: Expr) -> Expr:
         return expr
     by = right[2] if op == "add" else -right[2]
     return ("lit", "span", (left[2][0] + by, left[2][1] + by))
+
+
+_TIMES = {"phenomenonTime", "resultTime", "validTime", "time"}
+_QUOTED = re.compile(rf"{_TIME}(?:/(?:{_TIME}|P[0-9YMWDTHS.]+))?")
+
+
+def _dated(expr: Expr, other: Expr) -> Expr:
+    """A time in quotes that is compared with an attribute that is one."""
+    if expr[:2] != ("lit", "str") or other[0] != "path" or other[1][-1] not in _TIMES:
+        return expr
+    if {"properties", "parameters"} & set(other[1]) or not _QUOTED.fullmatch(expr[2]):
+        return expr
+    return ("lit", "span", times.span(expr[2])) if "/" in expr[2] else ("lit", "time", times.instant(expr[2]))
 
 
 def _meant(expr: Any, name: str, links: tuple[str, ...]) -> Any:
