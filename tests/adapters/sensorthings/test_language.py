@@ -40,14 +40,13 @@ class Made:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        place = {**thing("Yard"), "encodingType": "application/geo+json",
-                 "location": {"type": "Point", "coordinates": [8, 51]}}  # fmt: skip
-        first = thing("It's one", properties={"list": [4, 5], "n": 2}, Locations=[place],
+        point = {"encodingType": "application/geo+json", "location": {"type": "Point", "coordinates": [8, 51]}}
+        first = thing("It's one", properties={"list": [4, 5], "n": 2}, Locations=[{**thing("Yard"), **point}],
                       Datastreams=[stream("times", properties={"limit": 6}), stream("results")])  # fmt: skip
+        second = thing("Two & two", Locations=[{**thing("Shed"), **point}],
+                       Datastreams=[stream("more", properties={"limit": 1})])  # fmt: skip
         program.post("/Things", first)
-        roof = {**place, "name": "Roof", "location": {"type": "Point", "coordinates": [9, 52]}}
-        second = [stream("more", properties={"limit": 1})]
-        program.post("/Things", thing("Two & two", Locations=[roof], Datastreams=second))
+        program.post("/Things", second)
         self.streams = {s["name"]: s["@iot.id"] for s in program.get("/Datastreams")["value"]}
         for result, text in TIMES.items():
             self.told("times", result, whole(text))
@@ -87,6 +86,7 @@ def test_times_and_intervals(made: Made) -> None:
         (f"finishes(phenomenonTime,{HOUR})", [3, 7]), (f"phenomenonTime add duration'PT1H' gt {EIGHT}", [3, 8, 9]),
         (f"phenomenonTime gt {HOUR} sub duration'PT1H'", [2, 3, 7, 8, 9]),
         (f"phenomenonTime sub {SEVEN} eq duration'PT1H'", [3, 9]), ("year(phenomenonTime) eq 2025", []),
+        (f"phenomenonTime lt '{SEVEN}'", [1, 4, 5]), ("'2026-11-01T16:00:00+08:00' eq phenomenonTime", [3]),
         ("phenomenonTime gt 2026-11-01T15:00:00+08:00", [3, 8, 9]), ("time(phenomenonTime) lt 06:59", [4, 5, 6]),
     ):  # fmt: skip
         assert sorted(made.results("times", f"$filter={text}")) == found, text
@@ -127,29 +127,35 @@ def test_observations_and_what_they_belong_to(made: Made) -> None:
         ("result gt Datastream/properties/limit", [2, 7, 7, 8, 9, 10]), ("resultTime gt phenomenonTime", [7]),
         ("Datastream/properties/limit add 3 lt result", [7, 10]),
         ("Datastream/Thing/name eq 'Two & two' and result eq 2", [2]),
-        ("Datastream/Thing/properties/n eq result", [2]), ("FeatureOfInterest/name ne 'Yard'", [7, 2]),
+        ("Datastream/Thing/properties/n eq result", [2]), ("FeatureOfInterest/name eq 'Shed'", [7, 2]),
         (f"Datastream/id eq '{made.streams['more']}'", [7, 2]), ("not Datastream/Thing/name eq 'It''s one'", [7, 2]),
     ):  # fmt: skip
         got = [o["result"] for o in program.get(f"/Observations?$filter={quote_plus(text)}")["value"]]
         assert sorted(got) == sorted(found), text
-    expected = [("times", r) for r in (4, 5, 6, 10, 1, 2, 7, 8, 3, 9)] + [("results", r) for r in RESULTS]
-    expected += [("more", 7), ("more", 2)]
-    named = {key: name for name, key in made.streams.items()}
-    for by in ("Datastream/name desc", "Datastream/id"):
-        found, at = [], f"/Observations?$orderby={by},phenomenonTime&$top=4&$expand=Datastream($select=id)"
-        while at:
-            page = program.get(at)
-            found += [(named[o["Datastream"]["@iot.id"]], o["result"]) for o in page["value"]]
-            at = page.get("@iot.nextLink")
-        assert sorted(map(repr, found)) == sorted(map(repr, expected))
-        streams = list(dict.fromkeys(name for name, _ in found))
-        assert streams == (["times", "results", "more"] if by.startswith("Datastream/name") else list(made.streams))
-        assert [r for name, r in found if name == "results"] == RESULTS
-    program.get("/Observations?$orderby=Datastream/nothing", 400)
-    streams = "/Datastreams?$orderby=id&$filter=Observations/"
-    assert program.names(f"{streams}result gt 6 and Observations/phenomenonTime lt {SEVEN}") == ["more"]
     assert program.names("/FeaturesOfInterest?$filter=Observations/result eq 't1'") == ["Yard"]
-    assert program.names("/FeaturesOfInterest?$filter=Observations/Datastream/name eq 'more'") == ["Roof"]
+    assert program.names("/FeaturesOfInterest?$filter=Observations/Datastream/name eq 'more'") == ["Shed"]
+    assert program.names("/FeaturesOfInterest?$filter=Observations/result gt 500") == []
+    at = f"/Datastreams?$filter=Observations/result gt 6 and Observations/phenomenonTime lt {SEVEN}"
+    assert program.names(at) == ["more"], "one observation is meant by both"
+
+
+@pytest.mark.parametrize(
+    ("by", "streams"),
+    [("Datastream/name desc", ["times", "results", "more"]), ("Datastream/id desc", ["more", "results", "times"])],
+)
+def test_observations_ordered_by_what_they_belong_to(made: Made, by: str, streams: list[str]) -> None:
+    named = {key: name for name, key in made.streams.items()}
+    found: list[tuple[str, Any]] = []
+    at = f"/Observations?$orderby={by},phenomenonTime&$top=4&$expand=Datastream($select=id)"
+    while at:
+        page = made.program.get(at)
+        found += [(named[o["Datastream"]["@iot.id"]], o["result"]) for o in page["value"]]
+        at = page.get("@iot.nextLink")
+    assert list(dict.fromkeys(name for name, _ in found)) == streams
+    assert [r for name, r in found if name == "results"] == RESULTS
+    assert sorted(r for name, r in found if name == "times") == list(TIMES)
+    assert [r for name, r in found if name == "more"] == [7, 2]
+    made.program.get("/Observations?$orderby=Datastream/nothing", 400)
 
 
 def test_pages_hold_each_observation_once(made: Made) -> None:
@@ -189,6 +195,22 @@ def test_what_is_expanded(made: Made) -> None:
     chosen = program.get(f"/Datastreams({key})?$select=name,Thing&$expand=Thing($select=name,Locations),Sensor")
     assert set(chosen) == {"name", "Thing", "Thing@iot.navigationLink", "Sensor"}
     assert set(chosen["Thing"]) == {"name", "Locations@iot.navigationLink"}
+
+
+def test_any_of_what_is_linked(made: Made) -> None:
+    for text, found in (
+        ("Datastreams/any(d:d/name eq 'times') and Datastreams/any(d:d/name eq 'results')", ["It's one"]),
+        ("Datastreams/any(d:d/name eq 'times' and d/Sensor/name eq 'S results')", []),
+        ("Datastreams/any(d : d/Thing/Locations/any(l : startswith(l/name, 'Y')))", ["It's one"]),
+        ("not Datastreams/any(d:d/name eq 'times')", ["Two & two"]),
+        ("Locations/any(l:l/name ne 'Yard')", ["Two & two"]),
+        ("Datastreams/any(d:d/Observations/any(o:o/result eq 'text' or o/result eq 11))", ["It's one"]),
+    ):  # fmt: skip
+        assert made.program.names(f"/Things?$orderby=id&$filter={quote_plus(text)}") == found, text
+    places = "/Observations/$count?$filter=Datastream/Thing/Locations/any(l: l/name eq 'Yard')"
+    assert made.program.get(places) == str(len(TIMES) + len(RESULTS))
+    for text in ("Datastreams/any(d d/name eq 'x')", "Datastreams/any('x')", "Datastreams/any(d:d/nothing eq 1)"):
+        made.program.get(f"/Things?$filter={text}", 400)
 
 
 def test_json_texts_and_shapes(made: Made) -> None:

@@ -119,6 +119,19 @@ def test_every_way_to_an_observation_tells_the_same_of_it(program: Program, devi
     assert program.get(f"/Datastreams({at})/Observations?{newest}")["value"][0]["resultTime"].endswith("16:12:24.000Z")
 
 
+def test_datastreams_of_devices_by_their_times(program: Program, devices: Devices) -> None:
+    """What is filtered and ordered by is what is shown, though history tells it."""
+    at = "/Datastreams?$filter=phenomenonTime"
+    assert len(program.names(f"{at} gt 2026-09-21T14:00:00Z")) == 3
+    assert program.names(f"{at} eq 2026-09-21T14:13:20Z") == ["设备N-1 井盖开启"]
+    assert program.names(f"{at} eq null") == ["设备S-1 井盖开启"]
+    assert program.names(f"{at} lt 2026-09-21T14:14:00Z") == ["设备N-1 井盖开启"]
+    assert program.names("/Things?$filter=Datastreams/phenomenonTime eq 2026-09-21T14:13:20Z") == ["设备N-1"]
+    ordered = program.get("/Datastreams?$orderby=phenomenonTime desc,name&$select=name,phenomenonTime")["value"]
+    assert [d.get("phenomenonTime", "").replace(".000", "") for d in ordered] == [
+        "2026-09-21T14:13:20Z/2026-09-21T16:12:20Z"] * 2 + ["2026-09-21T14:13:20Z", ""]  # fmt: skip
+
+
 def test_pages_go_on_to_the_end(program: Program, devices: Devices) -> None:
     seen, at = [], f"/Datastreams({stream(program)})/Observations?$count=true&$top=50&$orderby=result desc"
     while at:

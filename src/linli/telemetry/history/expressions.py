@@ -17,6 +17,7 @@ from linli.telemetry.history.questions import BadQuestion
 
 Typed = tuple[str, str]  # SQL and its kind: num, str, bool, time, duration, null
 MAX_DEPTH = 70
+CODED = "bitAnd(flags, 16) != 0"  # a yes or no, kept as 1 or 0: no number
 NULL: Typed = ("CAST(NULL AS Nullable(UInt8))", "null")
 _OPS = {"eq": "=", "ne": "!=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _SUMS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%"}
@@ -53,7 +54,8 @@ class Compiler:
         self.sets = sets
         self.tables: list[Typed] = []
         self.columns: dict[str, Typed] = {
-            "result": ("value", "num"), "phenomenonTime": ("ts", "time"), "resultTime": (result_time, "time"),
+            "result": (f"if({CODED}, NULL, value)", "num"), "phenomenonTime": ("ts", "time"),
+            "resultTime": (result_time, "time"),
         }  # fmt: skip
         self.depth = 0
 
@@ -112,10 +114,9 @@ class Compiler:
 
     def written(self, expr: Any) -> Typed:
         """A result as text; anything else as it is."""
-        sql, kind = self.compile(expr)
-        if list(expr) not in (["path", ["result"]], ["path", ("result",)]):
-            return sql, kind
-        return f"if(bitAnd(flags, 16) != 0, if({sql} = 1, 'true', 'false'), toString({sql}))", "str"
+        if not of_result(expr):
+            return self.compile(expr)
+        return f"if({CODED}, if(value = 1, 'true', 'false'), toString(value))", "str"
 
     # --- operators --------------------------------------------------------------------------------------------------
 
@@ -125,8 +126,8 @@ class Compiler:
         for one, other, o in ((a, b, op), (b, a, _SWAPPED[op])):
             if _is(other, "null"):
                 return self.nothing(one, o)
-            if _is(other, "bool") and self.compile(one)[1] == "num":
-                return self.truth(one, o, bool(other[2]))
+            if _is(other, "bool") and of_result(one):
+                return self.truth(o, bool(other[2]))
         (x, kx), (y, ky) = self.compile(a), self.compile(b)
         if "str" in (kx, ky):
             (x, kx), (y, ky) = self.written(a), self.written(b)
@@ -135,6 +136,8 @@ class Compiler:
         return f"({x} {_OPS[op]} {y})", "bool"
 
     def nothing(self, a: Any, op: str) -> Typed:
+        if of_result(a):
+            return ("false" if op == "eq" else "true", "bool") if op in ("eq", "ne") else NULL
         sql, kind = self.compile(a)
         if op not in ("eq", "ne"):
             return NULL
@@ -142,12 +145,10 @@ class Compiler:
             return ("true" if op == "eq" else "false"), "bool"
         return f"isNull({sql})" if op == "eq" else f"isNotNull({sql})", "bool"
 
-    def truth(self, a: Any, op: str, value: bool) -> Typed:
-        """A yes or no is kept as 1 or 0 and a flag."""
-        sql, _ = self.compile(a)
+    def truth(self, op: str, value: bool) -> Typed:
         if op not in ("eq", "ne"):
             return NULL
-        return f"(bitAnd(flags, 16) != 0 AND ({sql} {'=' if value == (op == 'eq') else '!='} 1))", "bool"
+        return f"if({CODED}, value {'=' if value == (op == 'eq') else '!='} 1, NULL)", "bool"
 
     def related(self, name: str, a: Any, b: Any) -> Typed:
         """Of times and intervals; a reading is an instant."""
@@ -222,6 +223,10 @@ class Compiler:
             places = ", ".join(f"toInt64({s}){' + 1' if i == 0 else ''}" for i, s in enumerate(sqls[1:]))
             return f"substringUTF8({sqls[0]}, {places})", "str"
         return NULL
+
+
+def of_result(expr: Any) -> bool:
+    return len(expr) == 2 and expr[0] == "path" and list(expr[1]) == ["result"]
 
 
 def _is(expr: Any, kind: str) -> bool:

@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from linli.telemetry.batch import CODED, TOLD
-from linli.telemetry.history.expressions import NULL, Compiler, Typed
+from linli.telemetry.history.expressions import NULL, Compiler, Typed, of_result
 from linli.telemetry.history.questions import MAX_ROWS, BadQuestion, Question
 
 MAX_SERIES, MAX_SKIP = 400_000, 10_000_000
@@ -86,7 +86,7 @@ def page(asked: dict[str, Any]) -> Question:
     ask, where = _parts(asked)
     own, order = [], []
     for number, (expr, falling) in enumerate(asked.get("order") or []):
-        sql, kind = ask.compile(expr)
+        sql, kind = ("value", "num") if of_result(expr) else ask.compile(expr)
         shown = f"toUnixTimestamp64Micro(toDateTime64({sql}, 6, 'UTC'))" if kind == "time" else sql
         own.append(f", {shown} AS o{number}")
         way = f"{'DESC' if falling else 'ASC'} NULLS LAST"

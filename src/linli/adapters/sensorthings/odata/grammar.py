@@ -4,6 +4,7 @@
     ("path", ("Datastream", "Thing", "name"))
     ("call", "substringof", (a, b)) · ("cmp", "eq", a, b) · ("in", a, (b, c)) · ("arith", "add", a, b)
     ("neg", a) · ("not", a) · ("and", a, b) · ("or", a, b) · ("holds", list, a): that a JSON list has a member
+    ("any", a): a/b/any(x: x/c eq 1), that there is such a one; x stands for its links, a/b
 
 Times are microseconds, durations too; geometries are WKT. A place in a list, `a/b[2]`, is a step of its path.
 """
@@ -19,7 +20,7 @@ from linli.adapters.sensorthings.odata.errors import Wrong
 Expr = tuple[Any, ...]
 MAX_LENGTH, MAX_DEPTH = 8_000, 60
 _DAY = r"\d{4}-\d{2}-\d{2}"
-_TIME = rf"{_DAY}T\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}}|\ \d{{2}}:\d{{2}})?"
+_TIME = rf"{_DAY}T\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}}|[ ]\d{{2}}:\d{{2}})?"
 _TOKENS = re.compile(
     rf"""(?P<space>\s+)
     |(?P<span>{_TIME}/(?:{_TIME}|P[0-9YMWDTHS.]+))
@@ -31,7 +32,7 @@ _TOKENS = re.compile(
     |(?P<typed>(?:geography|geometry|duration|datetime|date|time)'(?:[^']|'')*')
     |(?P<str>'(?:[^']|'')*')
     |(?P<name>@?[A-Za-z_$\u0080-\uffff][\w.@\u0080-\uffff-]*)
-    |(?P<mark>[(),/\[\]-])""",
+    |(?P<mark>[(),/\[\]:-])""",
     re.VERBOSE,
 )
 COMPARE = ("eq", "ne", "gt", "ge", "lt", "le")
@@ -97,7 +98,8 @@ class _Parser:
             if op == "in":
                 left = ("in", left, self.listed(")")) if self.take("(") else ("holds", self.sum(), left)
             else:
-                left = ("cmp", op, left, self.sum())
+                right = self.sum()
+                left = ("cmp", op, _dated(left, right), _dated(right, left))
         return left
 
     def sum(self) -> Expr:
@@ -149,8 +151,21 @@ class _Parser:
             if kind not in ("name", "num"):
                 raise Wrong(f"expected a name after {'/'.join(parts)}/")
             self.at += 1
+            if part.lower() == "any" and self.take("("):
+                return self.any(tuple(parts))
             parts += [part, *self.places()]
         return ("path", tuple(parts))
+
+    def any(self, links: tuple[str, ...]) -> Expr:
+        kind, name = self.peek()
+        if kind != "name":
+            raise Wrong(f"expected a name after {'/'.join(links)}/any(")
+        self.at += 1
+        self.need(":")
+        inner = _meant(self.either(), name, links)
+        self.need(")")
+        there = ("cmp", "ne", ("path", (*links, "id")), ("lit", "null", None))
+        return ("any", ("and", there, inner))
 
     def places(self) -> list[str]:
         """What stands in `[ ]` after a name: places in lists."""
@@ -180,6 +195,28 @@ def _moved(expr: Expr) -> Expr:
         return expr
     by = right[2] if op == "add" else -right[2]
     return ("lit", "span", (left[2][0] + by, left[2][1] + by))
+
+
+_TIMES = {"phenomenonTime", "resultTime", "validTime", "time"}
+_QUOTED = re.compile(rf"{_TIME}(?:/(?:{_TIME}|P[0-9YMWDTHS.]+))?")
+
+
+def _dated(expr: Expr, other: Expr) -> Expr:
+    """A time in quotes that is compared with an attribute that is one."""
+    if expr[:2] != ("lit", "str") or other[0] != "path" or other[1][-1] not in _TIMES:
+        return expr
+    if {"properties", "parameters"} & set(other[1]) or not _QUOTED.fullmatch(expr[2]):
+        return expr
+    return ("lit", "span", times.span(expr[2])) if "/" in expr[2] else ("lit", "time", times.instant(expr[2]))
+
+
+def _meant(expr: Any, name: str, links: tuple[str, ...]) -> Any:
+    """An expression with `links` where it says `name`."""
+    if not isinstance(expr, tuple):
+        return expr
+    if len(expr) == 2 and expr[0] == "path":
+        return ("path", (*links, *expr[1][1:])) if expr[1][0] == name else expr
+    return tuple(_meant(part, name, links) for part in expr)
 
 
 def _text(quoted: str) -> str:
@@ -262,4 +299,4 @@ def _within(part: tuple[Any, ...]) -> list[tuple[str, ...]]:
     return [p for one in part if isinstance(one, tuple) for p in _within(one)]
 
 
-_KINDS = {"path", "call", "cmp", "in", "holds", "arith", "neg", "not", "and", "or"}
+_KINDS = {"path", "call", "cmp", "in", "holds", "any", "arith", "neg", "not", "and", "or"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,13 +12,11 @@ from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.query import Query, spelt
 from linli.adapters.sensorthings.schema import DATASTREAMS, ENTITIES, FEATURES, Attribute, Entity, Link
-from linli.adapters.sensorthings.selectors import entities, newest, observing
+from linli.adapters.sensorthings.selectors import entities, observing, stretches
 from linli.adapters.sensorthings.selectors.frames import Params, rows, scope
 from linli.kernel.actor import Actor
 
 Row = dict[str, Any]
-KNOWN_S, KNOWN_MOST = 600.0, 200_000
-_known: dict[int, tuple[float, int]] = {}  # datastream → (good until, when its readings begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,29 +142,12 @@ def value_of(entity: Entity, row: Row, name: str) -> Any:
 
 def _tell_times(streams: Sequence[Row]) -> None:
     """Devices' own readings are told by history: until the latest one."""
-    told = [s for s in streams if s["device_id"] is not None]
-    if not told:
-        return
-    found = newest.of(s["device_id"] for s in told)
-    ends = {s["id"]: found[s["device_id"]].get(s["property"]) for s in told}
-    first = _first([s for s in told if ends[s["id"]] is not None and s["phenomenon_start"] is None])
-    for s in told:
-        last = ends[s["id"]]
-        if last is not None:
-            end = times.moment(last[0] * 1000)
-            s["phenomenon_start"] = s["phenomenon_start"] or times.moment(first.get(s["id"], last[0]) * 1000)
-            s["phenomenon_end"] = max(s["phenomenon_end"] or end, end)
-
-
-def _first(streams: Sequence[Row]) -> dict[int, int]:
-    """When their readings begin (ms). To ask costs a look at the whole series, and it hardly ever changes."""
-    now = time.monotonic()
-    lacking = [s for s in streams if _known.get(s["id"], (0.0, 0))[0] < now]
-    if len(_known) > KNOWN_MOST:
-        _known.clear()
-    for key, (first, _) in observing.first_and_last(lacking).items():
-        _known[key] = (now + KNOWN_S, first)
-    return {s["id"]: _known[s["id"]][1] for s in streams if s["id"] in _known}
+    found = stretches.told(streams)
+    for s in streams:
+        if s["id"] in found:
+            first, last = (times.moment(ms * 1000) for ms in found[s["id"]])
+            s["phenomenon_start"] = s["phenomenon_start"] or first
+            s["phenomenon_end"] = max(s["phenomenon_end"] or last, last)
 
 
 # --- what is expanded -----------------------------------------------------------------------------------------------

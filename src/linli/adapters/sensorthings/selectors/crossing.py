@@ -20,6 +20,8 @@ def resolved(actor: Actor, entity: Entity, expr: Expr) -> Expr:
     ways = {_prefix(entity, path) for path in leaves(expr)}
     if ways <= {None}:
         return expr
+    if expr[0] == "any":
+        return resolved(actor, entity, expr[1])
     if len(ways) == 1:
         return _within(actor, entity, ways.pop() or (), expr)
     if expr[0] == "and":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
 from linli.adapters.sensorthings.odata.grammar import Expr
-from linli.adapters.sensorthings.selectors import functions, shapes
+from linli.adapters.sensorthings.selectors import functions, shapes, stretches
 from linli.adapters.sensorthings.selectors.frames import Frame
 from linli.adapters.sensorthings.selectors.typed import OPS, Typed, cast, typed
 
@@ -21,6 +23,7 @@ class Filter:
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
+        self._told = ""
 
     def where(self, expr: Expr) -> str:
         found = self.compile(expr)
@@ -79,6 +82,8 @@ class Filter:
         if attribute is None:
             raise Wrong(f"{entity.single} has no {name!r}")
         parts = [c.format(t=alias) for c in attribute.column.split("|")]
+        if entity.name == "Datastreams" and name == "phenomenonTime":
+            return self.stretch(alias, *parts)
         if attribute.type in ("json", "any", "geo") and len(rest) > 1:
             deep = self.bind(list(rest[1:]), "text[]")
             return typed(f"({parts[0]} #> {deep})", "json")
@@ -86,6 +91,17 @@ class Filter:
             raise Wrong(f"{name} has no {rest[1]!r}")
         kind = "json" if attribute.type == "any" else attribute.type
         return typed(parts[0], kind, parts[1] if len(parts) > 1 else "")
+
+    def stretch(self, alias: str, start: str, end: str) -> Typed:
+        """From when until when a datastream has observations; for devices, history tells it."""
+        if self._told == "":
+            known = orjson.dumps(stretches.of_devices(self.frame.actor)).decode()
+            self._told = self.bind(known, "jsonb")
+        ends = [
+            f"(timestamptz 'epoch' + ({self._told} #>> ARRAY[{alias}.id::text, '{at}'])::bigint * interval '1 ms')"
+            for at in (0, 1)
+        ]
+        return typed(f"coalesce({start}, {ends[0]})", "span", f"greatest({end}, {ends[1]})")
 
     def found(self, names: tuple[str, ...]) -> tuple[str, Any, tuple[str, ...]]:
         """(alias, entity, the rest) of a path: links first, then an attribute and what lies in it."""
@@ -165,6 +181,11 @@ class Filter:
 
     def _or(self, a: Expr, b: Expr) -> Typed:
         return typed(f"({self.where(a)} OR {self.where(b)})", "bool")
+
+    def _any(self, a: Expr) -> Typed:
+        from linli.adapters.sensorthings.selectors.entities import condition
+
+        return typed(f"({condition(self.frame.actor, self.frame.entity, a, self.frame.params)})", "bool")
 
     def _call(self, name: str, given: tuple[Expr, ...]) -> Typed:
         if name in shapes.TESTS:

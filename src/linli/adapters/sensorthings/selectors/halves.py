@@ -54,6 +54,8 @@ def _cut(actor: Actor, expr: Expr, into: Halves, streams: list[dict[str, Any]]) 
     if expr[0] in LOGIC:
         pairs = [_cut(actor, part, into, streams) for part in expr[1:]]
         return (expr[0], *(p[0] for p in pairs)), (expr[0], *(p[1] for p in pairs))
+    if expr[0] == "any":
+        return _cut(actor, expr[1], into, streams)
     kinds = linked.links_of(expr)
     if "" in kinds or not kinds:
         Filter(Frame(actor, OBSERVATIONS)).where(expr)  # refuses what cannot be asked, though there may be no rows
