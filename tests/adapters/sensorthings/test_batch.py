@@ -96,7 +96,8 @@ def test_a_part_names_what_parts_before_it_made(program: Program, group: str) ->
 @pytest.mark.parametrize(
     "url", ["Things?$filter=name%20eq%20'Oven'&$select=name", "Things?$filter=name eq 'Oven'&$select=name",
             f"{ROOT}/Things?$select=name", "/v1.1/Things?$select=name", f"http://testserver{ROOT}/Things?$select=name",
-            f"HTTP://TestServer:80{ROOT}/Things?$select=name"],
+            f"HTTP://TestServer:80{ROOT}/Things?$select=name", "Things?$filter=name ne '水位'&$select=name",
+            "/sta/v1.1/Things?$filter=name ne '%E6%B0%B4%E4%BD%8D' and description ne 'a%2Bb'&$select=name"],
 )  # fmt: skip
 def test_addresses_in_every_form(program: Program, url: str) -> None:
     program.post("/Things", THING)
