@@ -22,7 +22,8 @@ from tests.e2e.words import wrong_words
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 TURNS = ((0, 0), (1, 1), (0, 1), (1, 0))  # language and theme
 SIDEWAYS = """
-Math.max(...[document.documentElement, ...document.querySelectorAll("main, .page-body, .split > :not(.list), .panel.stack")]
+Math.max(...[document.documentElement,
+  ...document.querySelectorAll("main, .page-body, .split > :not(.list), .panel.stack")]
   .filter((one) => !one.matches(".sideways, .sideways *") && getComputedStyle(one).overflowX !== "hidden")
   .map((one) => one.scrollWidth - one.clientWidth))
 """  # how far the page, or a part that holds its text, is wider than what is seen of it
