@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cmp_to_key
 from typing import Any
-from uuid import UUID
 
 from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
@@ -22,6 +21,7 @@ Row = dict[str, Any]
 TIME = ("path", ("phenomenonTime",))
 DEEP = 50_000
 MANY = 5_000
+TIMES_AT_ONCE = 20_000  # in a question to history
 _STREAM = "r.id, r.device_id, r.property, r.own, r.feature_id"
 
 
@@ -328,8 +328,25 @@ def first_and_last(streams: Sequence[Row]) -> dict[int, tuple[int, int]]:
     return {by[r["device"], r["name"]]: (r["first"], r["last"]) for r in table.to_pylist()}
 
 
-def taken(stream: Row, at: Sequence[int]) -> set[int]:
-    """Which of these times (ms) the series has a reading of already."""
-    device: UUID = stream["device_id"]
-    asked = {"series": [[stream["property"], [device.hex]]], "at": list(at)}
-    return set(telemetry.observations("times", asked)["t"].to_pylist())
+def taken(wanted: Sequence[tuple[Row, Sequence[int]]]) -> dict[int, set[int]]:
+    """For each series, by its id: which of these times (ms) it has a reading of already. Asked many at once."""
+    found: dict[int, set[int]] = {stream["id"]: set() for stream, _ in wanted}
+    part: list[tuple[Row, Sequence[int]]] = []
+    for number, one in enumerate(wanted):
+        part.append(one)
+        if number == len(wanted) - 1 or sum(len(at) for _, at in part) >= TIMES_AT_ONCE:
+            _taken(part, found)
+            part = []
+    return found
+
+
+def _taken(wanted: Sequence[tuple[Row, Sequence[int]]], found: dict[int, set[int]]) -> None:
+    by = {(stream["device_id"].bytes, stream["property"]): (stream["id"], set(at)) for stream, at in wanted}
+    at = sorted({t for _, times in wanted for t in times})
+    if not at:
+        return
+    table = telemetry.observations("times", {"series": halves.grouped([stream for stream, _ in wanted]), "at": at})
+    for device, name, t in zip(*(table[c].to_pylist() for c in ("device", "name", "t")), strict=True):
+        key, own = by[bytes(device), name]
+        if t in own:
+            found[key].add(t)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from linli.adapters.sensorthings.schema import DATASTREAMS, FEATURES, OBSERVATIO
 from linli.adapters.sensorthings.selectors import entities
 from linli.adapters.sensorthings.selectors.frames import MANAGE
 from linli.adapters.sensorthings.services import drafts, placing, storing
-from linli.adapters.sensorthings.services.tables import managed, quiet
+from linli.adapters.sensorthings.services.tables import managed, managed_of, quiet
 from linli.kernel.actor import Actor
-from linli.kernel.errors import LinliError
+from linli.kernel.errors import LinliError, NotFound
 
 MOST = 200_000
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z|\+00:00)")
@@ -31,8 +32,9 @@ def create_observations(*, actor: Actor, body: Any) -> list[int | str]:
     places: list[int] = []
     items: list[storing.Item] = []
     with quiet():
+        known = _known(actor, body)
         for one in body:
-            _group(actor, one, answers, places, items)
+            _group(actor, one, known, answers, places, items)
             if len(answers) > MOST:
                 raise Wrong(f"at most {MOST} observations at once")
         if items:
@@ -41,8 +43,31 @@ def create_observations(*, actor: Actor, body: Any) -> list[int | str]:
     return answers
 
 
+def _known(actor: Actor, body: list[dict[str, Any]]) -> dict[int, bool]:
+    """Of the Datastreams that are named and may be written to, whether their Thing has a Location."""
+    keys: set[int] = set()
+    for group in body:
+        with suppress(LinliError):
+            keys.add(_named(group))
+    found = managed_of(actor, DATASTREAMS, keys)
+    there = placing.placed({row["thing_id"] for row in found.values()})
+    return {key: row["thing_id"] in there for key, row in found.items()}
+
+
+def _named(group: dict[str, Any]) -> int:
+    """The id of the group's Datastream."""
+    given = group.get("Datastream")
+    key = drafts.key_of(DATASTREAMS, given) if isinstance(given, dict) else None
+    if key is None:
+        raise Wrong('each object needs a Datastream: {"@iot.id": …}')
+    if not 0 < key <= entities.MAX_ID:
+        raise NotFound(f"there is no Datastream with the id {key}")
+    return int(key)
+
+
 def _group(
-    actor: Actor, group: dict[str, Any], answers: list[int | str], places: list[int], items: list[storing.Item]
+    actor: Actor, group: dict[str, Any], known: dict[int, bool], answers: list[int | str], places: list[int],
+    items: list[storing.Item],
 ) -> None:  # fmt: skip
     names, array = group.get("components"), group.get("dataArray")
     if not isinstance(names, list) or not isinstance(array, list):
@@ -51,10 +76,10 @@ def _group(
     if wrong or "result" not in names:
         raise Wrong(f"components: {', '.join(map(str, wrong)) or 'result'} {'is not known' if wrong else 'is missing'}")
     try:
-        stream = drafts.key_of(DATASTREAMS, group.get("Datastream") or {})
-        if stream is None:
-            raise Wrong('each object needs a Datastream: {"@iot.id": …}')
-        placed = placing.placed(managed(actor, DATASTREAMS, stream)["thing_id"])
+        stream = _named(group)
+        placed = known.get(stream)
+        if placed is None:
+            placed = bool(placing.placed([managed(actor, DATASTREAMS, stream)["thing_id"]]))
         if FEATURE not in names and not placed:
             raise Wrong(storing.NO_FEATURE)
     except LinliError as error:

@@ -98,12 +98,12 @@ def untold(series: Iterable[Series]) -> None:
         raise Wrong("within a group an observation is told, changed or deleted once")
 
 
-def taken(stream: dict[str, Any], times: Sequence[int]) -> set[int]:
-    """Which of these times (ms) the series will have a reading of."""
-    found, held = observing.taken(stream, times), _held.get()
-    if held is not None:
-        series = (stream["device_id"], stream["property"])
-        found = (found - held.gone.get(series, set())) | (held.told.get(series, {}).keys() & set(times))
+def taken(wanted: Sequence[tuple[dict[str, Any], Sequence[int]]]) -> dict[int, set[int]]:
+    """For each series, by its id: which of these times (ms) it will have a reading of."""
+    found, held = observing.taken(wanted), _held.get()
+    for stream, times in wanted if held is not None else ():
+        series, key = (stream["device_id"], stream["property"]), stream["id"]
+        found[key] = (found[key] - held.gone.get(series, set())) | (held.told.get(series, {}).keys() & set(times))
     return found
 
 

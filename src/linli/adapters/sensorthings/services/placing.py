@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -66,28 +66,30 @@ def _json(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str) else value
 
 
-def placed(thing: int) -> bool:
-    """Whether it has a Location, of which a feature can be made."""
-    return bool(run("SELECT 1 FROM sta_thing_location WHERE thing_id = %s LIMIT 1", [thing]))
+def placed(things: Iterable[int]) -> set[int]:
+    """Those that have a Location, of which a feature can be made."""
+    found = run("SELECT DISTINCT thing_id FROM sta_thing_location WHERE thing_id = ANY(%s)", [list(things)])
+    return {row[0] for row in found}
 
 
-def feature_of(thing: int) -> int | None:
-    """The feature made of where the thing is, made when first asked for."""
+def features_of(things: Iterable[int]) -> dict[int, int]:
+    """For each thing with a Location, the feature made of where it is, made when first asked for."""
     found = run(
-        "SELECT l.id, f.id FROM sta_thing_location m JOIN sta_location l ON l.id = m.location_id"
-        " LEFT JOIN sta_feature f ON f.location_id = l.id WHERE m.thing_id = %s"
-        " ORDER BY l.lon IS NULL, l.encoding_type <> ALL(%s), l.id LIMIT 1",
-        [thing, list(drafts.GEO)],
+        "SELECT DISTINCT ON (m.thing_id) m.thing_id, l.id, f.id FROM sta_thing_location m"
+        " JOIN sta_location l ON l.id = m.location_id LEFT JOIN sta_feature f ON f.location_id = l.id"
+        " WHERE m.thing_id = ANY(%s) ORDER BY m.thing_id, l.lon IS NULL, l.encoding_type <> ALL(%s), l.id",
+        [list(things), list(drafts.GEO)],
     )
-    if not found:
-        return None
-    location, feature = found[0]
-    if feature is not None:
-        return int(feature)
-    made = run(
-        "INSERT INTO sta_feature (location_id, area_path, name, description, encoding_type, feature, lon, lat,"
-        " created_at) SELECT id, area_path, name, description, encoding_type, location, lon, lat, now()"
-        " FROM sta_location WHERE id = %s ON CONFLICT (location_id) DO UPDATE SET name = sta_feature.name RETURNING id",
-        [location],
+    missing = sorted({location for _, location, feature in found if feature is None})
+    made = dict(
+        run(
+            "INSERT INTO sta_feature (location_id, area_path, name, description, encoding_type, feature, lon, lat,"
+            " created_at) SELECT id, area_path, name, description, encoding_type, location, lon, lat, now()"
+            " FROM sta_location WHERE id = ANY(%s) ORDER BY id"
+            " ON CONFLICT (location_id) DO UPDATE SET name = sta_feature.name RETURNING location_id, id",
+            [missing],
+        )
+        if missing
+        else ()
     )
-    return int(made[0][0])
+    return {thing: feature if feature is not None else made[location] for thing, location, feature in found}

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+import orjson
 from django.db import connection
 from psycopg.types.json import Jsonb
 
 from linli.adapters.sensorthings.odata import times
 from linli.adapters.sensorthings.odata.errors import Wrong
-from linli.adapters.sensorthings.schema import ENTITIES
+from linli.adapters.sensorthings.schema import DATASTREAMS
 from linli.adapters.sensorthings.selectors import ids as keys
 from linli.adapters.sensorthings.selectors.frames import VIEW
 from linli.adapters.sensorthings.services import drafts, pending, placing
-from linli.adapters.sensorthings.services.tables import managed, run
+from linli.adapters.sensorthings.services.tables import managed, managed_of, run
 from linli.kernel import events
 from linli.kernel.actor import Actor
 from linli.telemetry import facade as telemetry
@@ -83,18 +85,23 @@ def store(actor: Actor, items: list[Item]) -> list[int | str]:
     ids: list[int | str] = [0] * len(items)
     readings: list[Any] = []
     rows: list[tuple[int, tuple[Any, ...]]] = []
-    areas: dict[int, str] = {}
+    streams = _streams(actor, by)
+    given = {key: [items[n] for n in numbers] for key, numbers in by.items()}
+    _features(streams, given)
+    taken = pending.taken([(streams[key], at) for key, own in given.items() if (at := _fit(streams[key], own))])
+    ranges = _ranges([s for s in streams.values() if not s["own"] and s["device_id"] is not None])
     for key, numbers in by.items():
-        stream = managed(actor, ENTITIES["Datastreams"], key)
-        areas[key] = stream["area_path"]
-        _features(stream, [items[n] for n in numbers])
-        _sort(stream, [(n, items[n]) for n in numbers], ids, readings, rows)
-        _stretch(stream, [items[n] for n in numbers])
+        sort = _Sort(streams[key], taken.get(key, set()), ranges.get(key), ids, readings, rows)
+        sort.take([(n, items[n]) for n in numbers])
+    _stretch([(s, given[key]) for key, s in streams.items() if s["own"]])
     for number, key in zip([n for n, _ in rows], _copy([r for _, r in rows]), strict=True):
         one = items[number]
         ids[number] = keys.of_row(one.stream, _t(one), one.bare, key)
-    for key, area in areas.items():
-        tell(key, area, [(ids[n], items[n].feature) for n, _ in rows if items[n].stream == key])
+    told: dict[int, list[tuple[int | str, int | None]]] = defaultdict(list)
+    for n, _ in rows:
+        told[items[n].stream].append((ids[n], items[n].feature))
+    for key, those in told.items():
+        tell(key, streams[key]["area_path"], those)
     pending.write(readings)
     return ids
 
@@ -113,17 +120,32 @@ def _t(one: Item) -> int:
     return one.t if one.t is not None else one.start // 1000
 
 
-def _features(stream: dict[str, Any], items: list[Item]) -> None:
+def _streams(actor: Actor, wanted: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Their rows, as they are wanted; locked in the order of their ids, so that no two writers wait for each other."""
+    found = managed_of(actor, DATASTREAMS, wanted)
+    own = [key for key, row in found.items() if row["own"]]
+    if len(own) > 1:
+        run("SELECT id FROM sta_datastream WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [own])
+    return {key: found[key] if key in found else managed(actor, DATASTREAMS, key) for key in wanted}
+
+
+def _features(streams: dict[int, dict[str, Any]], given: dict[int, list[Item]]) -> None:
     """Where none is named, the one made of the thing's place; the first becomes that of the plain readings."""
-    if any(one.feature is None for one in items):
-        usual = placing.feature_of(stream["thing_id"])
-        if usual is None and any(one.feature is None and one.t is None for one in items):
+    lacking = {key for key, items in given.items() if any(one.feature is None for one in items)}
+    usual = placing.features_of({streams[key]["thing_id"] for key in lacking}) if lacking else {}
+    first: dict[int, int] = {}
+    for key, items in given.items():
+        stream = streams[key]
+        feature = usual.get(stream["thing_id"])
+        if feature is None and any(one.feature is None and one.t is None for one in items):
             raise Wrong(NO_FEATURE)
         for one in items:
-            one.feature = usual if one.feature is None else one.feature
-    if stream["feature_id"] is None and items[0].feature is not None:
-        stream["feature_id"] = items[0].feature
-        run("UPDATE sta_datastream SET feature_id = %s WHERE id = %s", [items[0].feature, stream["id"]])
+            one.feature = feature if one.feature is None else one.feature
+        if stream["feature_id"] is None and items[0].feature is not None:
+            stream["feature_id"] = first[key] = items[0].feature
+    if first:
+        run("UPDATE sta_datastream d SET feature_id = v.feature FROM unnest(%s::bigint[], %s::bigint[]) v(id, feature)"
+            " WHERE d.id = v.id", [list(first), list(first.values())])  # fmt: skip
 
 
 def _number(value: Any) -> bool:
@@ -131,50 +153,63 @@ def _number(value: Any) -> bool:
     return kind is bool or (kind is int and abs(value) < EXACT) or (kind is float and math.isfinite(value))
 
 
-def _sort(
-    stream: dict[str, Any], items: list[tuple[int, Item]], ids: list[int | str], readings: list[Any],
-    rows: list[tuple[int, tuple[Any, ...]]],
-) -> None:  # fmt: skip
-    """Which are readings, which rows, which both."""
-    device, now = stream["device_id"], drafts.now_us() // 1000
-    fit = [one.start // 1000 for _, one in items if device is not None and _number(one.result)
-           and 0 <= one.start < MAX_MS * 1000]  # fmt: skip
-    taken = pending.taken(stream, fit) if fit else set()
-    ranges = _ranges(stream)
-    for number, one in items:
-        t = one.start // 1000
-        reading = device is not None and _number(one.result) and 0 <= t < MAX_MS and t not in taken
-        plain = reading and one.start % 1000 == 0 and one.start == one.end and (
+def _fit(stream: dict[str, Any], items: list[Item]) -> list[int]:
+    """The times (ms) at which readings may stand."""
+    if stream["device_id"] is None:
+        return []
+    return [one.start // 1000 for one in items if _number(one.result) and 0 <= one.start < MAX_MS * 1000]
+
+
+@dataclass(slots=True)
+class _Sort:
+    """Which observations of a datastream are readings, which rows, which both."""
+
+    stream: dict[str, Any]
+    taken: set[int]
+    ranges: tuple[float, float] | None
+    ids: list[int | str]
+    readings: list[Any]
+    rows: list[tuple[int, tuple[Any, ...]]]
+
+    def take(self, items: list[tuple[int, Item]]) -> None:
+        device, now = self.stream["device_id"], drafts.now_us() // 1000
+        for number, one in items:
+            t = one.start // 1000
+            reading = device is not None and _number(one.result) and 0 <= t < MAX_MS and t not in self.taken
+            plain = reading and self._plain(one, t)
+            if reading:
+                self.taken.add(t)
+                flags = self._flags(one, now - t, plain)
+                self.readings.append((device, self.stream["property"], t, now, float(one.result), flags))
+            if plain:
+                self.ids[number] = keys.of_reading(self.stream["id"], t)
+            else:
+                self.rows.append((number, _row(one, t if reading else None)))
+
+    def _plain(self, one: Item, t: int) -> bool:
+        return one.start % 1000 == 0 and one.start == one.end and (
             one.result_time is None and one.valid is None and one.quality is None and one.parameters is None
-            and one.feature == stream["feature_id"] and (one.t is None or (one.bare and one.t == t)))  # fmt: skip
-        if reading:
-            taken.add(t)
-            flags = (telemetry.CODED if isinstance(one.result, bool) else 0) | (0 if plain else telemetry.TOLD)
-            flags |= telemetry.LATE if now - t > 3_600_000 else 0
-            flags |= telemetry.OUT_OF_RANGE if ranges and not ranges[0] <= one.result <= ranges[1] else 0
-            readings.append((device, stream["property"], t, now, float(one.result), flags))
-        if plain:
-            ids[number] = keys.of_reading(stream["id"], t)
-        else:
-            rows.append((number, _row(one, t if reading else None)))
+            and one.feature == self.stream["feature_id"] and (one.t is None or (one.bare and one.t == t)))  # fmt: skip
+
+    def _flags(self, one: Item, age_ms: int, plain: bool) -> int:
+        flags = (telemetry.CODED if isinstance(one.result, bool) else 0) | (0 if plain else telemetry.TOLD)
+        flags |= telemetry.LATE if age_ms > 3_600_000 else 0
+        out = self.ranges is not None and not self.ranges[0] <= one.result <= self.ranges[1]
+        return flags | (telemetry.OUT_OF_RANGE if out else 0)
 
 
-def _ranges(stream: dict[str, Any]) -> tuple[float, float] | None:
-    """What the thing model says is possible."""
-    if stream["own"] or stream["device_id"] is None:
-        return None
+def _ranges(streams: list[dict[str, Any]]) -> dict[int, tuple[float, float]]:
+    """What the thing models of these datastreams of devices say is possible."""
+    if not streams:
+        return {}
     found = run(
-        "SELECT p->'range' FROM devices_device d JOIN devices_thing_model m ON m.code = d.model_id,"
-        " jsonb_array_elements(m.properties) p WHERE d.id = %s AND p->>'code' = %s"
+        "SELECT s.id, (p->'range'->>0)::float8, (p->'range'->>1)::float8 FROM sta_datastream s"
+        " JOIN devices_device d ON d.id = s.device_id JOIN devices_thing_model m ON m.code = d.model_id,"
+        " jsonb_array_elements(m.properties) p WHERE s.id = ANY(%s) AND p->>'code' = s.property"
         " AND jsonb_typeof(p->'range') = 'array'",
-        [stream["device_id"], stream["property"]],
+        [[s["id"] for s in streams]],
     )
-    if not found:
-        return None
-    import orjson
-
-    low, high = orjson.loads(found[0][0]) if isinstance(found[0][0], str) else found[0][0]
-    return float(low), float(high)
+    return {key: (low, high) for key, low, high in found if low is not None and high is not None}
 
 
 def _row(one: Item, kept_at: int | None) -> tuple[Any, ...]:
@@ -207,20 +242,26 @@ def _copy(rows: list[tuple[Any, ...]]) -> list[int]:
     return keys
 
 
-def _stretch(stream: dict[str, Any], items: list[Item]) -> None:
-    """The times and the area of a datastream that was made here are those of its observations."""
-    if not stream["own"]:
-        return
+def _stretch(given: list[tuple[dict[str, Any], list[Item]]]) -> None:
+    """The times and the area of datastreams that were made here are those of their observations."""
+    found = [_told_of(stream, items) for stream, items in given]
+    if found:
+        run(
+            "UPDATE sta_datastream d SET phenomenon_start = least(d.phenomenon_start, v.a),"
+            " phenomenon_end = greatest(d.phenomenon_end, v.b), result_start = least(d.result_start, v.c),"
+            " result_end = greatest(d.result_end, v.e), observed_area = v.area::jsonb FROM unnest(%s::bigint[],"
+            " %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[])"
+            " v(id, a, b, c, e, area) WHERE d.id = v.id",
+            [list(column) for column in zip(*found, strict=True)],
+        )
+
+
+def _told_of(stream: dict[str, Any], items: list[Item]) -> tuple[Any, ...]:
     area = stream["observed_area"]
     features = {i.feature for i in items if i.feature is not None}
     if area is None or features - {stream["feature_id"]}:
         area = placing.area_of(sorted(features), area)
-    start, end = min(i.start for i in items), max(i.end for i in items)
     told = [i.result_time for i in items if i.result_time is not None]
-    first, last = (times.moment(min(told)), times.moment(max(told))) if told else (None, None)
-    run(
-        "UPDATE sta_datastream SET phenomenon_start = least(phenomenon_start, %s),"
-        " phenomenon_end = greatest(phenomenon_end, %s), result_start = least(result_start, %s),"
-        " result_end = greatest(result_end, %s), observed_area = %s WHERE id = %s",
-        [times.moment(start), times.moment(end), first, last, Jsonb(area) if area else None, stream["id"]],
-    )
+    return (stream["id"], times.moment(min(i.start for i in items)), times.moment(max(i.end for i in items)),
+            times.moment(min(told)) if told else None, times.moment(max(told)) if told else None,
+            orjson.dumps(area).decode() if area else None)  # fmt: skip

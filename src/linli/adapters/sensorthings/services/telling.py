@@ -227,9 +227,10 @@ def _there(actor: Actor, streams: dict[int, Row], said: list[Said]) -> dict[tupl
             at.setdefault(one.item.stream, set()).add(one.item.start)
     params = Params({"ids": list(at), "at": [times.moment(t) for starts in at.values() for t in starts]})
     found = [observing.side_row(r) | {"_at": times.micros_of(r["phenomenon_start"])} for r in rows(_ROWS, params)]
-    for key, starts in at.items():
-        if streams[key]["device_id"] is not None:
-            found += _readings(actor, streams[key], sorted(t for t in starts if t >= 0))
+    own = {key: sorted(t for t in starts if t >= 0) for key, starts in at.items() if streams[key]["device_id"]}
+    taken = observing.taken([(streams[key], [t // 1000 for t in starts]) for key, starts in own.items()])
+    for key, starts in own.items():
+        found += _readings(actor, streams[key], [t for t in starts if t // 1000 in taken[key]])
     by: dict[tuple[int, int], list[Row]] = {}
     for row in found:
         by.setdefault((row["ds"], row["_at"]), []).append(row)
@@ -241,8 +242,7 @@ _ROWS = """SELECT r.* FROM sta_observation r
 
 
 def _readings(actor: Actor, stream: Row, at: list[int]) -> list[Row]:
-    taken = observing.taken(stream, [t // 1000 for t in at]) if at else set()
-    moments = tuple(("lit", "time", t) for t in at if t // 1000 in taken and t % 1000 == 0)
+    moments = tuple(("lit", "time", t) for t in at if t % 1000 == 0)
     if not moments:
         return []
     asked = Query(filter=("in", ("path", ("phenomenonTime",)), moments), top=MAX_TOP)
