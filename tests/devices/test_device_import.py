@@ -252,6 +252,15 @@ def test_tokens_are_taken_along_once_by_who_imported(desk: Desk, water: ThingMod
     assert Credential.objects.count() == 2 and not client.get(f"{URL}/{body['id']}").json()["can_take_tokens"]
 
 
+def test_no_token_begins_as_a_formula(desk: Desk, water: ThingModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet would write it with an apostrophe, and the device could not sign in by it."""
+    made = iter(["-bad-token-that-begins-so", "=" + "x" * 30, "good-token-of-some-length"])
+    monkeypatch.setattr(contracts, "new_token", lambda: next(made))
+    client = desk.client("integrator", NORTH)
+    body = taken(client, sheet([line("T-1")]))
+    assert rows_of(client.post(f"{URL}/{body['id']}/tokens"))[1][2] == "good-token-of-some-length"
+
+
 def test_undo_retires_what_nobody_touched_and_names_the_rest(desk: Desk, high_water: Rule) -> None:
     client = desk.client("integrator", NORTH)
     codes = ["U-1", "U-2", "spoke", "alarm", "changed", "keyed", "claimed", "moved", "child", "GW2"]

@@ -71,6 +71,7 @@ def judged(rows: Sequence[tuple[int, Values]], world: World, said: Mapping[str, 
     good = _under_gateways(fresh, world)
     for row in fresh:
         made.errors += [_error(row.number, name, reason, row.body["code"]) for name, reason in row.wrong]
+    made.errors.sort(key=lambda error: error["row"])
     made.rows += [{"row": row.number, **row.body} for row in good]
     return made
 

@@ -81,7 +81,7 @@ def _part(actor: Actor, batch: DeviceImport, rows: Sequence[ImportedRow]) -> Non
         if device is not None:
             gone.append(device)
     _retire(actor, batch, gone)
-    ImportedRow.objects.bulk_update(rows, ["state", "errors"], batch_size=AT_ONCE)
+    import_making.keep(rows)
     batch.withdrawn += len(gone)
     batch.kept += len(rows) - sum(row.state == "undone" for row in rows)
 
