@@ -55,6 +55,14 @@ def cut(addresses: str, then: str) -> Callable[[Page], None]:
     return act
 
 
+def device_sheet(page: Page) -> None:
+    """A sheet with a device that could be entered, and mistakes."""
+    lines = ["code,model,name,area,lon,lat,parent", "NEW-1,lamp,新路灯,,117.27,32.0,", "NEW 2,nothing,,,1,1,GW-0"]
+    sheet = {"name": "devices.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
+    page.get_by_test_id("import-file").set_input_files(files=[sheet])  # type: ignore[list-item]
+    page.get_by_test_id("import-errors").wait_for(timeout=60_000)
+
+
 def lost(page: Page) -> None:
     """The stream of events fails; without a shared worker the page itself asks for it, where it can be cut."""
     page.add_init_script("delete window.SharedWorker")
@@ -263,6 +271,14 @@ SCREENS = (
     Screen("console-works-lost", "/console/maintenance", "dispatcher", "[data-testid=works-row]", DESK,
            act=cut("**/api/v1/maintenance-windows*", "[data-testid=state-error]")),
     Screen("console-import", "/console/case-imports", "dutylead", "[data-testid=import-page]", DESK),
+    Screen("console-device-import", "/console/devices/import", "integrator", "[data-testid=device-import]",
+           (*DESK, "phone")),
+    Screen("console-device-import-wrong", "/console/devices/import", "integrator", "[data-testid=device-import]",
+           (*DESK, "phone"), act=device_sheet),
+    Screen("console-device-import-lost", "/console/devices/import", "integrator", "[data-testid=device-import]", DESK,
+           act=cut("**/api/v1/device-imports*", "[data-testid=state-error]")),
+    Screen("console-device-sheets", "/console/devices", "integrator", "[data-testid=device-sheets]",
+           (*DESK, "phone"), act=click("[data-testid=device-sheets]", "[data-testid=devices-import]")),
     Screen("console-rules", "/console/rules", "dispatcher", "[data-testid=rules]", DESK),
     Screen("console-rule", "/console/rules/{rule}", "integrator", "[data-testid=rule-panel]", DESK),
     Screen("console-rule-bench", "/console/rules/{rule}", "integrator", "[data-testid=rule-bench]", HALL, act=bench),

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from tests.certificates import certificate
 from tests.identity.asks import REQUESTS, _file, body
-from tests.identity.factories import Ask
+from tests.identity.factories import Ask, Things
 
 from linli.kernel.ids import new_id
+
+
+def _new_device(things: Things) -> str:
+    code = f"D-{things.side}-{new_id().hex}"
+    return f"code,model,name,lon,lat\n{code},matrix-gauge,新,{things.lon},{things.lat}\n"
+
 
 body("POST /provisioning-profiles", lambda t: {"model": "matrix-gauge", "name_zh": "自注册", "area_path": t.leaf,
                                                "max_devices": 5})  # fmt: skip
@@ -56,4 +62,11 @@ REQUESTS["GET /devices/{device_id}/calendar"] = lambda t, a: Ask(query="property
 REQUESTS["GET /series"] = lambda t, a: Ask(query=f"series={t['device_id']}:level")
 REQUESTS["GET /series [household]"] = lambda t, a: Ask(query=f"series={t['household_id']}:level")
 REQUESTS["GET /series.{form}"] = lambda t, a: Ask(path={"form": "csv"}, query=f"series={t['device_id']}:level")
+for key in ("GET /device-rows.{form}", "GET /device-rows.{form} [household]", "GET /device-imports/template.{form}"):
+    REQUESTS[key] = lambda t, a: Ask(path={"form": "csv"})
+REQUESTS["POST /device-imports"] = lambda t, a: Ask(files=_file("d.csv", _new_device(t), "text/csv"))
+for key in ("GET /device-imports/{batch_id}", "POST /device-imports/{batch_id}/tokens",
+            "POST /device-imports/{batch_id}/undo"):  # fmt: skip
+    REQUESTS[key] = lambda t, a: Ask(path={"batch_id": new_id()})
+REQUESTS["GET /device-imports/{batch_id}/rows.{form}"] = lambda t, a: Ask(path={"batch_id": new_id(), "form": "csv"})
 REQUESTS["GET /device-cells"] = lambda t, a: Ask(query="zoom=22")

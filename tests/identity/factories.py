@@ -242,7 +242,7 @@ def _devices(things: Things, model: ThingModel) -> None:
         area_path=things.leaf, lon=things.lon, lat=things.lat, team_id=things["team_id"],
     )  # fmt: skip
     given = Assignment.objects.create(alarm=alarm, kind="hand_over", team_id=things["team_id"])
-    things.ids["assignment_id"] = given.id
+    things.ids |= {"assignment_id": given.id, "device_code": device.code, "household_code": pendant.code}
     for hours in (5, 6):  # thrice is flapping
         at = now - timedelta(hours=hours)
         Alarm.objects.create(device=device, rule=rule, rule_version=1, severity="severe", title_zh="水位过高",

@@ -17,6 +17,7 @@ SHOWS: dict[str, str] = {
     "GET /devices/quality/devices": "device_id", "GET /devices/quality/devices [household]": "household_id",
     "GET /devices [household]": "household_id", "GET /device-rows": "device_id",
     "GET /device-rows [household]": "household_id",
+    "GET /device-rows.{form}": "device_code", "GET /device-rows.{form} [household]": "household_code",
     "GET /series": "device_id", "GET /series [household]": "household_id",
     "GET /device-pins [household]": "household_id", "GET /devices/latest": "device_id",
     "GET /devices/latest [household]": "household_id", "GET /device-pins": "device_id", "GET /alarms": "alarm_id",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,7 @@ SORTS = ("code", "alarm", "seen")
 ANY, NONE, NO_OWNER = "any", "none", "-"
 CELL_PX = 64  # of a screen of one pixel a point
 MAX_CELLS = 4_000
+MOST_ROWS, PART = 100_000, 2_000  # of a sheet
 CELL_FIELDS = ["lon", "lat", "count", "silent", "alarms", "worst", "id", "name"]
 RETIRED = STATES.index("retired")
 
@@ -183,6 +184,20 @@ def rows(
         last = page[-1]
         more = paging.encode([0 if rank is None else int(rank[last]), roll.codes[last]])
     return selectors.in_order(actor, [roll.id(place) for place in page]), more
+
+
+def whole(actor: Actor, wanted: Wanted, *, sort: str = "code") -> Iterator[list[Device]]:
+    """All that `rows` finds up to MOST_ROWS, in parts; each with `parent_code`, the code of a gateway one may see."""
+    if sort not in SORTS:
+        raise Invalid("sort", f"must be one of {', '.join(SORTS)}")
+    found = Found(actor, wanted)
+    order = found.roll.order[found.all()[found.roll.order]]
+    rank = _rank(found.roll, sort)
+    if rank is not None:
+        order = order[np.argsort(rank[order], kind="stable")]
+    places = order[:MOST_ROWS].tolist()
+    for i in range(0, len(places), PART):
+        yield selectors.with_parents(actor, [found.roll.id(place) for place in places[i : i + PART]])
 
 
 def _rank(roll: Roll, sort: str) -> Any:

@@ -9,10 +9,12 @@ from linli.devices.services import (
     claims,
     commands,
     escalating,
+    importing,
     incidents,
     maintenance,
     model_migrations,
     provisioning,
+    unimport,
 )
 from linli.kernel import jobs
 
@@ -25,6 +27,11 @@ def expire_commands() -> None:
 @jobs.periodic("23 * * * *", "devices.forget_claims")
 def forget_claims() -> None:
     claims.forget_tries()
+
+
+@jobs.periodic("47 3 * * *", "devices.forget_imports")
+def forget_imports() -> None:
+    importing.purge()
 
 
 @jobs.periodic("53 3 * * *", "devices.forget_refusals")
@@ -65,3 +72,15 @@ def maintenance_over() -> None:
 def migrate_devices(migration_id: str) -> None:
     """Devices of a thing model become speakers of a version, or go back."""
     model_migrations.run(migration_id=UUID(migration_id))
+
+
+@jobs.task("devices.import_sheet", lock="devices.import_sheet")
+def import_devices(batch_id: str) -> None:
+    """The rows of a sheet of devices, some at a time."""
+    importing.run(batch_id=UUID(batch_id))
+
+
+@jobs.task("devices.undo_import", lock="devices.import_sheet")
+def undo_device_import(batch_id: str) -> None:
+    """What a sheet made, as far as nothing touched it, is retired again."""
+    unimport.run(batch_id=UUID(batch_id))

@@ -361,12 +361,13 @@ class SenseMember(models.Model):
 from linli.devices.desk_models import Assignment, Escalation  # noqa: E402
 from linli.devices.drafting_models import MigratedDevice, ModelDraft, ModelMigration, ModelVersion  # noqa: E402
 from linli.devices.firmware_models import Campaign, Firmware, Update  # noqa: E402
+from linli.devices.importing_models import DeviceImport, ImportedRow  # noqa: E402
 from linli.devices.incident_models import Incident, IncidentNote  # noqa: E402
 from linli.devices.joining_models import Claim, ClaimTry, Provisioned, ProvisioningProfile, Refusal  # noqa: E402
 from linli.devices.maintenance_models import Maintenance  # noqa: E402
 
 __all__ = [
-    "Assignment", "Campaign", "Claim", "ClaimTry", "Escalation", "Firmware", "Incident", "IncidentNote", "Maintenance",
-    "MigratedDevice", "ModelDraft", "ModelMigration", "ModelVersion", "Provisioned", "ProvisioningProfile", "Refusal",
-    "Update",
+    "Assignment", "Campaign", "Claim", "ClaimTry", "DeviceImport", "Escalation", "Firmware", "ImportedRow", "Incident",
+    "IncidentNote", "Maintenance", "MigratedDevice", "ModelDraft", "ModelMigration", "ModelVersion", "Provisioned",
+    "ProvisioningProfile", "Refusal", "Update",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
+from linli.kernel import sheets
 from linli.kernel.actor import PUBLIC as PUBLIC_ACTOR
 from linli.kernel.actor import Actor
 from linli.kernel.errors import FieldError, Invalid, LinliError, NotFound, TooMany, Unauthenticated
@@ -155,6 +156,20 @@ class Router:
 
     def delete(self, path: str, *, permission: str, **options: Any) -> Callable[..., Any]:
         return self._operation("DELETE", path, permission, **options)
+
+
+FORMS = {"csv": sheets.CSV, "xlsx": sheets.XLSX}
+
+
+def sheet(form: str, name: str, table: Sequence[sheets.Row], *more: tuple[str, Sequence[sheets.Row]]) -> HttpResponse:
+    """A table as a file to take along, `csv` or `xlsx`; `more`: (name, rows) of further pages of a workbook."""
+    if form not in FORMS:
+        raise Invalid("form", "must be csv or xlsx")
+    data = sheets.as_csv(table) if form == "csv" else sheets.as_xlsx(table, *more)
+    response = HttpResponse(data, content_type=FORMS[form])
+    response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def problem_response(error: LinliError) -> HttpResponse:

@@ -9,9 +9,10 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from linli.kernel import texts
+from linli.kernel import packs, texts
 
 MAX_UNPACKED = 60_000_000
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -24,11 +25,30 @@ class Unreadable(Exception):
     """Not a table that can be read; says why, by code."""
 
 
+@dataclass
+class Judged:
+    """What a sheet's rows came to: those to take in, each mistake as {row, field, reason}, how many change nothing."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    unchanged: int = 0
+
+    @property
+    def refused(self) -> int:
+        return len({e["row"] for e in self.errors})
+
+
+def spoken(name: str) -> Mapping[str, Any]:
+    """How offices write a kind of sheet: `imports/NAME.yaml` of the last pack that has it."""
+    return packs.read_yaml([p for p in packs.files("imports", (".yaml",)) if p.stem == name][-1])  # type: ignore[no-any-return]
+
+
 def read(
-    data: bytes, columns: Mapping[str, str], *, needed: Sequence[str], most: int
+    data: bytes, columns: Mapping[str, str], *, needed: Sequence[str], most: int, unpacked: int = MAX_UNPACKED
 ) -> list[tuple[int, dict[str, str]]]:
-    """(row in the file, values by our names); empty rows are left out. One of `needed` must be among the columns."""
-    table = _xlsx(data) if data[:2] == b"PK" else _csv(data)
+    """(row in the file, values by our names); empty rows are left out. One of `needed` must be among the columns.
+    `unpacked`: how many bytes a workbook may have inside."""
+    table = _xlsx(data, unpacked) if data[:2] == b"PK" else _csv(data)
     head = next(table, None)
     names = [columns.get(h.strip().lower()) or columns.get(h.strip()) for h in head or ()]
     if not set(needed) & set(names):
@@ -53,13 +73,13 @@ def _csv(data: bytes) -> Iterator[list[str]]:
         raise Unreadable("not_a_sheet") from error
 
 
-def _xlsx(data: bytes) -> Iterator[list[str]]:
+def _xlsx(data: bytes, unpacked: int) -> Iterator[list[str]]:
     """The first sheet, row by row; formulas by the value that was last seen."""
     from openpyxl import load_workbook
 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if sum(i.file_size for i in packed.infolist()) > MAX_UNPACKED:
+            if sum(i.file_size for i in packed.infolist()) > unpacked:
                 raise Unreadable("too_large")
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         for row in book.worksheets[0].iter_rows(values_only=True, max_col=60):

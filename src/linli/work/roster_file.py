@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from linli.kernel import sheets
+from linli.kernel.sheets import Judged
 
 MAX_ROWS, MAX_BYTES, MOST_HOURS = 5000, 5_000_000, timedelta(hours=24)
 NEEDED = ("account", "from")
@@ -39,17 +40,6 @@ class World:
     owners: Mapping[tuple[str, str], Hashable]
     people: Mapping[Hashable, Collection[Any]]
     taken: Mapping[Any, Sequence[tuple[datetime, datetime, Any]]] = field(default_factory=dict)
-
-
-@dataclass
-class Judged:
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    errors: list[Error] = field(default_factory=list)
-    unchanged: int = 0
-
-    @property
-    def refused(self) -> int:
-        return len({e["row"] for e in self.errors})
 
 
 def moment(text: str, zone: tzinfo, after: datetime | None = None) -> tuple[datetime, datetime]:

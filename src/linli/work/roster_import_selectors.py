@@ -11,11 +11,11 @@ from linli.identity import facade as identity
 from linli.kernel import clock, paging
 from linli.kernel.actor import Actor
 from linli.kernel.errors import NotFound
+from linli.kernel.sheets import Judged
 from linli.orgs import facade as orgs
 from linli.work import roster_rules, roster_selectors
 from linli.work.models import RosterImport, Shift
 from linli.work.patrol_selectors import district_zone
-from linli.work.roster_file import Judged
 from linli.work.roster_selectors import Owner
 
 PREVIEW = 100

@@ -12,15 +12,16 @@ from typing import Any
 from uuid import UUID
 
 from linli.identity import facade as identity
-from linli.kernel import audit, clock, jobs, packs, services, sheets
+from linli.kernel import audit, clock, jobs, services, sheets
 from linli.kernel.actor import SYSTEM, Actor
 from linli.kernel.errors import Conflict, Invalid, LinliError, NotFound
 from linli.kernel.i18n import say
+from linli.kernel.sheets import Judged
 from linli.orgs import facade as orgs
 from linli.work import roster_file, roster_import_selectors, roster_rules, roster_services
 from linli.work.models import RosterImport, Shift
 from linli.work.patrol_selectors import district_zone
-from linli.work.roster_file import Judged, World
+from linli.work.roster_file import World
 from linli.work.roster_selectors import Owner
 
 MAX_ERRORS, AT_ONCE = 500, 50
@@ -86,7 +87,7 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 def _judged(actor: Actor, data: bytes) -> Judged:
     if len(data) > roster_file.MAX_BYTES:
         raise Invalid("file", f"has more than {roster_file.MAX_BYTES // 1_000_000} MB")
-    said = packs.read_yaml(next(p for p in packs.files("imports", (".yaml",)) if p.stem == "rosters"))
+    said = sheets.spoken("rosters")
     try:
         rows = sheets.read(data, said["columns"], needed=roster_file.NEEDED, most=roster_file.MAX_ROWS)
     except sheets.Unreadable as why:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,9 +11,8 @@ from ninja import File, Status
 from ninja.files import UploadedFile
 
 from linli.identity import facade as identity
-from linli.kernel import sheets
 from linli.kernel.errors import Invalid, TooLarge
-from linli.kernel.http import actor_of
+from linli.kernel.http import actor_of, sheet
 from linli.kernel.i18n import say
 from linli.orgs import facade as orgs
 from linli.work import roster_file, roster_import_selectors, roster_import_services, roster_rules, roster_selectors
@@ -24,23 +22,12 @@ from linli.work.roster_api import week_of
 from linli.work.roster_selectors import Owner
 from linli.work.router import router
 
-FORMS = {"csv": sheets.CSV, "xlsx": sheets.XLSX}
 MOST = 5000
 
 
 def _head() -> list[str]:
     return [say("开始", "From"), say("结束", "To"), say("人员", "Person"), say("工种", "Trade"), say("带班", "Lead"),
             say("状态", "State"), say("账号", "Account"), say("队伍", "Team"), say("中心", "Centre")]  # fmt: skip
-
-
-def _answer(form: str, name: str, rows: list[list[str]], *more: tuple[str, Sequence[list[str]]]) -> HttpResponse:
-    if form not in FORMS:
-        raise Invalid("form", "must be csv or xlsx")
-    data = sheets.as_csv(rows) if form == "csv" else sheets.as_xlsx(rows, *more)
-    response = HttpResponse(data, content_type=FORMS[form])
-    response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 @router.get("/rosters/week.{form}", permission="rosters.view", response={200: str})
@@ -58,7 +45,7 @@ def week_sheet(
     rows = roster_selectors.shifts(actor).filter(owner.q, starts_at__gte=since, starts_at__lt=until)
     accounts = actor.can("rosters.manage", owner.area_path)
     table = [_head(), *_lines(list(rows.order_by("starts_at", "id")[:MOST]), owner, accounts)]
-    return _answer(form, f"roster-{roster_rules.monday(day)}", table)
+    return sheet(form, f"roster-{roster_rules.monday(day)}", table)
 
 
 def _lines(rows: list[Shift], owner: Owner, accounts: bool) -> list[list[str]]:
@@ -91,7 +78,7 @@ def template(
     head = [say("队伍", "Team"), say("中心", "Centre"), say("账号", "Account"), say("开始", "From"), say("结束", "To"),
             say("工种", "Trade"), say("带班", "Lead")]  # fmt: skip
     who = [head[:3] + [say("人员", "Person")]] + [[team, centre, known.get(k, ""), name] for k, name in people.items()]
-    return _answer(form, "roster-template", [head], (say("说明", "Notes"), _notes(head)), (say("人员", "People"), who))
+    return sheet(form, "roster-template", [head], (say("说明", "Notes"), _notes(head)), (say("人员", "People"), who))
 
 
 def _notes(head: list[str]) -> list[list[str]]:

@@ -32,6 +32,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/rosters/import", name: "roster-import", component: () => import("./centres/RosterImport.vue"), meta: { title: "rosterImport.title", permission: "rosters.manage" } },
   { path: "/indicators", name: "indicators", component: () => import("./insight/IndicatorPage.vue"), meta: { title: "nav.indicators", permission: "cases.view" } },
   { path: "/devices", name: "devices", component: () => import("./devices/DeviceList.vue"), meta: { title: "nav.devices", permission: "devices.view" } },
+  { path: "/devices/import", name: "device-import", component: () => import("./devices/DeviceImport.vue"), meta: { title: "deviceImport.title", permission: "devices.manage" } },
   { path: "/devices/quality", name: "quality", component: () => import("./devices/DeviceQuality.vue"), meta: { title: "nav.quality", permission: "devices.view" } },
   { path: "/devices/health", name: "health", component: () => import("./devices/DeviceHealth.vue"), meta: { title: "nav.health", permission: "devices.manage" } },
   { path: "/compare", name: "compare", component: () => import("./compare/ComparePage.vue"), meta: { title: "nav.compare", permission: "devices.view" } },

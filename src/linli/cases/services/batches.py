@@ -12,7 +12,7 @@ from linli.cases.contracts import NewCase
 from linli.cases.importing import sheet
 from linli.cases.models import Case, ImportBatch
 from linli.cases.services import act, common, intake
-from linli.kernel import audit, clock, jobs, packs, services
+from linli.kernel import audit, clock, jobs, services, sheets
 from linli.kernel.actor import SYSTEM, Actor
 from linli.kernel.errors import Conflict, Invalid, LinliError, NotFound
 from linli.kernel.masks import mask_text
@@ -56,7 +56,7 @@ def jobs_run() -> Any:
 
 
 def _judged(data: bytes) -> tuple[list[dict[str, Any]], list[sheet.Error]]:
-    said = packs.read_yaml(next(p for p in packs.files("imports", (".yaml",)) if p.stem == "cases"))
+    said = sheets.spoken("cases")
     classes = {}
     for c in tables.catalogue().classes.values():
         if c.valid_from <= tables.today():

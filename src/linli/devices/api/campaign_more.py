@@ -12,12 +12,11 @@ from ninja import Schema
 from linli.devices import firmware_selectors as selectors
 from linli.devices.api.base import reply, router
 from linli.devices.api.firmware import CampaignOut, campaign_out
-from linli.devices.api.joined import sheet
 from linli.devices.api.sheet_words import STATES, spoken
 from linli.devices.firmware_models import Update
 from linli.devices.services import campaigns
 from linli.kernel import paging
-from linli.kernel.http import actor_of
+from linli.kernel.http import actor_of, sheet
 from linli.kernel.i18n import say
 
 
@@ -89,7 +88,7 @@ def updates_sheet(request: HttpRequest, campaign_id: UUID, state: str = "") -> H
                 [r.device.code, name, str(r.stage), spoken(STATES, r.state), r.error, r.changed_at.isoformat()]
             )
         if cursor is None:
-            return sheet(table, "campaign-devices")
+            return sheet("csv", "campaign-devices", table)
 
 
 @router.get("/devices/{uuid:device_id}/updates", permission="devices.view", response=paging.Page[DeviceUpdateOut])

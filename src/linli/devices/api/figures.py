@@ -13,12 +13,9 @@ from linli.devices import figures_selectors as selectors
 from linli.devices.api.base import reply, router
 from linli.devices.api.schemas import Label
 from linli.devices.figures_selectors import Asked
-from linli.kernel import paging, sheets
-from linli.kernel.errors import Invalid
-from linli.kernel.http import actor_of
+from linli.kernel import paging
+from linli.kernel.http import actor_of, sheet
 from linli.kernel.i18n import say
-
-FORMS = {"csv": sheets.CSV, "xlsx": sheets.XLSX}
 
 
 class FigureOut(Schema):
@@ -93,8 +90,6 @@ def figures_sheet(
     area: str = "", model: str = "",
 ) -> HttpResponse:  # fmt: skip
     """The list as `csv` or `xlsx`, whole."""
-    if form not in FORMS:
-        raise Invalid("form", "must be csv or xlsx")
     actor, asked, lines = actor_of(request), Asked(since, until, area, model), [_head()]
     cursor: str | None = None
     while True:
@@ -102,10 +97,7 @@ def figures_sheet(
         lines += [_line(r) for r in rows]
         if cursor is None:
             break
-    response = HttpResponse(sheets.as_csv(lines) if form == "csv" else sheets.as_xlsx(lines), content_type=FORMS[form])
-    response["Content-Disposition"] = f'attachment; filename="alarms-{by}.{form}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return sheet(form, f"alarms-{by}", lines)
 
 
 def _head() -> list[str]:

@@ -16,8 +16,8 @@ from linli.devices.api.schemas import Label
 from linli.devices.api.sheet_words import REASONS, spoken
 from linli.devices.joining_models import Claim, Provisioned, Refusal
 from linli.devices.models import Credential, Device
-from linli.kernel import paging, sheets
-from linli.kernel.http import actor_of
+from linli.kernel import paging
+from linli.kernel.http import actor_of, sheet
 from linli.kernel.i18n import english, say
 
 
@@ -166,15 +166,7 @@ def refusals_sheet(
                 [r.name, spoken(REASONS, r.reason), name, str(r.count), r.first_at.isoformat(), r.last_at.isoformat()]
             )
         if cursor is None:
-            return sheet(table, "refusals")
-
-
-def sheet(table: list[list[str]], name: str) -> HttpResponse:
-    """A CSV file to keep."""
-    response = HttpResponse(sheets.as_csv(table), content_type=sheets.CSV)
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    response["Cache-Control"] = "no-store"
-    return response
+            return sheet("csv", "refusals", table)
 
 
 @router.get("/device-claims", permission="devices.manage", response=paging.Page[ClaimOut])
