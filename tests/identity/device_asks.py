@@ -42,6 +42,7 @@ REQUESTS["POST /thing-model-migrations/{migration_id}/cancel"] = lambda t, _: As
     {}, path={"migration_id": t["running_migration"]}
 )
 body("POST /readings/sql", {"sql": "SELECT 1"})
+body("POST /rules/import", {"text": "rules: [{code: matrix-file}]"})
 body("POST /rules/sentence", {"model": "matrix-gauge", "kind": "no_data", "no_data_s": 600})
 for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):
     REQUESTS[key] = lambda t, _: Ask(path={"run_id": new_id()})
