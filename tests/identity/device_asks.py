@@ -48,6 +48,7 @@ REQUESTS["POST /thing-model-migrations/{migration_id}/cancel"] = lambda t, _: As
     {}, path={"migration_id": t["running_migration"]}
 )
 body("POST /readings/sql", {"sql": "SELECT 1"})
+body("POST /rules/import", {"text": "rules: [{code: matrix-file}]"})
 body("POST /rules/sentence", {"model": "matrix-gauge", "kind": "no_data", "no_data_s": 600})
 for key in ("GET /rules/bench/runs/{run_id}", "POST /rules/bench/runs/{run_id}/cancel"):
     REQUESTS[key] = lambda t, _: Ask(path={"run_id": new_id()})
@@ -59,6 +60,12 @@ REQUESTS["POST /incidents/{incident_id}/assignments/{assignment_id}/undo"] = lam
     {}, path={"assignment_id": t["storm_assignment_id"]}
 )
 REQUESTS["GET /devices/{device_id}/calendar"] = lambda t, a: Ask(query="property=level")
+DAY = {"start": "2026-11-01T00:00:00+08:00", "end": "2026-11-02T00:00:00+08:00"}
+for variant in ("", " [household]"):
+    body(f"POST /devices/{{device_id}}/corrections{variant}", {"property": "level", "act": "flag", **DAY})
+REQUESTS["POST /devices/{device_id}/corrections/{correction_id}/undo"] = lambda t, _: Ask(
+    {}, path={"correction_id": new_id()}
+)
 REQUESTS["GET /series"] = lambda t, a: Ask(query=f"series={t['device_id']}:level")
 REQUESTS["GET /series [household]"] = lambda t, a: Ask(query=f"series={t['household_id']}:level")
 REQUESTS["GET /series.{form}"] = lambda t, a: Ask(path={"form": "csv"}, query=f"series={t['device_id']}:level")

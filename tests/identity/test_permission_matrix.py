@@ -189,6 +189,10 @@ class History:
     def readings(self, *asked: Any, **more: Any) -> pa.Table:
         return pa.table({n: pa.array([], pa.int64()) for n in ("t", "recv", "property", "value", "flags")})
 
+    def arrivals(self, *asked: Any, **more: Any) -> Iterator[pa.Table]:
+        columns = {"t": 1, "recv": 1, "value": 1.0, "flags": 0, "seq": 1}
+        yield pa.table({name: [value] for name, value in columns.items()})
+
     def series(self, *asked: Any) -> pa.Table:
         return pa.table({n: pa.array([], pa.int64()) for n in ("t", "min", "max", "mean", "count")})
 

@@ -8,12 +8,15 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from linli.kernel import packs
-from linli.telemetry import batch, tiers
+from linli.telemetry import batch, corrected, tiers
 from linli.telemetry.batch import NO_TIME, PRIVATE, Batch
+from linli.telemetry.corrected import Change
 from linli.telemetry.history import backup, corrections, questions
 from linli.telemetry.history.journal import Journal
 from linli.telemetry.history.store import Store
@@ -218,6 +221,90 @@ def retention(run: Run) -> None:
     assert run.writer.too_old == 12 and run.writer.dropped == 0
     assert run.put(one(3, rows[12:18])) == 0
     assert run.totals() == (13, 19, 25), run.totals()
+
+
+class Cut:
+    """A client of the store that dies at its `after`th statement."""
+
+    def __init__(self, client: Any, after: int) -> None:
+        self.client, self.left = client, after
+
+    def __getattr__(self, name: str) -> Any:
+        if self.left <= 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return getattr(self.client, name)
+
+
+def summed(run: Run) -> None:
+    """The buckets and the newest ones say what raw says."""
+
+    def grouped(what: str, table: str, by: str) -> Any:
+        sql = f"SELECT device, property, {what} FROM {table} GROUP BY {by} ORDER BY {by}"
+        return run.writer.client.query(sql).result_rows
+
+    for table, start in (("minute", "toStartOfMinute"), ("hour", "toStartOfHour")):
+        own = "t, min(lo), max(hi), round(sum(total), 6), sum(n), max(last).1, max(last).2"
+        anew = f"{start}(ts) AS t, min(value), max(value), round(sum(value), 6), count(), max(ts), argMax(value, ts)"
+        kept, made = grouped(own, table, "device, property, t"), grouped(anew, "raw", "device, property, t")
+        wrong = [pair for pair in zip(kept, made, strict=False) if pair[0] != pair[1]]
+        assert kept == made, (table, len(kept), len(made), wrong[:2])
+    newest = grouped("max(last).1, max(last).2, max(last).3", "latest", "device, property")
+    assert newest == grouped("max(ts), argMax(value, ts), argMax(flags, ts)", "raw", "device, property")
+
+
+def correct(run: Run) -> None:
+    """Cut off after any statement and told again, a correction leaves raw and buckets as one that was not cut off."""
+    run.journal.set_stream("one")
+    mine = [(0, "a", T0 + i * 20_000, float(i)) for i in range(1_000)]
+    near = [(0, "b", t, 1.0) for _, _, t, _ in mine[:200]]
+    assert run.put(one(1, mine), one(2, [(2, "a", t, v) for _, _, t, v in mine[:50]]), one(3, near)) == 1_250
+    untouched = (f"SELECT groupArray((ts, value)) FROM (SELECT * FROM raw WHERE property = 'b' OR device !="
+                 f" unhex('{DEV[0].hex()}') ORDER BY device, ts)")  # fmt: skip
+    other = run.value(untouched)
+
+    def read() -> pa.Table:
+        asked = questions.arrivals([DEV[0]], ["a"], T0, T0 + 86_400_000, None, 20_000)
+        return questions.ask(run.writer.client, asked).select(corrected.COLUMNS)
+
+    for change in (Change("flag"), Change("replace", 2.0, -7.5, 0.0, 500.0), Change("remove")):
+        was = read()
+        span = was.filter(pa.array([100 <= i < 700 for i in range(len(was))]))
+        span = corrected.unpacked(corrected.packed(span))
+        wanted = corrected.rows(span, change.after(span))
+        told = (DEV[0], "a", wanted["t"].to_pylist(), wanted.filter(wanted["keep"]))
+        for after in range(9) if change.act == "replace" else (1, 2, 9):
+            try:
+                corrections.put(Cut(run.writer.client, after), *told)
+                break
+            except KeyboardInterrupt:
+                corrections.put(run.writer.client, *told)
+                summed(run)
+        else:
+            raise AssertionError("more statements than the test cuts")
+        assert after in (6, 7, 8, 9)
+        now = read()
+        left = now.filter(pa.array([span["t"][0].as_py() <= t <= span["t"][-1].as_py() for t in now["t"].to_pylist()]))
+        assert left.sort_by("t").to_pylist() == change.after(span).sort_by("t").to_pylist(), change
+        assert len(now) == 1_000 - (600 if change.act == "remove" else 0)
+        if change.act != "remove":
+            assert run.put(one(10 + len(change.act), mine)) == 0, "sent again, it changes nothing"
+            corrections.put(run.writer.client, DEV[0], "a", span["t"].to_pylist(), span)  # undone
+            summed(run)
+            assert read().sort_by("t").to_pylist() == was.sort_by("t").to_pylist()
+    assert run.put(one(30, mine)) == 600, "what was taken out may be told again"
+    summed(run)
+    assert other == run.value(untouched)
+
+
+def forget_far(run: Run) -> None:
+    """As many readings as may be, as far apart as may be, in statements that the store takes."""
+    run.journal.set_stream("one")
+    far = [(1, "b", T0 - i * 3_600_000, float(i)) for i in range(corrections.MOST)]
+    assert run.put(one(1, far)) == corrections.MOST
+    corrections.forget(run.writer.client, DEV[1], "b", [t for _, _, t, _ in far[1:]])
+    assert run.totals() == (1, 1, 1)
+    summed(run)
 
 
 def insert(run: Run, count: int) -> None:

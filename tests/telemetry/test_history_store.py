@@ -44,6 +44,11 @@ def test_households_persons_and_vehicles_are_kept_apart_for_thirty_days(tmp_path
     assert "ok" in child(tmp_path, "private")
 
 
+def test_a_correction_that_is_cut_off_anywhere_is_completed_by_the_same_again(tmp_path: Path) -> None:
+    assert "ok" in child(tmp_path / "a", "correct")
+    assert "ok" in child(tmp_path / "b", "forget_far")
+
+
 def test_a_new_stream_and_a_reboot(tmp_path: Path) -> None:
     assert "ok" in child(tmp_path, "epochs")
 

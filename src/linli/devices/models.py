@@ -207,6 +207,7 @@ class Rule(models.Model):
     case = models.JSONField(null=True)
     enabled = models.BooleanField(default=True)
     illustrative = models.BooleanField(default=False)
+    owner_department = models.CharField(max_length=120, default="", db_default="", blank=True)
     origin = models.CharField(max_length=12, default="local")
     digest = models.CharField(max_length=64, default="")
     updated_at = models.DateTimeField(default=clock.now)

@@ -11,7 +11,7 @@ import orjson
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
-from linli.devices import incident_selectors, locks, others, text, units
+from linli.devices import incident_selectors, locks, others, rule_files, text, units
 from linli.devices.contracts import Lease
 from linli.devices.models import (
     SEVERITIES,
@@ -244,6 +244,12 @@ def rule_for_update(actor: Actor, rule_id: UUID) -> Rule:
 def rule_versions(actor: Actor, rule_id: UUID) -> list[RuleVersion]:
     rule(actor, rule_id)
     return list(RuleVersion.objects.filter(rule_id=rule_id).order_by("-version"))
+
+
+def rule_entry(found: Rule) -> dict[str, Any]:
+    """A rule as a pack writes it (`rule_files.entry`)."""
+    names = (*rule_files.WHEN, *rule_files.PLAIN, "kind", "title_zh", "title_en", "severity", "reraise_s")
+    return rule_files.entry(found.code, found.model_id, {name: getattr(found, name) for name in names})
 
 
 # --- alarms ---------------------------------------------------------------------------------------------------------

@@ -17,9 +17,7 @@ ORDER = ("code", "version", "name", "subject", "category", "icon", "interval_s",
 
 def read(text: str) -> list[dict[str, Any]]:
     """The entries of a pack's file, or of one that holds a single model. Invalid names `text` and says why."""
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
-        raise Invalid("text", f"is larger than {MAX_BYTES // 1024} KiB")
-    doc = _parsed(text)
+    doc = parsed(text)
     rows = doc.get("thing_models") if isinstance(doc, dict) and "thing_models" in doc else [doc]
     if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) for r in rows):
         raise Invalid("text", "must hold `thing_models`, a list, or one thing model")
@@ -28,8 +26,11 @@ def read(text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _parsed(text: str) -> Any:
-    """YAML, of which JSON is a part. Plain values only, so that what was read can be kept as it is."""
+def parsed(text: str, most: int = MAX_BYTES) -> Any:
+    """YAML of at most so many bytes, of which JSON is a part. Plain values only, so that what was read can be kept as
+    it is. Invalid names `text`."""
+    if len(text.encode("utf-8", "replace")) > most:
+        raise Invalid("text", f"is larger than {most // 1024} KiB")
     try:
         if any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise Invalid("text", "uses aliases (*name), which are not taken")

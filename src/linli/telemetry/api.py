@@ -16,6 +16,7 @@ from linli.telemetry import (
     analyst_selectors,
     band,
     bench_api,
+    correction_api,
     figures,
     health_api,
     history_api,
@@ -25,7 +26,7 @@ from linli.telemetry import (
 )
 from linli.telemetry.router import Label, router
 
-__all__ = ["bench_api", "health_api", "history_api", "quality_api", "router", "trial_api"]
+__all__ = ["bench_api", "correction_api", "health_api", "history_api", "quality_api", "router", "trial_api"]
 
 
 class ReadingOut(Schema):

@@ -17,6 +17,7 @@ from linli.devices.api import (  # noqa: F401
     joining,
     maintenance,
     model_versions,
+    rule_files,
     rules,
     talk,
     thing_models,

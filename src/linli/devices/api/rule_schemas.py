@@ -45,6 +45,7 @@ class RuleOut(Schema):
     case: dict[str, Any] | None
     enabled: bool
     illustrative: bool
+    owner_department: str
     origin: str
     updated_at: datetime
 
@@ -68,7 +69,7 @@ def rule_words(r: Rule) -> dict[str, Any]:
 
 _RULE_PLAIN = ("code", "version", "property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s",
                "reraise_s", "condition", "severity", "area_path", "device_ids", "case", "enabled", "illustrative",
-               "origin", "updated_at")  # fmt: skip
+               "owner_department", "origin", "updated_at")  # fmt: skip
 
 
 class RuleFields(Schema):
@@ -87,6 +88,8 @@ class RuleFields(Schema):
     device_ids: list[UUID] | None = None
     case: CasePolicy | None = None
     enabled: bool | None = None
+    illustrative: bool | None = None
+    owner_department: str | None = None
 
     def body(self) -> dict[str, Any]:
         """Only what was sent, by the names of the table."""
@@ -98,7 +101,8 @@ class RuleFields(Schema):
 
 
 _RULE_FIELDS = {"title_zh", "title_en", "property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s",
-                "reraise_s", "condition", "severity", "area_path", "device_ids", "case", "enabled"}  # fmt: skip
+                "reraise_s", "condition", "severity", "area_path", "device_ids", "case", "enabled",
+                "illustrative", "owner_department"}  # fmt: skip
 
 
 class RuleIn(RuleFields):

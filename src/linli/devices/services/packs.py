@@ -103,6 +103,7 @@ def _write_rule(raw: dict[str, Any], model: ThingModel | None) -> None:
         "title_zh": raw["title"]["zh"], "title_en": raw["title"]["en"], "severity": raw["severity"],
         "reraise_s": raw.get("reraise_s", 60), "case": raw.get("case"), "enabled": raw.get("enabled", True),
         "illustrative": raw.get("illustrative", False), "area_path": raw.get("area_path", ""),
+        "owner_department": raw.get("owner_department", ""),
     }  # fmt: skip
     for name, value in body.items():
         setattr(rule, name, value)

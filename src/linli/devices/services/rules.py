@@ -23,7 +23,8 @@ from linli.places import facade as places
 
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 BODY = ("title_zh", "title_en", "property", "kind", "op", "value", "clear_value", "duration_s", "no_data_s",
-        "reraise_s", "condition", "severity", "area_path", "device_ids", "case", "enabled")  # fmt: skip
+        "reraise_s", "condition", "severity", "area_path", "device_ids", "case", "enabled", "illustrative",
+        "owner_department")  # fmt: skip
 
 
 def create_rule(*, actor: Actor, model: str, body: Mapping[str, Any], code: str = "") -> Rule:
@@ -36,7 +37,7 @@ def create_rule(*, actor: Actor, model: str, body: Mapping[str, Any], code: str 
         _require(actor, rule)
         try:
             with transaction.atomic():
-                _save(actor, rule, "rule.create", version=1)
+                save_version(actor, rule, "rule.create", version=1)
         except IntegrityError as error:
             raise Conflict("another rule has this code", code="code-taken") from error
     return rule
@@ -52,8 +53,8 @@ def update_rule(*, actor: Actor, rule_id: UUID, version: int, body: Mapping[str,
         fill(rule, body)
         _require(actor, rule)
         rule.origin = "local"
-        _save(actor, rule, "rule.update", version=rule.version + 1)
-        _end_outside(actor, rule)
+        save_version(actor, rule, "rule.update", version=rule.version + 1)
+        end_outside(actor, rule)
     return rule
 
 
@@ -92,6 +93,8 @@ def problems_of(rule: Rule) -> list[FieldError]:
         when, severity=rule.severity, subject=rule.model.subject, properties=properties, case=rule.case
     )
     found += [] if found else _too_many(rule)
+    if len(rule.owner_department) > 120:
+        found.append(FieldError("owner_department", "is longer than 120 characters"))
     if rule.area_path and places.grid_at(rule.area_path) is None:
         found.append(FieldError("area_path", "is not a grid in force"))
     if rule.device_ids is not None:
@@ -129,7 +132,8 @@ def _by_place(devices: QuerySet[Device], level: int) -> Counter[str]:
     return found
 
 
-def _save(actor: Actor, rule: Rule, action: str, *, version: int) -> None:
+def save_version(actor: Actor, rule: Rule, action: str, *, version: int) -> None:
+    """A rule that was checked, as it is from now on; within the caller's transaction."""
     rule.version, rule.updated_at = version, clock.now()
     rule.save()
     body = {n: getattr(rule, n) for n in BODY} | {"model": rule.model_id}
@@ -142,7 +146,8 @@ def _save(actor: Actor, rule: Rule, action: str, *, version: int) -> None:
                 data={"code": rule.code, "version": version, "enabled": rule.enabled})  # fmt: skip
 
 
-def _end_outside(actor: Actor, rule: Rule) -> None:
+def end_outside(actor: Actor, rule: Rule) -> None:
+    """Alarms that a rule no longer judges end."""
     if not rule.enabled:
         alarms.clear_all(actor=actor, reason="rule", rule_id=rule.pk)
         return

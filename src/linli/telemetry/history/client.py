@@ -193,6 +193,16 @@ class HistoryClient:
         body = orjson.dumps({"device": device_id.hex, "property": property, "times": list(times)})
         self._call("POST", "/forget", {}, content=body)
 
+    def put(self, device_id: UUID, property: str, rows: pa.Table) -> None:
+        """Rows (`corrections.ROWS`) take the place of all there are of the series at their times, in the rollups too;
+        of a row without `keep` only the time counts. The same again changes nothing."""
+        self._own_process()
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, rows.schema) as writer:
+            writer.write_table(rows)
+        asked = {"devices": str(device_id), "property": property}
+        self._call("POST", "/put", asked, content=sink.getvalue().to_pybytes())
+
     def sql(self, text: str, areas: Sequence[str], limit: int, zone: str, stamp: str) -> pa.Table | None:
         """An analyst's statement (see `analyst.py`); None when history does not have the things of `stamp` yet."""
         self._own_process()

@@ -1,11 +1,14 @@
-"""Taking readings out again: single ones from raw, and from the buckets, which are made anew; and what is past its
-days. Runs in the writer's thread."""
+"""Readings that are taken out again, or take the place of others: in raw, and in the buckets, which are made anew; and
+what is past its days. Runs in the writer's thread."""
 
 from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable
 from typing import Any
+
+import pyarrow as pa
 
 from linli.telemetry.history.store import insert_settings, kept_in, on_cluster
 from linli.telemetry.tiers import TABLES, Since
@@ -14,39 +17,70 @@ log = logging.getLogger("linli.history")
 
 HOUR_MS = 3_600_000
 MOST = 10_000
+MAX_QUERY = 1 << 20  # bytes: so many times and hours are listed in one statement
+
+
+# Rows that take the place of others: those with `keep` are told again, of the others only the time counts.
+ROWS = pa.schema([("t", pa.int64()), ("recv", pa.int64()), ("value", pa.float64()), ("flags", pa.uint8()),
+                  ("seq", pa.uint64()), ("keep", pa.bool_())])  # fmt: skip
 
 
 def forget(client: Any, device: bytes, prop: str, times: list[int]) -> None:
     """The readings of a series at these times (ms) are gone for every question; a new one may take their place."""
+    put(client, device, prop, times, None)
+
+
+def put(client: Any, device: bytes, prop: str, times: list[int], rows: pa.Table | None) -> None:
+    """At these times (ms) the series has these rows (`ROWS`) and no others. Cut off anywhere, the same again completes
+    it: rows first, then the buckets of the touched hours, made anew from raw, then the newest."""
     if not 0 < len(times) <= MOST:
         raise ValueError(f"1 to {MOST} times")
-    own = f"device = unhex('{device.hex()}') AND property = {{prop:String}}"
-    given = {"prop": prop, "at": [int(t) for t in times]}
-    hours = sorted({t // HOUR_MS * HOUR_MS for t in times})
-    moments = ", ".join(f"fromUnixTimestamp64Milli({int(t)})" for t in times)
-    touched = " OR ".join(f"(x >= {h} AND x < {h + HOUR_MS})" for h in hours)
+    own, given = f"device = unhex('{device.hex()}') AND property = {{prop:String}}", {"prop": prop}
+    hours = _listed({t // HOUR_MS for t in times})
 
-    def inside(column: str) -> str:
-        return f"({touched.replace('x ', f'{column} ')})"
+    def command(sql: str, **settings: Any) -> None:
+        client.command(sql, parameters=given, settings={"max_query_size": MAX_QUERY, **settings})
 
     delete = "DELETE FROM {}" + on_cluster()
-    client.command(f"{delete.format(kept_in('raw'))} WHERE {own} AND ts IN ({moments})", parameters=given)
-    seconds = "toInt64(toUnixTimestamp(t)) * 1000"
-    for table in ("minute", "hour"):
-        client.command(f"{delete.format(kept_in(table))} WHERE {own} AND {inside(seconds)}", parameters=given)
-    client.command(f"{delete.format(kept_in('latest'))} WHERE {own}", parameters=given)
+    span = f"ts BETWEEN fromUnixTimestamp64Milli({min(times)}) AND fromUnixTimestamp64Milli({max(times)})"
+    command(
+        f"{delete.format(kept_in('raw'))} WHERE {own} AND {span} AND toUnixTimestamp64Milli(ts) IN ({_listed(times)})"
+    )
     settings = {**insert_settings(), "insert_deduplicate": 0, "insert_deduplication_token": uuid.uuid4().hex}
-    client.command(
+    if rows is not None and len(rows):
+        client.insert_arrow("raw", _raw(device, prop, rows), settings=settings)
+    for table in ("minute", "hour"):
+        command(
+            f"{delete.format(kept_in(table))} WHERE {own} AND intDiv(toInt64(toUnixTimestamp(t)), 3600) IN ({hours})"
+        )
+    command(f"{delete.format(kept_in('latest'))} WHERE {own}")
+    first, end = min(times) // HOUR_MS * HOUR_MS, (max(times) // HOUR_MS + 1) * HOUR_MS
+    command(
         "INSERT INTO minute SELECT device, property, toStartOfMinute(ts) AS t, min(value) AS lo, max(value) AS hi,"
-        f" sum(value) AS total, count() AS n, max((ts, value)) AS last FROM raw WHERE {own} AND"
-        f" {inside('toUnixTimestamp64Milli(ts)')} GROUP BY device, property, t",
-        parameters=given, settings=settings,
-    )  # fmt: skip
-    client.command(
+        f" sum(value) AS total, count() AS n, max((ts, value)) AS last FROM raw WHERE {own}"
+        f" AND ts >= fromUnixTimestamp64Milli({first}) AND ts < fromUnixTimestamp64Milli({end})"
+        f" AND intDiv(toUnixTimestamp64Milli(ts), {HOUR_MS}) IN ({hours}) GROUP BY device, property, t",
+        **settings,
+    )
+    command(
         "INSERT INTO latest SELECT device, property, max((ts, value, flags)) AS last FROM raw"
         f" WHERE {own} GROUP BY device, property",
-        parameters=given, settings=settings,
-    )  # fmt: skip
+        **settings,
+    )
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(str(int(n)) for n in sorted(set(numbers)))
+
+
+def _raw(device: bytes, prop: str, rows: pa.Table) -> pa.Table:
+    instant = pa.timestamp("ms", "UTC")
+    return pa.table({
+        "device": pa.array([device] * len(rows), pa.binary(16)),
+        "property": pa.array([prop] * len(rows), pa.string()),
+        "ts": rows["t"].cast(instant), "recv": rows["recv"].cast(instant), "value": rows["value"],
+        "flags": rows["flags"], "seq": rows["seq"],
+    })  # fmt: skip
 
 
 def expire(client: Any, since: Since) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The questions of other processes, over loopback HTTP with a bearer token; answers stream as Arrow.
 
 GET /readings /series /compared /latest /rollup /counts /flagged /arrivals /export /state, POST /backup /flush
-/observations /newest /write /forget /sql and /things. Each worker thread has its own client of the store: one client
-answers one question at a time.
+/observations /newest /write /forget /put /sql and /things. Each worker thread has its own client of the store: one
+client answers one question at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from linli.telemetry import tiers
 from linli.telemetry.batch import BadBatch, decode
-from linli.telemetry.history import analyst, observations, questions
+from linli.telemetry.history import analyst, corrections, observations, questions
 from linli.telemetry.history.newest import Newest, complete, lacking, of_table
 from linli.telemetry.history.questions import BadQuestion, Question
 from linli.telemetry.history.store import QUERY_SETTINGS, Store
@@ -36,11 +36,12 @@ MAX_DEVICES = 2_000
 
 class Door:
     """`state` tells how far the writer is; `reached(sequence, seconds)` waits until it has stored that one;
-    `backup(name)` makes a copy; `write(batch)` stores readings; `forget(device, property, times)` takes some out."""
+    `backup(name)` makes a copy; `write(batch)` stores readings; `put(device, property, times, rows)` puts some in
+    the place of others, or nothing."""
 
     def __init__(
         self, store: Store, token: str, state: Callable[[], dict[str, Any]], reached: Any, backup: Any,
-        write: Any = None, forget: Any = None, newest: Newest | None = None,
+        write: Any = None, put: Any = None, newest: Newest | None = None,
     ) -> None:  # fmt: skip
         self.store = store
         self.token = token
@@ -48,7 +49,7 @@ class Door:
         self.reached = reached
         self.backup = backup
         self.write = write
-        self.forget = forget
+        self.put = put
         self.newest = newest
         self._own = threading.local()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="question")
@@ -88,7 +89,7 @@ class Door:
         if request.method == "POST" and name == "flush":
             done = await self.reached(_int(query, "sequence"), min(30, _int(query, "seconds", 10)))
             return json_response({"stored": done}, 200 if done else 504)
-        if request.method == "POST" and name in ("observations", "newest", "write", "forget", "sql", "things"):
+        if request.method == "POST" and name in ("observations", "newest", "write", "forget", "put", "sql", "things"):
             return await getattr(self, f"_{name}")(request)
         return problem(404, "not-found", "no such question")
 
@@ -120,10 +121,21 @@ class Door:
         asked = _body(request)
         try:
             device, times = bytes.fromhex(asked["device"]), [int(t) for t in asked["times"]]
-            await self.forget(device, str(asked["property"]), times)
+            await self.put(device, str(asked["property"]), times, None)
         except (TypeError, ValueError, KeyError) as error:
             raise BadQuestion("body", "must have device, property and times") from error
         return json_response({"forgotten": len(times)})
+
+    async def _put(self, request: Request) -> Response:
+        """Rows (`corrections.ROWS`) that take the place of all there are at their times; answered when that is so."""
+        devices, prop = _devices(request.query), request.query.get("property", "")
+        try:
+            table = pa.ipc.open_stream(request.body).read_all().cast(corrections.ROWS)
+            times = table["t"].to_pylist()
+            await self.put(devices[0], prop, times, table.filter(table["keep"]))
+        except (pa.ArrowInvalid, ValueError) as error:
+            raise BadQuestion("body", f"must be an Arrow stream of rows: {str(error)[:200]}") from error
+        return json_response({"put": len(times)})
 
     async def _sql(self, request: Request) -> Response:
         """An analyst's text over the views of `analyst.py`; 409 when the things there are not those of `stamp`."""

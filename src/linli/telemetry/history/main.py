@@ -198,10 +198,10 @@ class History:
         last = max(await asyncio.gather(*sent), default=0)
         return await self.reached(last, 20)
 
-    async def forget(self, device: bytes, prop: str, times: list[int]) -> None:
+    async def put(self, device: bytes, prop: str, times: list[int], rows: Any) -> None:
         self.newest.drop(device)
         try:
-            await self._in_thread(corrections.forget, self.writer.client, device, prop, times)
+            await self._in_thread(corrections.put, self.writer.client, device, prop, times, rows)
         finally:
             self.newest.drop(device)
 
@@ -296,7 +296,7 @@ async def serve() -> None:
     await history.recover()
     close_ops = ops_server.serve_for("history", history.state, _metrics(history), alive=history.beat.fresh)
     door = Door(
-        store, _token(home), history.state, history.reached, history.backup, history.write, history.forget,
+        store, _token(home), history.state, history.reached, history.backup, history.write, history.put,
         history.newest,
     )  # fmt: skip
     server = http1.Server(door.handle, max_body=MAX_BODY)

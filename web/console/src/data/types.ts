@@ -68,7 +68,7 @@ export interface RuleCondition { match?: "all" | "any"; terms: RuleTerm[]; calcu
 export interface Rule {
   id: string; code: string; version: number; title: Label; sentence: Label; clears: Label | null; model: string; property: string; kind: string; op: string;
   value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; reraise_s: number; condition: RuleCondition | null; severity: string; area_path: string;
-  device_ids: string[] | null; case: { class: string; merge_radius_m: number; urgent: boolean } | null; enabled: boolean; illustrative: boolean; origin: string; updated_at: string;
+  device_ids: string[] | null; case: { class: string; merge_radius_m: number; urgent: boolean } | null; enabled: boolean; illustrative: boolean; owner_department: string; origin: string; updated_at: string;
 }
 /** Who is told at `at` if nobody does anything. */
 export interface NextStep { policy: string; until: string; to: string; name: Label; at: string; after_min: number; raises: boolean }

@@ -57,12 +57,12 @@ export function cleaned(condition: RuleCondition): RuleCondition {
   return made;
 }
 
-export interface RuleForm { kind: string; property: string; op: string; value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; severity: string; enabled: boolean; condition: RuleCondition }
+export interface RuleForm { kind: string; property: string; op: string; value: number | null; clear_value: number | null; duration_s: number; no_data_s: number; severity: string; enabled: boolean; owner_department: string; condition: RuleCondition }
 
 export function formOf(rule: Rule): RuleForm {
-  const { kind, property, op, value, clear_value, duration_s, no_data_s, severity, enabled } = rule;
+  const { kind, property, op, value, clear_value, duration_s, no_data_s, severity, enabled, owner_department } = rule;
   const condition: RuleCondition = rule.condition ? (JSON.parse(JSON.stringify(rule.condition)) as RuleCondition) : { match: "all", terms: [] };
-  return { kind, property, op: op || "gt", value, clear_value, duration_s, no_data_s, severity, enabled, condition };
+  return { kind, property, op: op || "gt", value, clear_value, duration_s, no_data_s, severity, enabled, owner_department, condition };
 }
 
 /** Of another kind, starting from what was there. */
@@ -79,9 +79,9 @@ export function turned(form: RuleForm, kind: string, yesNo: boolean, first: stri
 
 /** What is sent: the fields of the kind, all of them, so that a change of kind leaves nothing behind. */
 export function bodyOf(form: RuleForm): Record<string, unknown> {
-  const { kind, severity, enabled } = form;
-  if (kind === "terms") return { kind, severity, enabled, duration_s: form.duration_s, condition: cleaned(form.condition) };
-  if (kind === "no_data") return { kind, severity, enabled, duration_s: 0, no_data_s: form.no_data_s };
+  const { kind, severity, enabled, owner_department } = form;
+  if (kind === "terms") return { kind, severity, enabled, owner_department, duration_s: form.duration_s, condition: cleaned(form.condition) };
+  if (kind === "no_data") return { kind, severity, enabled, owner_department, duration_s: 0, no_data_s: form.no_data_s };
   const number = (value: unknown) => (given(value) ? value : null);
-  return { kind, severity, enabled, property: form.property, op: form.op, value: number(form.value), clear_value: number(form.clear_value), duration_s: kind === "duration" ? form.duration_s : 0, no_data_s: 0 };
+  return { kind, severity, enabled, owner_department, property: form.property, op: form.op, value: number(form.value), clear_value: number(form.clear_value), duration_s: kind === "duration" ? form.duration_s : 0, no_data_s: 0 };
 }
