@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from linli.telemetry.payloads.checking import unreadable
 from linli.telemetry.tiers import Tiers
 
-__all__ = ["Tiers"]
+__all__ = ["Tiers", "unreadable"]
