@@ -57,3 +57,8 @@ REQUESTS["GET /series"] = lambda t, a: Ask(query=f"series={t['device_id']}:level
 REQUESTS["GET /series [household]"] = lambda t, a: Ask(query=f"series={t['household_id']}:level")
 REQUESTS["GET /series.{form}"] = lambda t, a: Ask(path={"form": "csv"}, query=f"series={t['device_id']}:level")
 REQUESTS["GET /device-cells"] = lambda t, a: Ask(query="zoom=22")
+MAPPING = {"device": {"path": "$.d"}, "time": {"path": "$.t"}, "readings": [{"path": "$.v", "property": "level"}]}
+body("POST /reading-hooks", lambda t: {"name": "新", "auth": {"way": "token"}, "mapping": MAPPING, "area_path": t.leaf})
+body("PATCH /reading-hooks/{reading_hook_id}", {"version": 1, "name": "改名"})
+body("POST /reading-hooks/{reading_hook_id}/secret", {"version": 1})
+body("POST /reading-hooks/{reading_hook_id}/test", {"body": {"d": "x", "t": 1, "v": 1}})
