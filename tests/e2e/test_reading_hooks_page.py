@@ -1,4 +1,4 @@
-"""The page of reading hooks: made from a form of the packs, pushed to as a platform pushes, and the device's reading."""
+"""The page of reading hooks: made from a form of the packs, pushed to as a platform pushes, tried, retired."""
 
 from __future__ import annotations
 

@@ -101,9 +101,10 @@ def moment(raw: Any, form: str, zone: ZoneInfo, where: str) -> int:
         found = -1
     if not 0 <= found < LATEST_MS:
         words = {
-            "ms": ("1970 年以来的毫秒数", "milliseconds since 1970"), "s": ("1970 年以来的秒数", "seconds since 1970"),
+            "ms": (" 1970 年以来的毫秒数", "milliseconds since 1970"),
+            "s": (" 1970 年以来的秒数", "seconds since 1970"),
             "iso": ("带时区的 ISO 8601 时间", "ISO 8601 with a zone"),
-            "compact": ("yyyyMMddHHmmss, 按本区时区", "yyyyMMddHHmmss, in the district's zone"),
+            "compact": (" yyyyMMddHHmmss, 按本区时区", "yyyyMMddHHmmss, in the district's zone"),
         }[form]  # fmt: skip
         raise Wrong(where, f"应为{words[0]}", f"must be {words[1]}")
     return found
