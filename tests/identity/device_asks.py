@@ -77,3 +77,8 @@ for key in ("GET /device-imports/{batch_id}", "POST /device-imports/{batch_id}/t
     REQUESTS[key] = lambda t, a: Ask(path={"batch_id": new_id()})
 REQUESTS["GET /device-imports/{batch_id}/rows.{form}"] = lambda t, a: Ask(path={"batch_id": new_id(), "form": "csv"})
 REQUESTS["GET /device-cells"] = lambda t, a: Ask(query="zoom=22")
+MAPPING = {"device": {"path": "$.d"}, "time": {"path": "$.t"}, "readings": [{"path": "$.v", "property": "level"}]}
+body("POST /reading-hooks", lambda t: {"name": "新", "auth": {"way": "token"}, "mapping": MAPPING, "area_path": t.leaf})
+body("PATCH /reading-hooks/{reading_hook_id}", {"version": 1, "name": "改名"})
+body("POST /reading-hooks/{reading_hook_id}/secret", {"version": 1})
+body("POST /reading-hooks/{reading_hook_id}/test", {"body": {"d": "x", "t": 1, "v": 1}})

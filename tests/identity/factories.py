@@ -17,7 +17,7 @@ from PIL import Image
 from shapely.geometry import box, mapping, shape
 from tests.certificates import certificate
 from tests.identity.accounts import ROLES, make_account, session_for
-from tests.identity.model_factories import seed_models
+from tests.identity.model_factories import seed_models, seed_reading_hook
 
 from linli.adapters.intake.services import entering as intake
 from linli.adapters.open311.services import endpoints as open311
@@ -397,3 +397,4 @@ def _intake(things: Things, model: ThingModel) -> None:
     given = {"name": f"Forms {things.side}", "kind": "json", "area_path": things.leaf, "channel": "",
              "mapping": {"text": ["$.text"]}}  # fmt: skip
     things.ids["intake_id"] = intake.create_hook(actor=SYSTEM, given=given)[0].id
+    seed_reading_hook(things)

@@ -1,10 +1,13 @@
-"""Of each side of the permission matrix: a thing model of the district's own, and devices that move to its version."""
+"""Of each side of the permission matrix: a thing model of the district's own, devices that move to its version, and
+where a platform pushes readings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from linli.adapters.readings.services import entering
 from linli.devices.models import Device, ModelDraft, ModelMigration, ModelVersion, ThingModel
+from linli.kernel.actor import SYSTEM
 
 if TYPE_CHECKING:
     from tests.identity.factories import Things
@@ -37,3 +40,9 @@ def _model(code: str, version: int, subject: str = "place") -> ThingModel:
         code=code, version=version, name_zh="自建", name_en="Own", subject=subject, category="water", origin="local",
         properties=BODY["properties"],
     )  # fmt: skip
+
+
+def seed_reading_hook(things: Things) -> None:
+    mapping = {"device": {"path": "$.d"}, "time": {"path": "$.t"}, "readings": [{"path": "$.v", "property": "level"}]}
+    given = {"name": f"Platform {things.side}", "area_path": things.leaf, "auth": {"way": "token"}, "mapping": mapping}
+    things.ids["reading_hook_id"] = entering.create_hook(actor=SYSTEM, given=given)[0].id

@@ -36,4 +36,5 @@ SHOWS: dict[str, str] = {
     "GET /cases/export.csv": "case_number", "GET /cases/export.csv [private]": "private_number",
     "GET /patrol-plans": "plan_id", "GET /patrols/coverage": "leaf_path", "GET /form-entries": "entry_id",
     "GET /me/sessions": "session_id", "POST /cases/lookup/phone": "case_id", "GET /intake-hooks": "intake_id",
+    "GET /reading-hooks": "reading_hook_id",
 }  # fmt: skip

@@ -56,7 +56,7 @@ WORK = (  # one act for each kind of event that seeding alone does not make
     "POST /patrol-plans", "PUT /patrol-visits/{visit_id} [of the team]",
     "POST /handovers/{handover_id}/take", "POST /operations/{operation_id}/start", "POST /webhooks", "POST /bulletins",
     "POST /bulletins/{bulletin_id}/withdraw", "PATCH /rosters/{shift_id}", "POST /board",
-    "PATCH /intake-hooks/{intake_id}",
+    "PATCH /intake-hooks/{intake_id}", "PATCH /reading-hooks/{reading_hook_id}",
 )  # fmt: skip
 
 

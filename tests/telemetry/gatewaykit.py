@@ -22,6 +22,7 @@ from linli.telemetry import batch, stream
 from linli.telemetry.gateway import hub, main
 from linli.telemetry.gateway.notes import Notes
 from linli.telemetry.gateway.registry import Registry
+from linli.telemetry.payloads import Payload
 
 KEY = b"k" * 32
 
@@ -123,7 +124,8 @@ class Kit:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY, *, follow: bool = False
+    broker: Nats, rows: list[RegistryRow], source: Any = None, key: bytes = KEY, *, follow: bool = False,
+    payloads: dict[str, Payload] | None = None,
 ) -> AsyncIterator[Kit]:  # fmt: skip
     """`source`: PostgreSQL's instead of `rows`, with the key of its hashes. `follow`: it hears the news of NATS."""
     patch = pytest.MonkeyPatch()  # a district that a later test starts would take these for its operator's
@@ -133,7 +135,7 @@ async def gateway(
     await stream.ensure_stream(nc)
     publisher = stream.Publisher(nc, timeout=1)
     await publisher.start()
-    registry = Registry(key, 4)
+    registry = Registry(key, 4, payloads)
     noted: list[dict[str, Any]] = []
 
     async def write(text: str) -> None:

@@ -24,7 +24,7 @@ from linli.telemetry.codecs import gbt26875, hj212, jtt808, sl651
 from linli.telemetry.codecs.all import NAMES, ports
 from linli.telemetry.codecs.framing import digits_of
 from linli.telemetry.gateway import metrics, stations
-from linli.telemetry.gateway.mapping import load
+from linli.telemetry.mapping import load
 from linli.telemetry.mqtt_client import MqttClient, Refused
 
 pytestmark = pytest.mark.engines

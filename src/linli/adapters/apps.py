@@ -20,6 +20,14 @@ class AdaptersConfig(AppConfig):
                 "范围变小的接入点",
                 "Intake hooks that lose ground",
             ),
+            (
+                "reading_hook",
+                "读数接入点",
+                "Reading hooks",
+                "reading_hook",
+                "范围变小的读数接入点",
+                "Reading hooks that lose ground",
+            ),
             ("webhook", "通知地址", "Webhooks", "adapters_hook", "", ""),
             ("endpoint", "对接系统", "Open311 systems", "open311_endpoint", "", ""),
         ):
@@ -29,4 +37,4 @@ class AdaptersConfig(AppConfig):
                     lat_column="", narrowed_zh=lost_zh, narrowed_en=lost_en,
                 )
             )  # fmt: skip
-        never_keep(r"/open311/.*", r"/intake/.*", r"/sta/.*")
+        never_keep(r"/open311/.*", r"/intake/.*", r"/readings-intake/.*", r"/sta/.*")

@@ -46,6 +46,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     yield from _assignment(tree)
     yield from _templates(tree)
     yield from _retention(tree)
+    yield from _payloads(tree)
 
 
 def kinds_of(path: str) -> list[str]:
@@ -175,3 +176,18 @@ def _templates(tree: Tree) -> Iterator[Finding]:
                         yield Finding(RULE, path, 0, f"template {row.get('key')} ({language}): no field {{{name}}}")
             if acts and row.get("act") not in acts:
                 yield Finding(RULE, path, 0, f"template {row.get('key')}: {row.get('act')} is no act")
+
+
+def _payloads(tree: Tree) -> Iterator[Finding]:
+    """A mapping says where things stand and reads its own sample; one of thing models names their properties."""
+    from linli.telemetry import contracts
+
+    known: dict[str, set[str]] = {}
+    for path in tree.under("packs/", ".yaml"):
+        if "/thing-models/" in path:
+            for model in (yaml.safe_load(tree.text(path)) or {}).get("thing_models") or []:
+                known[model["code"]] = {p["code"] for p in model.get("properties") or []}
+    for path in tree.under("packs/", ".yaml"):
+        if "/payloads/" in path:
+            for wrong in contracts.unreadable(yaml.safe_load(tree.text(path)) or {}, known):
+                yield Finding(RULE, path, 0, wrong)

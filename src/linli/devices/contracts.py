@@ -31,6 +31,15 @@ _REGISTRY_COLUMNS = (
 REGISTRY_SQL = f"SELECT {_REGISTRY_COLUMNS} FROM devices_registry_v2"
 """All devices that may speak. Columns as in `RegistryRow`."""
 REGISTRY_ONE_SQL = REGISTRY_SQL + " WHERE device_id = %s"
+REGISTRY_SPEAKING_SQL = (
+    REGISTRY_SQL
+    + """ WHERE device_id IN (
+    SELECT d.id FROM devices_device d WHERE d.code = ANY(%s::text[])
+    UNION ALL
+    SELECT c.device_id FROM devices_credential c WHERE c.token_hash = ANY(%s::bytea[])
+      AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now()))"""
+)
+"""(codes, credential hashes) → as REGISTRY_SQL."""
 _STAMPS = """
 WITH kinds AS MATERIALIZED (
     SELECT m.code, hash_record_extended(ROW(m.subject, m.interval_s, m.properties, m.translations), 0) AS stamp
@@ -100,14 +109,19 @@ PROTOCOLS = {
     "sl651": re.compile(r"[0-9A-F]{10}"),
     "jtt808": re.compile(r"[1-9][0-9]{0,19}"),
     "gbt26875": re.compile(r"[0-9a-f]{12}(/[0-9a-f]{8})?"),
+    "outside": re.compile(r"[0-9a-z_.:-]{1,64}"),
 }
-"""Protocols over TCP, in which a device is known by a number: MN, station address, phone number, source address."""
+"""Protocols over TCP, in which a device is known by a number: MN, station address, phone number, source address; and
+platforms of others (`outside`), by IMEI, serial number or EUI."""
+OUTSIDE = "outside"
 
 
 def station_number(protocol: str, number: str) -> str:
     """The number as its codec tells it."""
     found = number.strip()
-    return {"sl651": found.upper(), "jtt808": found.lstrip("0"), "gbt26875": found.lower()}.get(protocol, found)
+    return {"sl651": found.upper(), "jtt808": found.lstrip("0"), "gbt26875": found.lower(), OUTSIDE: found.lower()}.get(
+        protocol, found
+    )
 
 
 def station_hash(key: bytes, protocol: str, number: str, secret: str = "") -> bytes:

@@ -14,6 +14,7 @@ from linli.devices import (
     incident_selectors,
     open_selectors,
     others,
+    outside_selectors,
     selectors,
     standing_selectors,
     trial_selectors,
@@ -21,6 +22,7 @@ from linli.devices import (
 from linli.devices.contracts import AlarmInfo, DeviceInfo, Kind, Lease, RegistryRow, RuleRow, Standing, Standings
 from linli.devices.models import Alarm, Device, Incident
 from linli.devices.services import devices as _devices
+from linli.devices.services import hearing as _hearing
 from linli.devices.services import imports
 from linli.devices.services import incidents as _incidents
 from linli.devices.services import open_things as _open
@@ -123,6 +125,17 @@ def device_by_code(code: str) -> DeviceInfo | None:
     """For system use: any device of a place."""
     found = Device.objects.filter(code=code, model__subject="place").first()
     return _info(found) if found else None
+
+
+def speaking(by: str, numbers: Iterable[str]) -> dict[str, RegistryRow]:
+    """For system use: devices of any subject by their code, or (`by` is number) by the number that platforms of others
+    know them by."""
+    return outside_selectors.speaking(by, numbers)
+
+
+def note_heard(points: Mapping[UUID, int]) -> None:
+    """For system use: these devices told so many readings just now, by way of a platform of others."""
+    _hearing.note_heard(points)
 
 
 def alarm(alarm_id: UUID) -> AlarmInfo | None:

@@ -12,9 +12,9 @@ def caller(request: HttpRequest) -> str:
     return limits.caller(request)
 
 
-def spend(act: str, who: str) -> None:
+def spend(act: str, who: str, most: int | None = None) -> None:
     """Count an act of somebody; TooMany beyond the most in an hour. Acts and their most: `limits.MOST`."""
-    limits.spend(act, who)
+    limits.spend(act, who, most)
 
 
 def within(act: str, who: str) -> bool:

@@ -24,7 +24,8 @@ from linli.portal import selectors
 FREE = {"report": 120}
 MOST = {"report": 600, "try": 600, "me-too": 120, "short": 120, "ticket": 300, "case": 300, "open311-read": 3600,
         "open311-write": 12_000, "alert": 30, "phone": 30, "number": 10,
-        "intake-door": 12_000, "intake": 3600, "intake-sender": 60, "intake-bad": 60}  # fmt: skip
+        "intake-door": 12_000, "intake": 3600, "intake-sender": 60, "intake-bad": 60,
+        "readings-door": 400_000, "readings": 36_000, "readings-bad": 120}  # fmt: skip
 WORK = 60_000  # largest number to find: about a second on an old phone
 
 
@@ -66,9 +67,9 @@ def so_far(act: str, who: str) -> int:
     return selectors.count_of(key_of(act, who), hour())
 
 
-def spend(act: str, who: str) -> None:
-    """Count an act; TooMany beyond the most that one address may do in an hour."""
-    if count(act, who) > MOST[act]:
+def spend(act: str, who: str, most: int | None = None) -> None:
+    """Count an act; TooMany beyond the most that one address may do in an hour, or beyond its own `most`."""
+    if count(act, who) > (MOST[act] if most is None else most):
         raise TooMany(retry_after=seconds_left())
 
 

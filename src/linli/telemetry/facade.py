@@ -5,14 +5,19 @@ Errors are those of the kernel: Invalid for a question that cannot be asked, Una
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from linli.telemetry import batch, selectors
+from linli.devices.contracts import RegistryRow
+from linli.telemetry import batch, selectors, told
 from linli.telemetry.batch import CODED, LATE, OUT_OF_RANGE, TOLD
+from linli.telemetry.payloads import Row
+from linli.telemetry.sense.schedule import district
 
 __all__ = ["CODED", "LATE", "OUT_OF_RANGE", "TOLD"]
 MAX_WRITE = 100_000
@@ -45,6 +50,20 @@ def write(rows: Sequence[tuple[UUID, str, int, int, float, int]]) -> None:
         ts, recv, value, flags,
     )  # fmt: skip
     selectors.ask(lambda: selectors.history().write(made))
+
+
+def take(spoken: Sequence[tuple[RegistryRow, list[Row]]]) -> dict[UUID, int]:
+    """Readings that others tell of devices, as if these had sent them: translated, checked, private where the thing
+    model is; stored when it returns. Device → how many. Raises payloads' Wrong, and then stores nothing."""
+    found = told.readings(spoken)
+    for at in range(0, len(found), MAX_WRITE):
+        write(found[at : at + MAX_WRITE])
+    return dict(Counter(one[0] for one in found))
+
+
+def zone() -> ZoneInfo:
+    """The district's, as readings are told in it."""
+    return district().zone
 
 
 def forget(device_id: UUID, prop: str, times: Sequence[int]) -> None:

@@ -15,11 +15,12 @@ from linli.devices import facade as devices
 from linli.kernel import clock
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Invalid
-from linli.telemetry import batch, quality, selectors
+from linli.telemetry import batch, payloads, quality, selectors
 from linli.telemetry.gateway import payload
 from linli.telemetry.gateway.batcher import Part
 from linli.telemetry.gateway.registry import Device, kind_of
 from linli.telemetry.sense.bench import Bench
+from linli.telemetry.sense.schedule import district
 
 MAX_BYTES, MAX_READINGS, MAX_RULES = 64 * 1024, 2_000, 100
 FLAGS = {batch.NO_TIME: "no_time", batch.CLAMPED: "clamped", batch.OUT_OF_RANGE: "out_of_range", batch.LATE: "late",
@@ -35,7 +36,8 @@ def answer(
     if len(message.encode("utf-8", "replace")) > MAX_BYTES:
         raise Invalid("message", f"is larger than {MAX_BYTES // 1024} KiB")
     trial = devices.trial(actor, code=code, body=body, speaks=speaks)
-    device = Device(trial.row, kind_of(trial.row.properties), 1)
+    kind = kind_of(trial.row.properties, payloads.of_models(district().zone).get(trial.row.model))
+    device = Device(trial.row, kind, 1)
     known = {p["code"]: p for p in trial.properties}
     try:
         attributes, taken = _read(device, message)
@@ -50,7 +52,7 @@ def answer(
 
 def _read(device: Device, text: str) -> tuple[dict[str, Any], batch.Batch]:
     """As the gateway does: (texts that become attributes, the readings)."""
-    message = payload.parse(text.encode("utf-8", "replace"))
+    message = payload.understood(device, payload.decode(text.encode("utf-8", "replace")))
     if device.translate:
         payload.translate(device, message)
     attributes = payload.split(device, message)

@@ -57,6 +57,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/personal-reads", name: "reads", component: () => import("./audit/ReadsPage.vue"), meta: { title: "nav.reads", permission: "personal.reads" } },
   { path: "/integrations", name: "open311", component: () => import("./open311/EndpointPage.vue"), meta: { title: "nav.open311", permission: "integrations.manage" } },
   { path: "/webhooks/:id?", name: "hooks", component: () => import("./hooks/HookPage.vue"), meta: { title: "nav.hooks", permission: "integrations.manage" } },
+  { path: "/reading-hooks/:id?", name: "readingHooks", component: () => import("./readings/ReadingsPage.vue"), meta: { title: "nav.readingHooks", permission: "integrations.manage" } },
   { path: "/intake/:id?", name: "intake", component: () => import("./intake/IntakePage.vue"), meta: { title: "nav.intake", permission: "integrations.manage" } },
   { path: "/account", name: "account", component: () => import("./views/AccountPage.vue"), meta: { title: "frame.account" } },
   { path: "/notices", name: "notices", component: () => import("./views/NoticesPage.vue"), meta: { title: "notices.title" } },

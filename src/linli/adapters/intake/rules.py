@@ -17,12 +17,11 @@ from linli.adapters.webhooks.rules import sign
 from linli.kernel import packs
 from linli.kernel.errors import FieldError
 from linli.kernel.i18n import say
+from linli.kernel.paths import PATH, at
 
 KINDS, CHANNELS = ("json", "wechat"), ("webhook", "wechat")
 OUTCOMES = ("case", "again", "talk", "verified", "refused", "signature", "limited")
 WINDOW = 300  # seconds that a message's time may differ from ours
-PATH = re.compile(r"\$(\.[^.\[\]\s]{1,60}|\[(\d{1,3}|\*)\]){1,12}")
-STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\*)\]")
 DATUMS = ("wgs84", "gcj02", "bd09")
 ONE, MANY = ("class_code", "lon", "lat", "phone", "name", "consent", "outside_id", "photos"), ("text", "address")
 MOST_PHOTOS, MOST_ROWS = 6, 500
@@ -84,19 +83,6 @@ def wechat_signed(tokens: list[str], stamp: str, nonce: str, given: str, now: fl
         return "timestamp"
     wanted = [hashlib.sha1("".join(sorted([t, stamp, nonce])).encode()).hexdigest() for t in tokens]
     return "" if any(hmac.compare_digest(given.encode(), w.encode()) for w in wanted) else "signature"
-
-
-def at(data: Any, path: str) -> list[Any]:
-    """All values at a path such as `$.where.lng`, `$.pictures[0]` or `$.pictures[*].data`."""
-    found = [data]
-    for name, number in STEP.findall(path):
-        if name:
-            found = [one[name] for one in found if isinstance(one, Mapping) and name in one]
-        elif number == "*":
-            found = [part for one in found if isinstance(one, list) for part in one]
-        else:
-            found = [one[int(number)] for one in found if isinstance(one, list) and len(one) > int(number)]
-    return [one for one in found if one is not None and one != ""]
 
 
 def wrong_mapping(kind: str, mapping: Any, classes: frozenset[str]) -> list[FieldError]:

@@ -74,6 +74,7 @@ EVENTS = (
     Described("bulletin.notice", ("indicators.view",), "通报已送达", "A bulletin has been sent"),
     Described("open311.endpoint", ("integrations.manage",), "Open311 端点修改", "An Open311 endpoint is changed"),
     Described("intake_hook.changed", ("integrations.manage",), "接入点修改", "An intake hook is changed"),
+    Described("reading_hook.changed", ("integrations.manage",), "读数接入点修改", "A reading hook is changed"),
 )
 
 

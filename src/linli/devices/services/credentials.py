@@ -39,8 +39,8 @@ def station(device: Device, protocol: str, number: str, secret: str = "") -> Cre
     plain = contracts.station_number(protocol, number)
     if not form.fullmatch(plain):
         raise Invalid("number", f"is no number of {protocol}")
-    if len(secret) > 40:
-        raise Invalid("secret", "is longer than 40 characters")
+    if len(secret) > 40 or (secret and protocol == contracts.OUTSIDE):
+        raise Invalid("secret", "is longer than 40 characters" if len(secret) > 40 else f"{protocol} has none")
     hashed = contracts.station_hash(_key(), protocol, plain, secret)
     return Credential(device=device, token_hash=hashed, hint=plain[-4:], protocol=protocol)
 

@@ -35,9 +35,9 @@ from linli.telemetry.gateway.payload import (
     fill,
     leave_out,
     quick,
-    shape,
     split,
     translate,
+    understood,
 )
 from linli.telemetry.gateway.program import Program
 from linli.telemetry.gateway.programs import Programs
@@ -188,7 +188,7 @@ class Gateway:
         part = self.batcher.parts[device.partition]
         if points := quick(part, device, doc, now):
             return self._count(device, part, points, now, ack)
-        return self.take_message(device, shape(doc), ack, backfill=backfill)
+        return self.take_message(device, understood(device, doc), ack, backfill=backfill)
 
     def take_message(self, device: Device, message: Message, ack: Any, *, backfill: bool = False) -> float:
         """As `take`, of a message that is read already."""

@@ -21,9 +21,9 @@ from linli.devices.contracts import TOKEN_KEY
 from linli.home import Home
 from linli.kernel import logs, ops_server
 from linli.kernel.waiting import wait
-from linli.telemetry import http1, stream
+from linli.telemetry import http1, mapping, payloads, stream
 from linli.telemetry.codecs.all import ports
-from linli.telemetry.gateway import frames, mapping, metrics
+from linli.telemetry.gateway import frames, metrics
 from linli.telemetry.gateway.device_http import DeviceDoor
 from linli.telemetry.gateway.hub import MAX_BODY, Gateway, part
 from linli.telemetry.gateway.mqtt import Connection
@@ -32,6 +32,7 @@ from linli.telemetry.gateway.registry import PostgresSource, Registry
 from linli.telemetry.gateway.stations import Door, StationConnection
 from linli.telemetry.gateway.tls import Trust, server_context
 from linli.telemetry.gateway.web import Web
+from linli.telemetry.sense.schedule import district
 
 log = logging.getLogger("linli.gateway")
 REFRESH_S = 60.0
@@ -179,7 +180,7 @@ async def serve() -> None:
     await stream.ensure_stream(nc)
     publisher = stream.Publisher(nc)
     await publisher.start()
-    registry = Registry(Home.current().secret(TOKEN_KEY), stream.PARTITIONS)
+    registry = Registry(Home.current().secret(TOKEN_KEY), stream.PARTITIONS, payloads.of_models(district().zone))
 
     async def tell(text: bytes) -> None:
         with contextlib.suppress(Exception):

@@ -16,6 +16,8 @@ import orjson
 from linli.telemetry.batch import CLAMPED, CODED, DOUBTFUL, LATE, MAX_POINTS, NO_TIME, OUT_OF_RANGE
 from linli.telemetry.gateway.batcher import Part
 from linli.telemetry.gateway.registry import MAX_NAMES, Device
+from linli.telemetry.payloads import Wrong
+from linli.telemetry.payloads.reading import message as mapped
 
 AHEAD_MS = 10 * 60_000
 BEHIND_MS = 400 * 86_400_000
@@ -78,6 +80,21 @@ def shape(doc: Any) -> Message:
     if type(doc) is list:
         return [_one(item, f"[{i}]") for i, item in enumerate(doc)]
     raise BadPayload("body", "must be an object or a list of objects", "bad-shape")
+
+
+def understood(device: Device, doc: Any) -> Message:
+    """As `shape`, or by the payload mapping of the device's thing model. Codes that it has no line for are told at the
+    device."""
+    payload = device.kind.payload
+    if payload is None:
+        return shape(doc)
+    try:
+        found, unnamed = mapped(payload, doc, device.model)
+    except Wrong as wrong:
+        raise BadPayload(wrong.field, wrong.en) from None
+    if unnamed:
+        device.refuse(f"no mapping names {', '.join(dict.fromkeys(unnamed))}", bad=False)
+    return found
 
 
 def _one(doc: Any, path: str) -> tuple[int | None, dict[str, Any], str]:
@@ -227,7 +244,7 @@ def fill(
 def quick(part: Part, device: Device, doc: Any, now: int) -> int:
     """The short way of what nearly every message is: an object of numbers that the thing model knows, within their
     limits, of about now. Adds its readings as `split` and `fill` do and returns how many; 0: take the long way."""
-    if type(doc) is not dict or device.translate:
+    if type(doc) is not dict or device.long:
         return 0
     ts, flags, values = now, NO_TIME, doc
     if "values" in doc:

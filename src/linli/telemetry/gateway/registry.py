@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from linli.kernel.ids import new_id
 from linli.kernel.steady import SteadyClock
 from linli.telemetry import stamps
 from linli.telemetry.batch import PRIVATE, partition_of
+from linli.telemetry.payloads import Payload
 
 log = logging.getLogger("linli.gateway")
 LARGEST = 9e299  # a number; larger ones are refused
@@ -60,16 +61,17 @@ class Login(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What devices of one model share."""
+    """What devices of one model share. `payload`: by which what they publish is read, where it is not in our forms."""
 
     properties: dict[str, Any]
     names: dict[str, Limits]
     numbers: frozenset[str]
+    payload: Payload | None = None
 
 
-def kind_of(properties: dict[str, Any]) -> Kind:
+def kind_of(properties: dict[str, Any], payload: Payload | None = None) -> Kind:
     numbers = frozenset(n for n, spec in properties.items() if spec.get("type") == "number")
-    return Kind(properties, {name: _limits(spec) for name, spec in properties.items()}, numbers)
+    return Kind(properties, {name: _limits(spec) for name, spec in properties.items()}, numbers, payload)
 
 
 class Device:
@@ -77,8 +79,8 @@ class Device:
 
     __slots__ = (
         "attributes", "bad", "budget", "checked", "clamped", "code", "enabled", "error", "flags", "gateway", "hashes",
-        "id", "kind", "last_seen", "late", "messages", "model", "names", "parent", "parent_name", "partition", "points",
-        "refused", "sessions", "spent_at", "stamp", "state_changed", "subject", "translate", "uuid",
+        "id", "kind", "last_seen", "late", "long", "messages", "model", "names", "parent", "parent_name", "partition",
+        "points", "refused", "sessions", "spent_at", "stamp", "state_changed", "subject", "translate", "uuid",
     )  # fmt: skip
 
     def __init__(self, row: RegistryRow, kind: Kind, partitions: int) -> None:
@@ -107,6 +109,7 @@ class Device:
         self.translate = row.translate
         self.hashes = [bytes(h) for h in row.credential_hashes or ()]
         self.kind = kind
+        self.long = bool(row.translate) or kind.payload is not None  # no message of it goes the short way
         self.names = kind.names  # its model's, and what else it sends: `learn`
 
     def left_out(self) -> list[Session]:
@@ -235,9 +238,10 @@ class PostgresSource:
 class Registry:
     """Devices by id and by token hash. `find(token)` is one HMAC and one look-up."""
 
-    def __init__(self, key: bytes, partitions: int) -> None:
+    def __init__(self, key: bytes, partitions: int, payloads: Mapping[str, Payload] | None = None) -> None:
         self.key = key
         self.partitions = partitions
+        self.payloads = payloads or {}  # by thing model
         self.devices: dict[bytes, Device] = {}
         self.by_hash: dict[bytes, Device] = {}
         self.by_code: dict[str, Device] = {}
@@ -347,7 +351,7 @@ class Registry:
         properties = row.properties or {}
         kind = self._kinds.get(row.model)
         if kind is None or kind.properties != properties:
-            kind = self._kinds[row.model] = kind_of(properties)
+            kind = self._kinds[row.model] = kind_of(properties, self.payloads.get(row.model))
         return kind
 
     def _forget(self, device: Device) -> None:

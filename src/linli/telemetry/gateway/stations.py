@@ -17,9 +17,9 @@ from linli.devices import contracts
 from linli.telemetry.codecs.all import talk
 from linli.telemetry.codecs.framing import Broken, Sample, Turn
 from linli.telemetry.gateway.hub import Gateway
-from linli.telemetry.gateway.mapping import Mapping
 from linli.telemetry.gateway.payload import BadPayload, Message
 from linli.telemetry.gateway.registry import Device
+from linli.telemetry.mapping import Mapping
 
 log = logging.getLogger("linli.gateway")
 FIRST_S = 60.0  # to say who it is

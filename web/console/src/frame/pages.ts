@@ -57,6 +57,7 @@ export const GROUPS: Group[] = [
     { name: "people", permission: "people.view", icon: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM5 20c0-5 14-5 14 0" },
     { name: "open311", permission: "integrations.manage", icon: "M4 8h12l-3-3M20 16H8l3 3" },
     { name: "hooks", permission: "integrations.manage", icon: "M4 12h10M10 8l4 4-4 4M18 5v14" },
+    { name: "readingHooks", permission: "integrations.manage", icon: "M20 7H9M20 12h-6M20 17H9M4 4v16M12 9l-3-2 3-2M12 19l-3-2 3-2" },
     { name: "intake", permission: "integrations.manage", icon: "M20 12H10M14 8l-4 4 4 4M6 5v14" },
     { name: "audit", permission: "audit.view", icon: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z" },
     { name: "reads", permission: "personal.reads", icon: "M3 12s3-6 9-6 9 6 9 6-3 6-9 6-9-6-9-6zM12 14a2 2 0 1 0 0-4 2 2 0 0 0 0 4z" },

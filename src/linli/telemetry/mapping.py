@@ -84,10 +84,10 @@ def load() -> dict[str, Mapping]:
     found: dict[str, list[Entry]] = {}
     for path in packs.files("codecs", (".yaml",)):
         raw = packs.read_yaml(path)
-        mine = [_entry(line) for line in raw["codes"]]
+        mine = [entry(line) for line in raw["codes"]]
         found[raw["protocol"]] = mine + found.get(raw["protocol"], [])
     return {protocol: Mapping(entries) for protocol, entries in found.items()}
 
 
-def _entry(line: dict[str, Any]) -> Entry:
+def entry(line: dict[str, Any]) -> Entry:
     return Entry(**{**line, "models": tuple(line.get("models", ()))})

@@ -1,0 +1,1 @@
+"""Reading hooks: readings that platforms of other vendors push, by mappings that are data."""
