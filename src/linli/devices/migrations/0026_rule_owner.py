@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Rules have an owner: the department that answers for them."""
 
-    dependencies = [("devices", "0024_kept_units")]
+    dependencies = [("devices", "0025_device_imports")]
 
     operations = [
         migrations.AddField(
