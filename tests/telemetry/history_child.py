@@ -257,8 +257,7 @@ def correct(run: Run) -> None:
     """Cut off after any statement and told again, a correction leaves raw and buckets as one that was not cut off."""
     run.journal.set_stream("one")
     mine = [(0, "a", T0 + i * 20_000, float(i)) for i in range(1_000)]
-    near = [(0, "b", t, 1.0) for _, _, t, _ in mine[:200]]
-    assert run.put(one(1, mine), one(2, [(2, "a", t, v) for _, _, t, v in mine[:50]]), one(3, near)) == 1_250
+    assert run.put(one(1, mine), one(2, [(2, "a", mine[0][2], 1)]), one(3, [(0, "b", mine[0][2], 1.0)])) == 1_002
     untouched = (f"SELECT groupArray((ts, value)) FROM (SELECT * FROM raw WHERE property = 'b' OR device !="
                  f" unhex('{DEV[0].hex()}') ORDER BY device, ts)")  # fmt: skip
     other = run.value(untouched)
