@@ -72,7 +72,7 @@ def judged(rows: Sequence[tuple[int, Values]], world: World, said: Mapping[str, 
     for row in fresh:
         made.errors += [_error(row.number, name, reason, row.body["code"]) for name, reason in row.wrong]
     made.errors.sort(key=lambda error: error["row"])
-    made.rows += [{"row": row.number, **row.body} for row in good]
+    made.rows += [row.body for row in good]
     return made
 
 
@@ -90,7 +90,12 @@ def _read(number: int, values: Values, world: World, said: Mapping[str, Any]) ->
         wrong.append(("code", "code"))
     elif code in world.taken:
         wrong.append(("code", "taken"))
-    body = {"code": code, "model": _model(values, world, wrong), "state": _word(values, "state", said["states"], wrong)}
+    body = {
+        "row": number,
+        "code": code,
+        "model": _model(values, world, wrong),
+        "state": _word(values, "state", said["states"], wrong),
+    }
     if not values.get("name_zh"):
         wrong.append(("name_zh", "needed"))
     for name, limit in LONGEST.items():
