@@ -197,8 +197,8 @@ WAYS: list[dict[str, Any]] = [
 ]  # fmt: skip
 MORE: list[dict[str, Any]] = [{}, {"bit": st.integers(0, 63)}, {"table": st.just({"1": 1, "true": False})}]
 LINES = st.one_of(
-    st.fixed_dictionaries({"path": PATHS, **way, **more}, optional=HOW) for way in WAYS for more in MORE
-)  # fmt: skip
+    [st.fixed_dictionaries({"path": PATHS, **way, **more}, optional=HOW) for way in WAYS for more in MORE]
+)
 CODES = [{"code": "a", "property": "level", "bit": 1}, {"code": "*", "property": "{code}", "scale": 2}]
 MAPPINGS = st.fixed_dictionaries(
     {"readings": st.lists(LINES, min_size=1, max_size=4)},

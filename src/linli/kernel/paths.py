@@ -35,7 +35,7 @@ def one(data: Any, way: Steps) -> Any:
         if type(step) is str:
             data = data.get(step) if type(data) is dict else None
         else:
-            data = data[step] if type(data) is list and len(data) > step else None  # type: ignore[operator]
+            data = data[step] if type(data) is list and len(data) > step else None  # type: ignore[operator,index]
         if data is None:
             return None
     return data
