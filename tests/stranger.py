@@ -33,7 +33,7 @@ class Stranger:
 
     def device(self, code: str, model: str, **more: Any) -> str:
         """The id of a new device, where some other stands."""
-        place = self.get("devices?limit=1")["items"][0]
+        place = next(one for one in self.get("devices?limit=100")["items"] if one["lon"] is not None)
         body = {"code": code, "model": model, "name_zh": code, "lon": place["lon"], "lat": place["lat"]} | more
         return str(self.post("devices", body)["id"])
 

@@ -192,6 +192,7 @@ def test_who_hangs_up_while_it_waits_takes_no_command_along(
             assert wait_until(lambda: not device.sessions, 5), "it is not on line any more"
             assert source.commands and not source.settled
             assert http.get("/rpc?timeout=5000").json()["id"] == 41
+            assert wait_until(lambda: source.settled, 5)
         assert [(s["number"], s["state"]) for s in source.settled] == [(41, "delivered")]
 
     played(broker, run, play)
