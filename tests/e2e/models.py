@@ -29,7 +29,8 @@ def own_model(admin: Client) -> str:
     if CODE not in {m["code"] for m in admin.get("thing-models")}:
         made = admin.post("thing-model-drafts", {"source": "blank", "code": CODE})
         publish(admin, made, FIRST, "第一版")
-        place = admin.get("devices", model="water_level", limit=1)["items"][0]  # one that has a point
+        some = admin.get("devices", model="water_level", limit=50)["items"]
+        place = next(one for one in some if one["lon"] is not None)
         admin.post("devices", {"code": "WP-01", "name_zh": "和平路检查井", "name_en": "Peace Road well", "model": CODE,
                                "lon": place["lon"], "lat": place["lat"]})  # fmt: skip
         for code, prop, op, value, zh, en in (

@@ -85,7 +85,7 @@ def tried(page: Page) -> None:
 def changed(page: Page, district: District, code: str) -> None:
     """The next version by the API of the page; two devices move to it, and back."""
     admin = Client(district.origin).sign_in("admin", district.passwords()["admin"])
-    place = admin.get("devices", model="water_level", limit=1)["items"][0]
+    place = next(one for one in admin.get("devices", model="water_level", limit=50)["items"] if one["lon"])
     for n in range(2):
         admin.post("devices", {"code": f"{code}-{n}", "name_zh": "井", "model": code, "lon": place["lon"],
                                "lat": place["lat"]})  # fmt: skip

@@ -15,7 +15,7 @@ LATIN = re.compile(r"[A-Za-z]{3,}\d*")
 # Latin words that Chinese pages say as well: brands, protocols and formats, names of keys.
 NAMES = re.compile(
     r"(?i:linli|english|openstreetmap|maplibre|webgl|mqtt|https?|api|app|totp|geojson|json|csv|pdf|open311|sensorthings|"
-    r"xlsx|xml|wgs84|gcj|tls|pem|sha|word|esc|shift|ctrl|enter)"
+    r"xlsx|xml|wgs84|gcj|tls|pem|sha(?:256)?|hmac|onenet|word|esc|shift|ctrl|enter)"
 )
 UNIT = re.compile("[A-Za-z]")  # s, m: alike in all languages
 EITHER = re.compile(r"邻里|简体中文|中文")
