@@ -112,7 +112,7 @@ class Gateway:
         device.last_seen = self.clock.now_ms()
         connection.since = time.monotonic() * 1000
         device.state_changed = True
-        self.arrivals.entered(connection)
+        self.arrivals.entered(connection)  # of MQTT; stations have no client id
 
     def identify(self, user: str, password: str, client_id: str) -> Login | None:
         """The token is the user name, as with ThingsBoard; or user = the device's code and password = the token; or the
