@@ -7,18 +7,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Q, QuerySet
 
-from linli.adapters import secret
+from linli.adapters import entries
 from linli.adapters.intake import rules
 from linli.adapters.intake.models import IntakeDelivery, IntakeHook
 from linli.kernel import clock, packs
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Invalid, NotFound
-from linli.kernel.i18n import say
 from linli.kernel.scope import area_q
 
-MANAGE = "integrations.manage"
+MANAGE = entries.MANAGE
 COUNTED = timedelta(days=7)
 COUNTS = {
     "taken": Q(outcome="case"),
@@ -32,10 +30,7 @@ def hooks(actor: Actor) -> QuerySet[IntakeHook]:
 
 
 def hook(actor: Actor, hook_id: UUID) -> IntakeHook:
-    found = hooks(actor).filter(pk=hook_id).first()
-    if found is None:
-        raise NotFound()
-    return found
+    return entries.one(hooks(actor), hook_id)
 
 
 def by_code(code: str) -> IntakeHook | None:
@@ -43,8 +38,7 @@ def by_code(code: str) -> IntakeHook | None:
 
 
 def deliveries(actor: Actor, hook_id: UUID, outcome: str = "") -> QuerySet[IntakeDelivery]:
-    if outcome and outcome not in rules.OUTCOMES:
-        raise Invalid("outcome", say("只能是 ", "must be one of ") + ", ".join(rules.OUTCOMES))
+    entries.wrong_outcome(outcome, rules.OUTCOMES)
     found = IntakeDelivery.objects.filter(hook=hook(actor, hook_id)).defer("mark", "answer")
     return found.filter(outcome=outcome) if outcome else found
 
@@ -55,22 +49,13 @@ def overview(rows: Sequence[IntakeHook]) -> dict[UUID, dict[str, Any]]:
     keys = [row.pk for row in rows]
     week = IntakeDelivery.objects.filter(hook__in=keys, created_at__gte=clock.now() - COUNTED).order_by()
     counts = week.values("hook_id").annotate(**{name: Count("id", filter=which) for name, which in COUNTS.items()})
-    newest = IntakeDelivery.objects.filter(hook=OuterRef("pk")).order_by("-created_at", "-id").values("pk")[:1]
-    last = IntakeDelivery.objects.filter(pk__in=IntakeHook.objects.filter(pk__in=keys).values(last=Subquery(newest)))
+    last = entries.newest(IntakeHook.objects.filter(pk__in=keys), IntakeDelivery.objects.all())
     found: dict[UUID, dict[str, Any]] = {key: {"taken": 0, "refused": 0, "last": None} for key in keys}
     for row in counts:
         found[row.pop("hook_id")].update(row)
     for one in last.defer("mark", "answer"):
         found[one.hook_id]["last"] = one
     return found
-
-
-def secrets_of(row: IntakeHook) -> list[str]:
-    """The secrets that count now: the newest, and for a day the one before."""
-    found = [secret.unseal(row.secret, row.id)]
-    if row.prior_until and row.prior_until > clock.now():
-        found.append(secret.unseal(row.prior_secret, row.id))
-    return [one for one in found if one]
 
 
 def presets() -> list[dict[str, object]]:

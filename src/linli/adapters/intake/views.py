@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
-
 import orjson
-from django.core.exceptions import RequestDataTooBig
 from django.db import DataError
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 
+from linli.adapters import entries, secret
 from linli.adapters.intake import rules, selectors, wechat
 from linli.adapters.intake.models import IntakeHook
 from linli.adapters.intake.services import receiving, talking
-from linli.kernel import clock, http
-from linli.kernel.errors import FieldError, Invalid, LinliError, NotFound, TooLarge, TooMany, Unauthenticated
+from linli.kernel import clock
+from linli.kernel.errors import FieldError, Invalid, NotFound, TooLarge, TooMany, Unauthenticated
 from linli.kernel.i18n import say
 from linli.portal import facade as portal
 
 MOST_BYTES = 12 * 1024 * 1024
 
 
-def _door(fn: Callable[[HttpRequest, str], HttpResponse]) -> Callable[[HttpRequest, str], HttpResponse]:
-    """Refusals as problem+json, and no addresses in logs: WeChat's hold a signature."""
-
-    @functools.wraps(fn)
-    def answer(request: HttpRequest, code: str) -> HttpResponse:
-        try:
-            response = fn(request, code)
-        except LinliError as error:
-            response = http.problem_response(error)
-        except RequestDataTooBig:
-            response = http.problem_response(TooLarge(say("消息过大", "the message is too large")))
-        except UnreadablePostError:
-            response = http.problem_response(Invalid("body", say("读不到内容", "cannot be read")))
-        response["Cache-Control"] = "no-store"
-        response._has_been_logged = True  # type: ignore[attr-defined]
-        return response
-
-    answer.csrf_exempt = True  # type: ignore[attr-defined]
-    return answer
-
-
-@_door
+@entries.door
 def intake(request: HttpRequest, code: str) -> HttpResponse:
     portal.spend("intake-door", portal.caller(request))
     hook = selectors.by_code(code)
@@ -75,10 +50,10 @@ def _signed(hook: IntakeHook, wrong: str) -> None:
 def _json(request: HttpRequest, hook: IntakeHook, body: bytes) -> HttpResponse:
     get, now = request.headers.get, clock.now().timestamp()
     name = get("webhook-id", "")
-    _signed(hook, rules.signed(selectors.secrets_of(hook), name, get("webhook-timestamp", ""),
+    _signed(hook, rules.signed(secret.valid(hook), name, get("webhook-timestamp", ""),
                                get("webhook-signature", ""), body, now))  # fmt: skip
     try:
-        made, again = receiving.receive(hook=hook, message_id=name, data=_parsed(body), ticket=_ticket(request))
+        made, again = receiving.receive(hook=hook, message_id=name, data=entries.parsed(body), ticket=_ticket(request))
     except (Invalid, TooLarge) as error:
         receiving.keep(hook, "refused", error.status, errors=error.errors)
         raise
@@ -86,19 +61,9 @@ def _json(request: HttpRequest, hook: IntakeHook, body: bytes) -> HttpResponse:
     return HttpResponse(shown, status=200 if again else 201, content_type="application/json")
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Invalid("body", say("不是 JSON", "is not JSON")) from None
-    if b"\\u0000" in body:
-        raise Invalid("body", say("含零字符", "holds a zero character"))
-    return found
-
-
 def _wechat(request: HttpRequest, hook: IntakeHook, body: bytes) -> HttpResponse:
     get, now = request.GET.get, clock.now()
-    _signed(hook, rules.wechat_signed(selectors.secrets_of(hook), get("timestamp", ""), get("nonce", ""),
+    _signed(hook, rules.wechat_signed(secret.valid(hook), get("timestamp", ""), get("nonce", ""),
                                       get("signature", ""), now.timestamp()))  # fmt: skip
     if request.method != "POST":
         receiving.keep(hook, "verified", 200)

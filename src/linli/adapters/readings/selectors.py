@@ -7,19 +7,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from linli.adapters import secret
+from linli.adapters import entries
 from linli.adapters.readings import signing
 from linli.adapters.readings.models import ReadingDelivery, ReadingHook, UnknownNumber
 from linli.kernel import clock
 from linli.kernel.actor import Actor
-from linli.kernel.errors import Invalid, NotFound
-from linli.kernel.i18n import say
 from linli.kernel.scope import area_q
 from linli.telemetry import contracts as telemetry
 
-MANAGE = "integrations.manage"
+MANAGE = entries.MANAGE
 COUNTED = timedelta(days=1)
 
 
@@ -29,10 +27,7 @@ def hooks(actor: Actor) -> QuerySet[ReadingHook]:
 
 
 def hook(actor: Actor, hook_id: UUID) -> ReadingHook:
-    found = hooks(actor).filter(pk=hook_id).first()
-    if found is None:
-        raise NotFound()
-    return found
+    return entries.one(hooks(actor), hook_id)
 
 
 def by_code(code: str) -> ReadingHook | None:
@@ -40,8 +35,7 @@ def by_code(code: str) -> ReadingHook | None:
 
 
 def deliveries(actor: Actor, hook_id: UUID, outcome: str = "") -> QuerySet[ReadingDelivery]:
-    if outcome and outcome not in signing.OUTCOMES:
-        raise Invalid("outcome", say("只能是 ", "must be one of ") + ", ".join(signing.OUTCOMES))
+    entries.wrong_outcome(outcome, signing.OUTCOMES)
     found = ReadingDelivery.objects.filter(hook=hook(actor, hook_id))
     return found.filter(outcome=outcome) if outcome else found
 
@@ -57,22 +51,13 @@ def overview(rows: Sequence[ReadingHook]) -> dict[UUID, dict[str, Any]]:
     day = ReadingDelivery.objects.filter(hook__in=keys, created_at__gte=clock.now() - COUNTED).order_by()
     refused = Count("id", filter=Q(outcome__in=("refused", "signature", "limited")))
     counts = day.values("hook_id").annotate(stored=Sum("readings"), refused=refused)
-    newest = ReadingDelivery.objects.filter(hook=OuterRef("pk")).order_by("-created_at", "-id").values("pk")[:1]
-    last = ReadingDelivery.objects.filter(pk__in=ReadingHook.objects.filter(pk__in=keys).values(last=Subquery(newest)))
+    last = entries.newest(ReadingHook.objects.filter(pk__in=keys), ReadingDelivery.objects.all())
     found: dict[UUID, dict[str, Any]] = {key: {"stored": 0, "refused": 0, "last": None} for key in keys}
     for row in counts:
         found[row.pop("hook_id")].update({k: v or 0 for k, v in row.items()})
     for one in last:
         found[one.hook_id]["last"] = one
     return found
-
-
-def secrets_of(row: ReadingHook) -> list[str]:
-    """The secrets that count now: the newest, and for a day the one before."""
-    found = [secret.unseal(row.secret, row.id)]
-    if row.prior_until and row.prior_until > clock.now():
-        found.append(secret.unseal(row.prior_secret, row.id))
-    return [one for one in found if one]
 
 
 def presets() -> list[dict[str, Any]]:

@@ -29,7 +29,6 @@ from linli.kernel.i18n import say
 
 TIMEOUT, BATCH, MOST_HOOKS = 10.0, 50, 20
 TOLD = ("id", "type", "at", "kind", "ref", "area", "data")
-OVERLAP = timedelta(days=1)
 FIELDS = ("name", "url", "types", "area_path", "enabled")
 
 
@@ -76,10 +75,7 @@ def rotate_secret(*, actor: Actor, hook_id: UUID, version: int) -> tuple[Hook, s
         row = Hook.objects.select_for_update().get(pk=hook_id)
         if row.version != version:
             raise Conflict(_changed(), code="hook-changed")
-        row.prior_secret, row.prior_until = row.secret, clock.now() + OVERLAP
-        row.secret = secret.seal(text, row.id)
-        row.version += 1
-        row.save(update_fields=["secret", "prior_secret", "prior_until", "version"])
+        secret.renew(row, text)
         _told(actor, row, "rotate")
     return row, text
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from linli.adapters import secret
+from linli.adapters import entries, secret
 from linli.adapters.intake import rules, selectors
 from linli.adapters.intake.models import IntakeHook
 from linli.adapters.intake.services import receiving
 from linli.adapters.webhooks.rules import PREFIX
 from linli.cases import facade as cases
-from linli.kernel import audit, clock, events, services
+from linli.kernel import audit, events, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Invalid, LinliError
 from linli.kernel.i18n import say
 from linli.places import facade as places
 
 FIELDS = ("name", "kind", "channel", "area_path", "mapping", "enabled")
-OVERLAP = timedelta(days=1)
 
 
 def create_hook(*, actor: Actor, given: dict[str, Any]) -> tuple[IntakeHook, str]:
@@ -56,10 +54,7 @@ def rotate_secret(*, actor: Actor, hook_id: UUID, version: int) -> tuple[IntakeH
     with services.unit(actor):
         row = _locked(actor, hook_id, version)
         text = _new_secret(row.kind)
-        row.prior_secret, row.prior_until = row.secret, clock.now() + OVERLAP
-        row.secret = secret.seal(text, row.id)
-        row.version += 1
-        row.save(update_fields=["secret", "prior_secret", "prior_until", "version"])
+        secret.renew(row, text)
         _told(actor, row, "rotate")
     return row, text
 
@@ -104,12 +99,8 @@ def try_hook(*, actor: Actor, hook_id: UUID, body: Any) -> dict[str, Any]:
 
 
 def _locked(actor: Actor, hook_id: UUID, version: int) -> IntakeHook:
-    selectors.hook(actor, hook_id)
-    row = IntakeHook.objects.select_for_update().get(pk=hook_id)
-    if row.version != version:
-        words = say("此接入点刚被修改, 请刷新后再试", "This entry point was changed meanwhile; reload it")
-        raise Conflict(words, code="intake-changed")
-    return row
+    words = say("此接入点刚被修改, 请刷新后再试", "This entry point was changed meanwhile; reload it")
+    return entries.locked(selectors.hooks(actor), hook_id, version, Conflict(words, code="intake-changed"))
 
 
 def _new_secret(kind: str) -> str:
@@ -120,20 +111,13 @@ def _new_secret(kind: str) -> str:
 
 
 def _check(actor: Actor, row: IntakeHook) -> None:
-    if not row.area_path:
-        areas = actor.areas(selectors.MANAGE)
-        roots = places.grids(level=0)
-        row.area_path = areas[0] if len(areas) == 1 and areas[0] else (roots[0].area_path if roots else "")
-    actor.require(selectors.MANAGE, row.area_path)
-    row.name, errors = row.name.strip(), []
-    if not 1 <= len(row.name) <= 80 or "\0" in row.name:
-        errors.append(FieldError("name", say("应为 1 至 80 个字", "must have 1 to 80 characters")))
+    entries.place(actor, row)
+    errors = entries.wrong_name(row)
     if row.kind not in rules.KINDS:
         errors.append(FieldError("kind", say("只能是 ", "must be one of ") + ", ".join(rules.KINDS)))
     if row.channel not in rules.CHANNELS:
         errors.append(FieldError("channel", say("只能是 ", "must be one of ") + ", ".join(rules.CHANNELS)))
-    if len(row.area_path) > 120 or not places.area_exists(row.area_path):
-        errors.append(FieldError("area_path", say("没有此区域", "is not an area")))
+    errors += entries.wrong_area(row)
     errors += rules.wrong_mapping(row.kind, row.mapping, frozenset(c.code for c in cases.classes()))
     if errors:
         raise Invalid(errors=errors)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from linli.adapters import secret
+from linli.adapters import entries, secret
 from linli.adapters.readings import selectors, signing
 from linli.adapters.readings.models import ReadingHook
 from linli.kernel import audit, clock, events, services
 from linli.kernel.actor import Actor
 from linli.kernel.errors import Conflict, FieldError, Invalid
 from linli.kernel.i18n import say
-from linli.places import facade as places
 from linli.telemetry import contracts as telemetry
 
 FIELDS = ("name", "area_path", "auth", "mapping", "per_hour", "most_kb", "enabled")
 LIMITS = {"per_hour": (1, 360_000), "most_kb": (1, 1024)}
-OVERLAP = timedelta(days=1)
 
 
 def create_hook(*, actor: Actor, given: dict[str, Any]) -> tuple[ReadingHook, str]:
@@ -53,10 +50,7 @@ def rotate_secret(*, actor: Actor, hook_id: UUID, version: int) -> tuple[Reading
     with services.unit(actor):
         row = _locked(actor, hook_id, version)
         text = secrets.token_hex(16)
-        row.prior_secret, row.prior_until = row.secret, clock.now() + OVERLAP
-        row.secret = secret.seal(text, row.id)
-        row.version += 1
-        row.save(update_fields=["secret", "prior_secret", "prior_until", "version"])
+        secret.renew(row, text)
         _told(actor, row, "rotate")
     return row, text
 
@@ -71,25 +65,14 @@ def retire_hook(*, actor: Actor, hook_id: UUID) -> None:
 
 
 def _locked(actor: Actor, hook_id: UUID, version: int) -> ReadingHook:
-    selectors.hook(actor, hook_id)
-    row = ReadingHook.objects.select_for_update().get(pk=hook_id)
-    if row.version != version:
-        words = say("此接入点刚被修改, 请刷新后再试", "This hook was changed meanwhile; reload it")
-        raise Conflict(words, code="reading-hook-changed")
-    return row
+    words = say("此接入点刚被修改, 请刷新后再试", "This hook was changed meanwhile; reload it")
+    return entries.locked(selectors.hooks(actor), hook_id, version, Conflict(words, code="reading-hook-changed"))
 
 
 def _check(actor: Actor, row: ReadingHook) -> None:
-    if not row.area_path:
-        areas = actor.areas(selectors.MANAGE)
-        roots = places.grids(level=0)
-        row.area_path = areas[0] if len(areas) == 1 and areas[0] else (roots[0].area_path if roots else "")
-    actor.require(selectors.MANAGE, row.area_path)
-    row.name, errors = row.name.strip(), []
-    if not 1 <= len(row.name) <= 80 or "\0" in row.name:
-        errors.append(FieldError("name", say("应为 1 至 80 个字", "must have 1 to 80 characters")))
-    if len(row.area_path) > 120 or not places.area_exists(row.area_path):
-        errors.append(FieldError("area_path", say("没有此区域", "is not an area")))
+    entries.place(actor, row)
+    errors = entries.wrong_name(row)
+    errors += entries.wrong_area(row)
     for name, (least, most) in LIMITS.items():
         if not least <= getattr(row, name) <= most:
             errors.append(FieldError(name, say(f"应为 {least} 至 {most}", f"must be {least} to {most}")))
