@@ -1,16 +1,11 @@
 /** How an entry point and a message stand, as a shape and a word; a mapping as lines. */
 import type { Status } from "@shared/util/status";
-import type { Key } from "../i18n/index";
+import { standing } from "../entries/standing";
 import type { Category, Intake, Mapping, Outcome, Preset } from "./types";
 
 export const SHAPE_OF: Record<Outcome, Status> = { case: "fine", again: "info", talk: "info", verified: "info", refused: "urgent", signature: "urgent", limited: "soon" };
-export const OUTCOMES = Object.keys(SHAPE_OF) as Outcome[];
 
-export function standingOf(one: Pick<Intake, "enabled" | "last" | "last_success_at">): { status: Status; key: Key } {
-  if (!one.enabled) return { status: "paused", key: "intake.off" };
-  if (one.last && SHAPE_OF[one.last.outcome] === "urgent") return { status: "urgent", key: "intake.lastRefused" };
-  return one.last_success_at ? { status: "fine", key: "intake.well" } : { status: "info", key: "intake.unused" };
-}
+export const standingOf = (one: Pick<Intake, "enabled" | "last" | "last_success_at">) => standing(one, SHAPE_OF, "intake.lastRefused");
 
 const ORDER = ["text", "class_code", "category", "lon", "lat", "datum", "address", "photos", "phone", "name", "consent", "outside_id"];
 /** A mapping's fields in the order of a report, each with the paths at which the sender writes it. */

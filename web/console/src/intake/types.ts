@@ -1,16 +1,10 @@
+import type { Delivery as Of, Entry, MadeOf, Wrong } from "../entries/types";
+
 export type Outcome = "case" | "again" | "talk" | "verified" | "refused" | "signature" | "limited";
-export interface Wrong {
-  field: string;
-  reason: string;
-}
-export interface Delivery {
-  id: string;
+export interface Delivery extends Of {
   outcome: Outcome;
-  status: number;
-  errors: Wrong[];
   case_id: string | null;
   number: string;
-  created_at: string;
 }
 export interface Category {
   path: string;
@@ -18,23 +12,14 @@ export interface Category {
   default?: string;
 }
 export type Mapping = Record<string, string | string[] | Category>;
-export interface Intake {
-  id: string;
-  name: string;
+export interface Intake extends Entry {
   kind: "json" | "wechat";
   channel: string;
-  path: string;
-  area_path: string;
   mapping: Mapping;
-  enabled: boolean;
-  version: number;
-  prior_until: string | null;
-  last_success_at: string | null;
   taken: number;
-  refused: number;
   last: Delivery | null;
 }
-export type Made = Omit<Intake, "taken" | "refused" | "last"> & { secret: string };
+export type Made = MadeOf<Intake, "taken">;
 export interface Preset {
   code: string;
   zh: string;

@@ -1,16 +1,11 @@
 /** How a reading hook and a push stand, as a shape and a word; a mapping as lines; where the secret is shown. */
 import type { Status } from "@shared/util/status";
-import type { Key } from "../i18n/index";
+import { standing } from "../entries/standing";
 import type { Auth, Mapping, Outcome, Preset, ReadingHook } from "./types";
 
 export const SHAPE_OF: Record<Outcome, Status> = { stored: "fine", passed: "info", verified: "info", refused: "urgent", signature: "urgent", limited: "soon" };
-export const OUTCOMES = Object.keys(SHAPE_OF) as Outcome[];
 
-export function standingOf(one: Pick<ReadingHook, "enabled" | "last" | "last_success_at">): { status: Status; key: Key } {
-  if (!one.enabled) return { status: "paused", key: "intake.off" };
-  if (one.last && SHAPE_OF[one.last.outcome] === "urgent") return { status: "urgent", key: "readings.lastRefused" };
-  return one.last_success_at ? { status: "fine", key: "intake.well" } : { status: "info", key: "intake.unused" };
-}
+export const standingOf = (one: Pick<ReadingHook, "enabled" | "last" | "last_success_at">) => standing(one, SHAPE_OF, "readings.lastRefused");
 
 /** What a mapping says, in its own order: what is read, and where it stands. */
 export function linesOf(mapping: Mapping): { what: "each" | "device" | "time" | "reading"; at: string; more: string }[] {

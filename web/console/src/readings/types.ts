@@ -1,17 +1,11 @@
+import type { Delivery as Of, Entry, MadeOf, Wrong } from "../entries/types";
+
 export type Outcome = "stored" | "passed" | "verified" | "refused" | "signature" | "limited";
-export interface Wrong {
-  field: string;
-  reason: string;
-}
-export interface Delivery {
-  id: string;
+export interface Delivery extends Of {
   outcome: Outcome;
-  status: number;
-  errors: Wrong[];
   items: number;
   readings: number;
   unknown: number;
-  created_at: string;
 }
 export interface UnknownNumber {
   id: string;
@@ -31,24 +25,15 @@ export interface Mapping {
   readings?: { path: string; property?: string; code?: string; fields?: boolean }[];
   [other: string]: unknown;
 }
-export interface ReadingHook {
-  id: string;
-  name: string;
-  path: string;
-  area_path: string;
+export interface ReadingHook extends Entry {
   auth: Auth;
   mapping: Mapping;
   per_hour: number;
   most_kb: number;
-  enabled: boolean;
-  version: number;
-  prior_until: string | null;
-  last_success_at: string | null;
   stored: number;
-  refused: number;
   last: Delivery | null;
 }
-export type Made = Omit<ReadingHook, "stored" | "refused" | "last"> & { secret: string };
+export type Made = MadeOf<ReadingHook, "stored">;
 export interface Words {
   zh: string;
   en: string;
