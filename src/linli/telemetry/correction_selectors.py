@@ -123,9 +123,7 @@ def corrections(
     found: QuerySet[Correction] = Correction.objects.filter(device_id=device_id).defer("kept")
     if prop:
         found = found.filter(property=prop)
-    for field, value in (("start", start), ("end", end)):
-        if value is not None and value.tzinfo is None:
-            raise Invalid(field, "needs an offset, such as 2026-11-23T08:00:00+08:00")
+    selectors.zoned(start=start, end=end)
     if start is not None:
         found = found.filter(end__gt=start)
     if end is not None:

@@ -9,15 +9,12 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Schema
 
-from linli.kernel import sheets
 from linli.kernel.errors import Invalid
-from linli.kernel.http import actor_of
+from linli.kernel.http import actor_of, sheet
 from linli.kernel.i18n import english, pick
 from linli.kernel.paging import DEFAULT_LIMIT, Page
 from linli.telemetry import quality_selectors
 from linli.telemetry.router import Label, router
-
-FORMS = {"csv": sheets.CSV, "xlsx": sheets.XLSX}
 
 
 class QualityRow(Schema):
@@ -91,19 +88,13 @@ def quality_sheet(
     request: HttpRequest, form: str, by: str = "owner", days: int = 1, area: str = "", lang: str = ""
 ) -> HttpResponse:  # fmt: skip
     """The figures as `csv` or `xlsx`, with a last line for all; `lang` is zh or en."""
-    if form not in FORMS:
-        raise Invalid("form", "must be csv or xlsx")
     if lang not in ("", "zh", "en"):
         raise Invalid("lang", "must be zh or en")
     lang = lang or ("en" if english() else "zh")
     found = quality_selectors.figures(actor_of(request), by=by, days=days, area=area)
     head = [pick(FIRST[by], lang), *(pick(words, lang) for words in HEADS.values())]
     table = [head, *(_line(row, lang) for row in [*found["items"], found["total"]])]
-    data = sheets.as_csv(table) if form == "csv" else sheets.as_xlsx(table)
-    response = HttpResponse(data, content_type=FORMS[form])
-    response["Content-Disposition"] = f'attachment; filename="data-quality-{by}.{form}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return sheet(form, f"data-quality-{by}", table)
 
 
 FIRST = {"owner": {"zh": "权属单位", "en": "Owner"}, "model": {"zh": "类别", "en": "Kind"},

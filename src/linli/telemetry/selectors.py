@@ -48,11 +48,16 @@ def asked(pieces: Iterator[T]) -> Iterator[T]:
         yield piece
 
 
-def span(start: datetime | None, end: datetime | None) -> tuple[int, int]:
-    """The span in ms; the end is left out of it. Without a start: 31 days before the end."""
-    for field, value in (("start", start), ("end", end)):
+def zoned(**given: datetime | None) -> None:
+    """Raises Invalid for a time without an offset, by its name."""
+    for field, value in given.items():
         if value is not None and value.tzinfo is None:
             raise Invalid(field, "needs an offset, such as 2026-11-23T08:00:00+08:00")
+
+
+def span(start: datetime | None, end: datetime | None) -> tuple[int, int]:
+    """The span in ms; the end is left out of it. Without a start: 31 days before the end."""
+    zoned(start=start, end=end)
     until = end or clock.now() + timedelta(minutes=15)
     since = start or until - DEFAULT_SPAN
     return max(0, int(since.timestamp() * 1000)), int(until.timestamp() * 1000)

@@ -57,7 +57,7 @@ class Arrivals:
         self._wake: asyncio.Event | None = None
 
     def entered(self, connection: Connection) -> None:
-        if self._wake is not None and isinstance(connection, Connection) and connection.device is not None:
+        if self._wake is not None and connection.device is not None:
             self._coming.append((connection.device.uuid, connection.client_id, connection.since))
             self._wake.set()
 

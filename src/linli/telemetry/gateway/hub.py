@@ -107,12 +107,16 @@ class Gateway:
             self.children.left(connection)
 
     def entered(self, connection: Connection) -> None:
-        device = connection.device
-        assert device is not None
-        device.last_seen = self.clock.now_ms()
+        """A device is on line by MQTT; an older line of its client id, at whichever gateway, parts."""
+        assert connection.device is not None
+        self.came(connection.device)
         connection.since = time.monotonic() * 1000
+        self.arrivals.entered(connection)
+
+    def came(self, device: Device) -> None:
+        """A device is on line."""
+        device.last_seen = self.clock.now_ms()
         device.state_changed = True
-        self.arrivals.entered(connection)  # of MQTT; stations have no client id
 
     def identify(self, user: str, password: str, client_id: str) -> Login | None:
         """The token is the user name, as with ThingsBoard; or user = the device's code and password = the token; or the

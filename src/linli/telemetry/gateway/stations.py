@@ -197,7 +197,7 @@ class StationConnection(asyncio.Protocol):
         old = device.sessions.get(self.door.protocol)
         if old is not self:
             device.sessions[self.door.protocol] = self
-            self.gateway.entered(self)
+            self.gateway.came(device)
             if old is not None:
                 old.close()
         return device

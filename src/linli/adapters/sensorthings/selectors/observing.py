@@ -332,11 +332,14 @@ def taken(wanted: Sequence[tuple[Row, Sequence[int]]]) -> dict[int, set[int]]:
     """For each series, by its id: which of these times (ms) it has a reading of already. Asked many at once."""
     found: dict[int, set[int]] = {stream["id"]: set() for stream, _ in wanted}
     part: list[tuple[Row, Sequence[int]]] = []
-    for number, one in enumerate(wanted):
-        part.append(one)
-        if number == len(wanted) - 1 or sum(len(at) for _, at in part) >= TIMES_AT_ONCE:
+    asked = 0
+    for stream, at in wanted:
+        part.append((stream, at))
+        asked += len(at)
+        if asked >= TIMES_AT_ONCE:
             _taken(part, found)
-            part = []
+            part, asked = [], 0
+    _taken(part, found)
     return found
 
 
